@@ -1,0 +1,49 @@
+# make demo    the main job on the embedded pictures: table, verdict, signed bundle
+# make test    the tests           make lint    ruff and mypy
+# make bench   the measurements    make clean   removes environment and caches, keeps artifacts/
+#
+# Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
+# PIP_INDEX_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" gets the small CPU build instead.
+
+SHELL := /bin/bash
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+PIP_INDEX_ARGS ?=
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/compress run recipe=kd_int8 target=x86_edge
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	@set -e; for script in benchmarks/*.py; do \
+	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
+	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The torch pin and the constraints go into every pip call: without them a later call may swap the CPU build.
+$(READY): pyproject.toml constraints.txt
+	@for python in python3.11 python3.12 python3.13 python3 python; do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    found="$$python"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: no Python 3.11 or newer (with venv) found; install one, for instance: apt install python3 python3-venv" >&2; \
+	  exit 2; fi; \
+	echo "making $(VENV) with $$($$found --version), once; this fetches about 1 GB"; \
+	"$$found" -m venv $(VENV)
+	$(PIP_INSTALL) torch==2.13.0 -c constraints.txt
+	$(PIP_INSTALL) torch==2.13.0 -c constraints.txt -e '.[dev]'
+	@touch $@

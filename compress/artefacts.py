@@ -1,0 +1,96 @@
+"""What stages hand to one another: sealed folders with a typed face.
+
+An artefact is a folder that the store has sealed. Its class says which files lie in it; nothing
+else of a stage's output may be relied on. A stage that needs any trained float network asks for
+``FloatNet`` and gets the newest one of the chain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A sealed folder; ``digest`` is the SHA-256 over its file digests."""
+
+    folder: Path
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Net(Artefact):
+    """A network: ``net.safetensors``, whose metadata names the architecture and its settings."""
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "net.safetensors"
+
+
+@dataclass(frozen=True)
+class Teacher(Net):
+    """The trained network that is given."""
+
+
+@dataclass(frozen=True)
+class FloatNet(Net):
+    """A float network that could ship; ``curve.json`` holds its training curve."""
+
+    @property
+    def curve(self) -> Path:
+        return self.folder / "curve.json"
+
+
+@dataclass(frozen=True)
+class Student(FloatNet):
+    """The distilled student."""
+
+
+@dataclass(frozen=True)
+class Pruned(FloatNet):
+    """The student with fewer channels, fine-tuned."""
+
+
+@dataclass(frozen=True)
+class Control(Net):
+    """The same student trained without a teacher; never ships."""
+
+
+@dataclass(frozen=True)
+class Quantized(Net):
+    """The network trained under fake-quant.
+
+    ``net.safetensors`` is the float network underneath (architecture of the FloatNet it came from),
+    ``qat.safetensors`` / ``qat.json`` NNCF's state and configuration after training, ``ptq.safetensors`` / ``ptq.json``
+    the same before training (the control), ``quantization.json`` the table of trained scales.
+    """
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "quantization.json"
+
+
+@dataclass(frozen=True)
+class Builds(Artefact):
+    """Deployable files and ``builds.json``, their list (``compress.runtimes.base.BuildList``)."""
+
+
+@dataclass(frozen=True)
+class Measurements(Artefact):
+    """``quality.json`` (repeatable) and ``speed.json`` (a measurement, differs from run to run)."""
+
+
+@dataclass(frozen=True)
+class Verdict(Artefact):
+    """``verdict.json``: every budget, what was measured, pass / fail / incomplete."""
+
+
+@dataclass(frozen=True)
+class Bundle(Artefact):
+    """The signed hand-over folder, one level down: the store's own ``manifest.json`` stays out of it."""
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"

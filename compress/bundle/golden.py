@@ -1,0 +1,154 @@
+"""Golden frames: pictures with what each build makes of them here, to try a build on the device.
+
+Pictures are 8-bit RGB PNGs. Expected outputs come from running the very build that ships. The same
+runtime on the same kind of machine repeats them byte for byte; other instruction sets order and round
+integer sums differently, so an answer counts as equal within a tolerance that a broken layout, colour
+order, scale or tile seam can't stay in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.errors import BuildError
+from compress.records import Build, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+    Run = Callable[[Picture], Picture]
+    """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of the same shape."""
+
+GOLDEN = "golden"
+MIN_PSNR_DB = 40.0
+MAX_ABS_CODES = 32
+
+
+class Tolerance(Record):
+    """An answer is right when both hold against the expected picture; a code is 1/255."""
+
+    min_psnr_db: float = MIN_PSNR_DB
+    max_abs_codes: int = MAX_ABS_CODES
+
+
+class Expected(Record):
+    """What one build makes of a frame; ``file`` is relative to the bundle."""
+
+    build: str
+    file: str
+
+
+class Frame(Record):
+    """One input picture; ``name`` is its name in the data set."""
+
+    name: str
+    input: str
+    height: int
+    width: int
+    outputs: tuple[Expected, ...]
+
+
+class GoldenFile(Record):
+    """``golden/golden.json``."""
+
+    frames: tuple[Frame, ...]
+    tolerance: Tolerance
+    licence: str
+    not_run: dict[str, str]
+
+
+def fit(picture: Picture, height: int, width: int) -> Picture:
+    """The top left ``height`` x ``width`` of ``picture`` ``(H, W, 3)``, its border repeated where it is too small."""
+    import numpy as np
+
+    cut = picture[:height, :width]
+    padding = ((0, height - cut.shape[0]), (0, width - cut.shape[1]), (0, 0))
+    return np.ascontiguousarray(np.pad(cut, padding, mode="edge"))
+
+
+def size_for(build: Build, picture: Picture) -> tuple[int, int]:
+    """Height and width of the frame for ``build``: its own, else the picture's cut to the build's multiple."""
+    if build.height is not None and build.width is not None:
+        return build.height, build.width
+    multiple = build.contract.size_multiple
+    height, width = (max(side - side % multiple, multiple) for side in picture.shape[:2])
+    return height, width
+
+
+def write_golden(
+    folder: Path, pictures: Mapping[str, Picture], builds: Mapping[str, tuple[Build, Run]],
+    not_run: Mapping[str, str], licence: str,
+) -> GoldenFile:  # fmt: skip
+    """Run every build on every picture; write PNGs and ``golden.json`` into ``folder``/golden.
+
+    ``not_run``: builds that can't run here, and why. Raises ``BuildError`` when a build fails or
+    answers with another shape.
+    """
+    golden = folder / GOLDEN
+    golden.mkdir()
+    frames: list[Frame] = []
+    for number, (name, picture) in enumerate(pictures.items()):
+        by_size: dict[tuple[int, int], list[str]] = {}
+        for key, (build, _) in builds.items():
+            by_size.setdefault(size_for(build, picture), []).append(key)
+        for (height, width), keys in by_size.items():
+            given = fit(picture, height, width)
+            stem = f"{GOLDEN}/{number:02d}_{height}x{width}"
+            outputs = []
+            for key in keys:
+                file = f"{stem}_{key}.png"
+                write_png(folder / file, _run(key, builds[key][1], given))
+                outputs.append(Expected(build=key, file=file))
+            write_png(folder / f"{stem}_input.png", given)
+            frames.append(
+                Frame(name=name, input=f"{stem}_input.png", height=height, width=width, outputs=tuple(outputs))
+            )
+    made = GoldenFile(frames=tuple(frames), tolerance=Tolerance(), licence=licence, not_run=dict(not_run))
+    made.write(golden / "golden.json")
+    return made
+
+
+def _run(name: str, run: Run, given: Picture) -> Picture:
+    answer = run(given)
+    if answer.shape != given.shape or answer.dtype != given.dtype:
+        shapes = f"{list(answer.shape)} {answer.dtype} to a picture of {list(given.shape)} {given.dtype}"
+        raise BuildError(f"build {name} answers {shapes}")
+    return answer
+
+
+def difference(expected: Picture, answer: Picture, tolerance: Tolerance) -> str | None:
+    """Why ``answer`` is not ``expected`` within ``tolerance``, or None. Both ``(H, W, 3)`` uint8."""
+    import numpy as np
+
+    from compress.metrics import psnr_db
+
+    if expected.shape != answer.shape:
+        return f"has shape {list(answer.shape)}, should have {list(expected.shape)}"
+    close_db = psnr_db(answer, expected)
+    codes = int(np.abs(expected.astype(np.int16) - answer.astype(np.int16)).max())
+    if close_db < tolerance.min_psnr_db or codes > tolerance.max_abs_codes:
+        return (
+            f"is {close_db:.1f} dB and at most {codes} codes away "
+            f"(allowed: {tolerance.min_psnr_db} dB, {tolerance.max_abs_codes} codes)"
+        )
+    return None
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write ``(H, W, 3)`` uint8 RGB; no metadata, so equal pictures give equal bytes."""
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, format="PNG", compress_level=9)
+
+
+def read_png(path: Path) -> Picture:
+    """``(H, W, 3)`` uint8 RGB."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

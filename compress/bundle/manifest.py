@@ -1,0 +1,112 @@
+"""The manifest of a bundle: every file with digest and size, the status, the key, the provenance.
+
+No I/O here. The manifest is the one thing that is signed, so it has exactly one spelling: sorted
+keys, no spaces, ASCII, one line feed at the end. Anything else is refused, even when it parses; two
+JSON readers can thus never see two different manifests (duplicate keys, odd numbers).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from compress.errors import SignatureError
+from compress.records import Record
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+UNLISTED = frozenset({MANIFEST, SIGNATURE})
+"""The only files of a bundle that its manifest does not list."""
+
+# In pydantic's own regex engine `$` is the very end, not "before a last line feed" as in Python.
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+KeyId = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Status = Literal["RELEASE", "DRAFT"]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\Z")
+
+
+def check_path(path: str) -> str | None:
+    """Why ``path`` can't be a file of a bundle, or None when it can.
+
+    Relative, forward slashes, plain ASCII names that don't begin with a dot or a dash: safe on every
+    file system and in every shell, and unable to point outside the bundle.
+    """
+    if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
+        return "absolute path"
+    parts = path.split("/")
+    if ".." in parts:
+        return "leads out of the bundle"
+    if not all(_NAME.match(part) for part in parts) or len(path) > 200:
+        return "not a plain name"
+    return None
+
+
+class FileEntry(Record):
+    """Digest and size of one file."""
+
+    sha256: Digest
+    size_bytes: int = Field(ge=0)
+
+
+class LinkEntry(Record):
+    """One artefact of the chain that led here."""
+
+    stage: str
+    key: str
+    digest: str
+    sources_digest: str
+
+
+class Manifest(Record):
+    """``manifest.json``. ``reasons`` says why a draft is one; a release has none."""
+
+    format: Literal["compress-bundle/1"] = "compress-bundle/1"
+    name: str
+    status: Status
+    reasons: tuple[str, ...]
+    key_id: KeyId
+    chain: tuple[LinkEntry, ...]
+    files: dict[str, FileEntry]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.status == "DRAFT") != bool(self.reasons):
+            raise ValueError("a draft has reasons, a release has none")
+        folded: dict[str, str] = {}
+        for path in self.files:
+            if problem := check_path(path):
+                raise ValueError(f"{path!r}: {problem}")
+            if path.lower() in UNLISTED:
+                raise ValueError(f"{path!r}: can't be listed")
+            other = folded.setdefault(path.lower(), path)
+            if other != path:
+                raise ValueError(f"{path!r} and {other!r} differ only by case")
+        for path in folded:
+            for cut in (i for i, letter in enumerate(path) if letter == "/"):
+                if path[:cut] in folded:
+                    raise ValueError(f"{path[:cut]!r} is a file and a folder")
+        return self
+
+
+def to_bytes(manifest: Manifest) -> bytes:
+    """The one spelling of ``manifest``."""
+    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.encode("ascii") + b"\n"
+
+
+def from_bytes(data: bytes) -> Manifest:
+    """Read a manifest. Raises ``SignatureError`` for anything but the one spelling of a valid one."""
+    try:
+        manifest = Manifest.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = f"{where}: {first['msg']}" if where else first["msg"]
+        raise SignatureError(f"{MANIFEST} is no valid manifest: {what}") from None
+    if to_bytes(manifest) != data:
+        raise SignatureError(f"{MANIFEST} is not in canonical form; it was not written by compress")
+    return manifest

@@ -1,0 +1,219 @@
+"""The command. Only words and options here; each command's body lies in ``compress.commands``.
+
+Exit codes: 0 all gates passed, 1 a gate failed, 2 something the user can mend, 3 a gate is incomplete,
+70 a bug, 130 interrupted. Nothing heavy is imported until a command runs, so help and completion are quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from compress import __version__
+from compress.errors import EXIT_BUG, EXIT_USER, CompressError, ConfigError, UserError
+
+EXIT_INTERRUPTED = 130
+_STORE = Path("artifacts") / "store"
+
+
+def _complete_word(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from compress.commands.completion import complete
+
+    return complete(context.params.get(parameter.name or "") or (), incomplete)
+
+
+_words = click.argument("words", nargs=-1, metavar="KEY=VALUE...", shell_complete=_complete_word)
+_store = click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=_STORE, envvar="COMPRESS_STORE",
+    show_default=True, show_envvar=True, help="Folder of the finished stages.",
+)  # fmt: skip
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="compress")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:  # the flag is read in execute(); here for the help
+    """From a trained camera network to a signed, measured build for a device.
+
+    \b
+      compress run recipe=kd_int8 target=x86_edge
+      compress run recipe=kd_int8 target=x86_edge,jetson student.width=16,24
+      compress show recipe=kd_int8 target=jetson data=lol data.root=../lol
+    """
+
+
+@cli.command()
+@_words
+@_store
+def run(words: tuple[str, ...], store: Path) -> int:
+    """Run a recipe for a target.
+
+    Words are recipe=NAME, target=NAME, data=NAME, and any setting by its dotted key: student.width=24,
+    target.budget.min_fps=30, data.root=FOLDER. Commas make a sweep. Finished stages are reused, an
+    interrupted run goes on where it stopped.
+
+    Exit code: 0 all gates passed, 1 a gate failed, 3 a gate is incomplete (something could not be measured).
+    """
+    from compress.commands.run import run_plans
+
+    return run_plans(words, store)
+
+
+@cli.command()
+@_words
+@_store
+def show(words: tuple[str, ...], store: Path) -> int:
+    """Show what would run, and change nothing.
+
+    Prints every setting with where its value came from, and for each stage whether it is in the store.
+    """
+    from compress.commands.show import show_plans
+
+    return show_plans(words, store)
+
+
+@cli.command()
+def recipes() -> int:
+    """List the recipes."""
+    from compress.commands.lists import list_recipes
+
+    return list_recipes()
+
+
+@cli.command()
+def targets() -> int:
+    """List the targets."""
+    from compress.commands.lists import list_targets
+
+    return list_targets()
+
+
+@cli.group(name="store")
+def store_group() -> None:
+    """Look after the finished stages."""
+
+
+@store_group.command(name="ls")
+@_store
+def store_ls(store: Path) -> int:
+    """List what is in the store."""
+    from compress.commands.stores import list_store
+
+    return list_store(store)
+
+
+@store_group.command(name="verify")
+@_store
+def store_verify(store: Path) -> int:
+    """Read every byte and name what was changed since it was made."""
+    from compress.commands.stores import verify_store
+
+    return verify_store(store)
+
+
+@store_group.command(name="gc")
+@_store
+@click.option("--keep-runs", type=click.IntRange(min=1), default=20, show_default=True, help="Latest runs to keep.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def store_gc(store: Path, keep_runs: int, dry_run: bool) -> int:
+    """Remove what no recent run has used."""
+    from compress.commands.stores import collect_store
+
+    return collect_store(store, keep_runs, dry_run)
+
+
+@cli.command(name="verify")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="Public key of who signed, a PEM file.")
+@click.option("--allow-draft", is_flag=True, help="Accept a bundle whose gate was not passed.")
+def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
+    """Verify a bundle: its signature, and that every file is as it was signed.
+
+    Exit code: 0 it holds, 2 it doesn't, 3 it holds but is a draft.
+    """
+    from compress.commands.bundles import verify
+
+    return verify(bundle, key, allow_draft)
+
+
+@cli.group(name="keys")
+def keys_group() -> None:
+    """Look after signing keys."""
+
+
+@keys_group.command(name="public")
+@click.option("--key", help="Private key, a PEM file.  [default: this machine's developer key]")
+def keys_public(key: str | None) -> int:
+    """Print the public key to verify with."""
+    from compress.commands.bundles import print_public_key
+
+    return print_public_key(key)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and leave the process with its exit code."""
+    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command with these words; gives the exit code. Errors go to stderr, one line each."""
+    plain = [word for word in arguments if word != "--debug"]  # so that it may stand anywhere
+    try:
+        code = cli.main(plain, prog_name="compress", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return EXIT_USER
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return EXIT_USER
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nstopped; the same command goes on from here", err=True)
+        return EXIT_INTERRUPTED
+    except UserError as error:
+        _complain(*(error.problems if isinstance(error, ConfigError) else str(error).splitlines()))
+        _show_traceback(arguments)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; be quiet at exit too
+        return EXIT_INTERRUPTED
+    except Exception as error:  # the border: a bug must not show as a traceback
+        _report_bug(error, arguments)
+        return error.exit_code if isinstance(error, CompressError) else EXIT_BUG
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        printable = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+        click.echo(f"error: {printable}", err=True)
+
+
+def _show_traceback(arguments: Sequence[str]) -> None:
+    if "--debug" in arguments:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True)
+
+
+def _report_bug(error: Exception, arguments: Sequence[str]) -> None:
+    """One line on stderr; the traceback goes into a file of its own."""
+    import tempfile
+    import traceback
+
+    what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    text = f"compress {__version__}\ncompress {' '.join(arguments)}\n\n{traceback.format_exc()}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="compress-crash-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(text)
+        _complain(f"this is a bug in compress ({what}); the details are in {file.name}")
+    except OSError:
+        _complain(f"this is a bug in compress ({what}); its log could not be written, add --debug to see more")
+    _show_traceback(arguments)

@@ -1,0 +1,1 @@
+"""The bodies of the commands, imported only when one runs."""

@@ -1,0 +1,62 @@
+"""``compress run``: the plans in order, over one store, and the worst verdict as exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.artefacts import Verdict
+from compress.config import load_plans
+from compress.console import make_console
+from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS
+from compress.ranks import is_follower
+
+if TYPE_CHECKING:
+    from compress.flow import RunResult
+    from compress.plan import Plan
+
+WIDE = 160
+_CODES = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
+_BADNESS = (EXIT_PASS, EXIT_INCOMPLETE, EXIT_GATE_FAILED)
+
+
+def run_plans(words: tuple[str, ...], store_root: Path) -> int:
+    """Run every plan the words ask for; all are checked before the first one starts.
+
+    Gives 0, 1 (a gate failed) or 3 (a gate is incomplete), the worst of all. Raises UserError.
+    """
+    from compress.flow import run
+    from compress.store import Store
+
+    plans = load_plans(words)
+    store = Store(store_root)
+    console = make_console()
+    worst = EXIT_PASS
+    for number, plan in enumerate(plans, start=1):
+        if len(plans) > 1:
+            console.say(f"plan {number} of {len(plans)}: {plan.recipe_name} on {plan.target_name}")
+        with console:
+            result = run(plan, store, console)
+        if not is_follower():
+            _print(plan, result)
+        worst = max(worst, exit_code(result), key=_BADNESS.index)
+    return worst
+
+
+def exit_code(result: RunResult) -> int:
+    """What the chain's newest verdict says; 0 for a chain without a gate."""
+    from compress.records import VerdictRecord
+
+    verdict = result.newest(Verdict)
+    return EXIT_PASS if verdict is None else _CODES[VerdictRecord.read(verdict.folder / "verdict.json").result]
+
+
+def _print(plan: Plan, result: RunResult) -> None:
+    from rich.console import Console
+
+    from compress.report.table import print_result
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)  # a file has no edge to fold the table at
+    print_result(plan, tuple(outcome.artefact for outcome in result.outcomes), console)

@@ -1,0 +1,227 @@
+"""Training batches as a pure function of (seed, step), so that a resumed run sees what it would have seen.
+
+A background thread prepares the next batches with NumPy only; the share of time that training waits
+for it is measured and shown.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.data.source import PairSource
+from compress.schema import Augment, Phase
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Picture = NDArray[np.uint8]
+Feature = NDArray[np.float16]
+Pixel = TypeVar("Pixel", np.uint8, np.float16)
+
+GRID = 16
+"""Cuts fall on multiples of this many full-size pixels, so that features at 1/8 can be cut alike."""
+
+
+class Guide(Protocol):
+    """What a teacher said about the pictures of a source, by index."""
+
+    def output(self, index: int) -> Picture:
+        """Teacher's picture, uint8 (H, W, 3)."""
+
+    def hints(self, index: int) -> list[Feature]:
+        """Teacher's features, float16 (C, H/8, W/8) each."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each."""
+
+    dark: Tensor
+    bright: Tensor
+    taught: Tensor | None
+    hints: tuple[Tensor, ...]
+    downscale: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One sample's geometry in full-size pixels, then mirrors."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    mirror_lr: bool
+    mirror_tb: bool
+
+    def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
+        """Cut (H, W, C); ``grid`` is how many full-size pixels one of this array's pixels spans."""
+        t, left, h, w = (v // grid for v in (self.top, self.left, self.height, self.width))
+        part = picture[t : t + h, left : left + w]
+        part = part[:, ::-1] if self.mirror_lr else part
+        return part[::-1] if self.mirror_tb else part
+
+
+def area_downscale(picture: Picture, factor: int) -> NDArray[np.float32]:
+    """uint8 (H, W, C), H and W multiples of ``factor``, to float32 in [0, 1] at 1/factor, block means."""
+    total = np.zeros((picture.shape[0] // factor, picture.shape[1] // factor, picture.shape[2]), np.uint16)
+    for row in range(factor):
+        for column in range(factor):
+            total += picture[row::factor, column::factor]
+    return total.astype(np.float32) * np.float32(1.0 / (255 * factor * factor))
+
+
+def _stacked(pictures: list[Picture], cuts: list[Cut], downscale: int) -> Tensor:
+    """Cut, shrunk and stacked: float32 (N, 3, h, w) in [0, 1]."""
+    import torch
+
+    parts = [area_downscale(cut.apply(picture), downscale) for picture, cut in zip(pictures, cuts, strict=True)]
+    return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
+
+
+def _stacked_hints(hints: list[list[Feature]], cuts: list[Cut]) -> tuple[Tensor, ...]:
+    """The teacher's features for the same cuts, float32 (N, C, h, w) for each hint."""
+    import torch
+
+    columns = []
+    for column in zip(*hints, strict=True):
+        parts = [c.apply(h.transpose(1, 2, 0), grid=8).transpose(2, 0, 1) for h, c in zip(column, cuts, strict=True)]
+        columns.append(torch.from_numpy(np.stack(parts)).float())
+    return tuple(columns)
+
+
+@dataclass
+class WaitMeter:
+    """Time spent waiting for data against all time since the first batch."""
+
+    waited_s: float = 0.0
+    started_s: float = field(default_factory=time.perf_counter)
+
+    @property
+    def share(self) -> float:
+        return self.waited_s / max(time.perf_counter() - self.started_s, 1e-9)
+
+
+class BatchPlan:
+    """Which pictures, cut how, at which step; ``rank`` of ``ranks`` takes its slice of each batch."""
+
+    def __init__(
+        self, source: PairSource, phases: tuple[Phase, ...], augment: Augment, seed: int,
+        guide: Guide | None = None, rank: int = 0, ranks: int = 1,
+    ) -> None:  # fmt: skip
+        self.source, self.phases, self.augment, self.seed = source, phases, augment, seed
+        self.guide, self.rank, self.ranks = guide, rank, ranks
+        self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
+        self.steps = sum(self.steps_of)
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase that ``step`` (from 0) belongs to."""
+        for phase, steps in zip(self.phases, self.steps_of, strict=True):
+            if step < steps:
+                return phase
+            step -= steps
+        raise IndexError(step)
+
+    def _indices(self, step: int, batch: int) -> list[int]:
+        """Positions in an endless sequence of shuffled epochs."""
+        count, chosen = len(self.source), []
+        for position in range(step * batch, (step + 1) * batch):
+            epoch, place = divmod(position, count)
+            order = np.random.default_rng((self.seed, 1, epoch)).permutation(count)
+            chosen.append(int(order[place]))
+        return chosen
+
+    def batch(self, step: int) -> Batch:
+        """The batch of ``step``."""
+        import torch
+
+        phase = self.phase_at(step)
+        size = min(phase.batch, len(self.source))
+        rng = np.random.default_rng((self.seed, 2, step))
+        indices = self._indices(step, size)
+        pairs = [self.source.pair(i) for i in indices]
+        height, width = (min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1))
+        keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
+        if phase.crop:
+            height, width = min(height, phase.crop), min(width, phase.crop)
+        height, width = (max(GRID, int(side * keep) // GRID * GRID) for side in (height, width))
+        cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
+        factors = self._exposures(rng, size)
+        mine = range(size)[self.rank :: self.ranks]
+        kept = [cuts[k] for k in mine]
+        dark = _stacked([pairs[k][0] for k in mine], kept, phase.downscale)
+        dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
+        bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
+        if self.guide is None:
+            return Batch(dark, bright, None, (), phase.downscale)
+        taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
+        hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
+        return Batch(dark, bright, taught, hints, phase.downscale)
+
+    def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
+        top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID
+        left = int(rng.integers(0, (picture.shape[1] - width) // GRID + 1)) * GRID
+        mirrors = rng.random(2) < 0.5 if self.augment.flip else (False, False)
+        return Cut(top, left, height, width, bool(mirrors[0]), bool(mirrors[1]))
+
+    def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+        bound = -np.log1p(-self.augment.exposure)
+        return np.exp(rng.uniform(-bound, bound, size)).astype(np.float32)
+
+    def run(self, start: int, meter: WaitMeter, ahead: int = 3) -> Iterator[Batch]:
+        """Batches from step ``start`` to the end, prepared ``ahead`` in a thread; its errors surface here."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+        stopped = threading.Event()
+
+        def offer(item: Batch | BaseException) -> None:
+            while not stopped.is_set():
+                try:
+                    return ready.put(item, timeout=0.2)
+                except queue.Full:
+                    continue
+
+        def work() -> None:
+            try:
+                for step in range(start, self.steps):
+                    if stopped.is_set():
+                        return
+                    offer(self.batch(step))
+            except BaseException as error:  # handed over: the training thread raises it
+                offer(error)
+
+        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread.start()
+        try:
+            for _ in range(start, self.steps):
+                before = time.perf_counter()
+                item = ready.get()
+                meter.waited_s += time.perf_counter() - before
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            thread.join()
+
+
+@dataclass(frozen=True)
+class StoredGuide:
+    """A guide in a folder: ``output-00007.npy`` and ``hint0-00007.npy``, read memory-mapped."""
+
+    folder: Path
+    hint_count: int
+
+    def output(self, index: int) -> Picture:
+        return np.asarray(np.load(self.folder / f"output-{index:05d}.npy", mmap_mode="r"))
+
+    def hints(self, index: int) -> list[Feature]:
+        return [np.load(self.folder / f"hint{k}-{index:05d}.npy", mmap_mode="r") for k in range(self.hint_count)]

@@ -1,0 +1,166 @@
+"""Photographs that lie on every machine this runs on, darkened by the camera model: no download, no folder.
+
+scikit-image and scikit-learn carry a few real colour photographs in their wheels. Each belongs to one
+split, so nothing that is tested was trained on. A pair is a random cut of a photograph, brought to the
+set's size by an area-true filter, and the same cut shot at night (:mod:`compress.data.camera`).
+Every pair depends on its photograph's name and its number alone, never on the order of calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.data.cache import CachedPairs
+from compress.data.camera import CAMERA_VERSION, NightCamera
+from compress.data.pictures import MIN_SIDE, read_picture
+from compress.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+    from compress.data.source import Pair, Picture, Split
+    from compress.schema import DataSpec
+
+PICTURES_VERSION = f"1.{CAMERA_VERSION}"
+"""Raised when the same photographs give other pairs; the second part is the camera's."""
+
+DEFAULT_SIZE = (256, 384)
+"""Height and width: small enough for minutes of training on two cores, large enough to see noise in."""
+
+HELD_COPIES = 4
+"""Pairs per photograph in validation and test, whatever ``spec.copies`` says: the yardstick stays."""
+
+EMBEDDED_CAMERA = NightCamera(exposure=(0.05, 0.16), gamma=(2.0, 3.0), shot=(1e-4, 2e-3))
+"""The upper half of the published exposures and the lower half of the published noise.
+
+Chosen so that the dark pictures' mean luminance is about 5 to 15 % of white, as in real low-light pairs
+(the dark pictures of LOL-v1, Wei et al., BMVC 2018: median 6 %), and still carry signal in 8 bits.
+"""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph inside the wheel of ``package``, and what it may be used for."""
+
+    name: str
+    package: str
+    file: str
+    split: Split
+    source: str
+    licence: str
+
+
+PHOTOGRAPHS = (
+    Photograph(
+        "motorcycle", "skimage", "data/motorcycle_left.png", "train",
+        "Middlebury Stereo 2014 (Scharstein et al., GCPR 2014), quarter size",
+        "published for research with citation; no licence is stated, so it is trained on and never passed on",
+    ),
+    Photograph(
+        "rocket", "skimage", "data/rocket.jpg", "train",
+        "launch of DSCOVR, SpaceX Photos (flickr 16511594820)", "public domain",
+    ),
+    Photograph(
+        "china", "sklearn", "datasets/images/china.jpg", "train",
+        "danielbuechele (flickr 6061409035)", "CC BY 2.0",
+    ),
+    Photograph(
+        "flower", "sklearn", "datasets/images/flower.jpg", "train",
+        "vultilion (flickr 6056698931)", "CC BY 2.0",
+    ),
+    Photograph(
+        "chelsea", "skimage", "data/chelsea.png", "val",
+        "Stefan van der Walt", "CC0",
+    ),
+    Photograph(
+        "coffee", "skimage", "data/coffee.png", "test",
+        "Rachel Michetti, Pikolo Espresso Bar", "CC0",
+    ),
+    Photograph(
+        "astronaut", "skimage", "data/astronaut.png", "test",
+        "Eileen Collins, NASA Great Images database", "public domain",
+    ),
+)  # fmt: skip
+"""All photographs in use. Those tested on are free of conditions, for test pictures travel in bundles."""
+
+
+def embedded_files(spec: DataSpec) -> dict[str, Path]:
+    """Path of each photograph by its name.
+
+    Raises:
+        DataError: a package or one of its photographs is not installed.
+    """
+    return {photograph.name: _locate(photograph) for photograph in PHOTOGRAPHS}
+
+
+def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
+    """Pairs of ``spec.size`` (default 256x384), ``spec.copies`` for each training photograph, 4 for each other one.
+
+    Names look like ``coffee-2``; the scene is the photograph.
+
+    Raises:
+        DataError: a photograph is missing, or smaller than ``spec.size``.
+    """
+    height, width = spec.size or DEFAULT_SIZE
+    photographs = {p.name: read_picture(_locate(p)) for p in PHOTOGRAPHS if p.split == split}
+    for name, picture in photographs.items():
+        tallest, widest = picture.shape[:2]
+        if height > tallest or width > widest or min(height, width) < MIN_SIDE:
+            raise DataError(
+                f"data.size=[{height}, {width}]: should be between {MIN_SIDE} and {tallest}x{widest}, "
+                f"the height and width of the photograph '{name}'"
+            )
+    copies = spec.copies if split == "train" else HELD_COPIES
+    wanted = tuple((name, copy) for copy in range(copies) for name in photographs)
+
+    def make(index: int) -> Pair:
+        name, copy = wanted[index]
+        return _make_pair(photographs[name], f"{name}-{copy}", height, width)
+
+    names = tuple(f"{name}-{copy}" for name, copy in wanted)
+    return CachedPairs(names, tuple(name for name, _ in wanted), make, spec.memory_mib * 2**20)
+
+
+def _make_pair(photograph: Picture, name: str, height: int, width: int) -> Pair:
+    import numpy as np
+    import torch
+
+    from compress.data.camera import darken, sample_night
+
+    generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))
+    high = _random_cut(photograph, height, width, generator)
+    rgb = torch.from_numpy(high).permute(2, 0, 1)[None].float() / 255.0
+    dark = darken(rgb, sample_night(EMBEDDED_CAMERA, 1, generator), generator)
+    low = (dark[0] * 255.0).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return low, np.ascontiguousarray(high)
+
+
+def _random_cut(photograph: Picture, height: int, width: int, generator: torch.Generator) -> Picture:
+    """A cut of the set's aspect, anywhere and of any size that needs no enlarging, maybe mirrored."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    draw = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+    largest = min(photograph.shape[0] / height, photograph.shape[1] / width)
+    scale = 1.0 + (largest - 1.0) * draw[0]
+    top = draw[1] * (photograph.shape[0] - height * scale)
+    left = draw[2] * (photograph.shape[1] - width * scale)
+    box = (left, top, left + width * scale, top + height * scale)
+    cut = Image.fromarray(photograph).resize((width, height), Image.Resampling.LANCZOS, box=box)
+    picture = np.array(cut, dtype=np.uint8)
+    return np.ascontiguousarray(picture[:, ::-1]) if draw[3] < 0.5 else picture
+
+
+def _locate(photograph: Photograph) -> Path:
+    found = find_spec(photograph.package)
+    if found is None or found.origin is None:
+        raise DataError(f"{photograph.package} is not installed; it carries the photograph '{photograph.name}'")
+    path = Path(found.origin).parent / photograph.file
+    if not path.is_file():
+        raise DataError(f"{path}: the photograph is missing; reinstall {photograph.package}")
+    return path

@@ -1,0 +1,66 @@
+"""The one tree of errors, and the exit codes of the command.
+
+CompressError                 70  a bug, unless a subclass says otherwise
+├── UserError                  2  the user can mend it; shown as one line, never a traceback
+│   ├── ConfigError            2  everything wrong with a plan, all at once
+│   ├── DataError              2  a picture or a folder of pictures that can't be used
+│   ├── WeightsError           2  a network file that can't be trusted or read
+│   ├── StoreError             2  the store can't be written, or what lies in it was changed
+│   ├── BuildError             2  a build that can't be made or doesn't do what it should
+│   └── SignatureError         2  a bundle or key that does not verify
+└── Busy                       2  another process holds what this one needs
+
+A message says what is wrong, where, and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+EXIT_PASS = 0
+EXIT_GATE_FAILED = 1
+EXIT_USER = 2
+EXIT_INCOMPLETE = 3
+EXIT_BUG = 70
+
+
+class CompressError(Exception):
+    """Root of every error this package raises on purpose."""
+
+    exit_code = EXIT_BUG
+
+
+class UserError(CompressError):
+    """Something the user can mend."""
+
+    exit_code = EXIT_USER
+
+
+class ConfigError(UserError):
+    """One or more mistakes in names, keys or values; ``problems`` holds one line for each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class DataError(UserError):
+    """A picture, or a folder of pictures, that can't be used."""
+
+
+class WeightsError(UserError):
+    """A network file that can't be trusted or read."""
+
+
+class StoreError(UserError):
+    """The store can't be written, or an artefact in it was changed."""
+
+
+class BuildError(UserError):
+    """A build that can't be made, or that doesn't do what it should."""
+
+
+class SignatureError(UserError):
+    """A bundle, signature or key that does not verify."""
+
+
+class Busy(UserError):
+    """Another process holds what this one needs."""

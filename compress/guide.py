@@ -1,0 +1,62 @@
+"""What the teacher says about every training picture, worked out once and kept in the scratch folder.
+
+A teacher costs ten to twenty times what its student costs. Its answers for whole pictures are stored
+(outputs as 8-bit pictures, hints as float16 at 1/8), cut and mirrored along with the pictures. A
+mirrored answer stands for the answer to a mirrored picture, which differs a little: accepted.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from compress.data.batches import Picture, StoredGuide
+from compress.data.source import PairSource
+from compress.losses.distill import Tap
+from compress.models.enhance import pad_to_multiple, to_picture, to_tensor
+from compress.schema import Hint
+from compress.stage import Progress
+
+
+@torch.no_grad()
+def consult(
+    teacher: nn.Module, source: PairSource, hints: tuple[Hint, ...], scratch: Path, progress: Progress
+) -> StoredGuide:
+    """Ask ``teacher`` (eval mode) about all pictures of ``source``; what lies there already is kept.
+
+    Files are written whole under their final name only, so that a killed run goes on.
+    """
+    folder = scratch / "guide"
+    folder.mkdir(exist_ok=True)
+    taps = [Tap(teacher, hint.teacher) for hint in hints]
+    teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for index in range(len(source)):
+        if not (folder / f"output-{index:05d}.npy").exists():
+            _ask(teacher, source.pair(index)[0], taps, folder, index)
+        progress.update(index + 1, len(source), "asks the teacher")
+    for tap in taps:
+        tap.handle.remove()
+    return StoredGuide(folder, len(taps))
+
+
+def _ask(teacher: nn.Module, dark: Picture, taps: list[Tap], folder: Path, index: int) -> None:
+    x = pad_to_multiple(to_tensor(dark), int(teacher.size_multiple))  # type: ignore[arg-type]
+    with torch.autocast("cpu", torch.bfloat16):
+        y: Tensor = teacher(x.to(memory_format=torch.channels_last))
+    for k, tap in enumerate(taps):
+        feature = F.interpolate(tap.take().float(), size=(x.shape[2] // 8, x.shape[3] // 8), mode="area")
+        _save(folder / f"hint{k}-{index:05d}.npy", feature[0].to(torch.float16).numpy())
+    _save(folder / f"output-{index:05d}.npy", to_picture(y[:, :, : dark.shape[0], : dark.shape[1]]))
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    part = path.with_suffix(".part.npy")
+    np.save(part, array)
+    os.replace(part, path)

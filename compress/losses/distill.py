@@ -1,0 +1,105 @@
+"""Objectives: supervised, and knowledge distillation with masked output and feature hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
+
+from compress.data.batches import Batch
+from compress.losses.picture import charbonnier, picture_loss
+from compress.models.brighten import THUMB_STRIDE
+from compress.schema import DistillSpec, PictureLoss
+from compress.train import Objective
+
+
+def _run(net: nn.Module, batch: Batch) -> Tensor:
+    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size."""
+    y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
+    return y.float()
+
+
+class Supervised(Objective):
+    """Picture losses against the ground truth."""
+
+    def __init__(self, weights: PictureLoss) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        y = _run(net, batch)
+        return _in_float(lambda: picture_loss(y, batch.bright, self.weights), batch)
+
+
+def _in_float(work: Callable[[], tuple[Tensor, dict[str, Tensor]]], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    with torch.autocast(batch.dark.device.type, enabled=False):
+        return work()
+
+
+class Tap:
+    """Keeps the last output of a named module of a network."""
+
+    def __init__(self, net: nn.Module, name: str) -> None:
+        self.seen: Tensor | None = None
+        self.handle: RemovableHandle = net.get_submodule(name).register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self.seen = output
+
+    def take(self) -> Tensor:
+        assert self.seen is not None, "the tapped module did not run"
+        seen, self.seen = self.seen, None
+        return seen
+
+
+class Distill(Objective):
+    """Ground truth and a teacher together.
+
+    ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1``
+    with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
+    than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
+    Without the mask a student cannot pass its teacher.
+    """
+
+    def __init__(self, spec: DistillSpec, net: nn.Module, hint_channels: tuple[int, ...], sample: Tensor) -> None:
+        super().__init__()
+        self.spec = spec
+        self.taps = [Tap(net, hint.student) for hint in spec.hints]
+        with torch.no_grad():
+            net(sample)
+        inside = [tap.take().shape[1] for tap in self.taps]
+        self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, hint_channels, strict=True))
+
+    def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        y = _run(net, batch)
+        features = [adapter(tap.take()) for adapter, tap in zip(self.adapters, self.taps, strict=True)]
+        return _in_float(lambda: self._loss(y, features, batch), batch)
+
+    def _loss(self, y: Tensor, features: list[Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        assert batch.taught is not None, "distillation without a guide"
+        a = self.spec.output_weight
+        truth_loss, parts = picture_loss(y, batch.bright, self.spec.loss)
+        mask = self._mask(y.detach(), batch) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+        taught_loss = charbonnier(y, batch.taught, mask)
+        total = (1 - a) * truth_loss + a * taught_loss
+        parts |= {"taught": taught_loss, "taught_share": mask.mean()}
+        for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, batch.hints, strict=True)):
+            wanted = F.interpolate(wanted, size=list(mine.shape[2:]), mode="area")
+            parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
+            total = total + hint.weight * parts[f"hint{k}"]
+        return total, parts
+
+    @staticmethod
+    def _mask(y: Tensor, batch: Batch) -> Tensor:
+        """(N, 1, H, W) of 0 and 1: where the teacher's 4x4 block error is not above the student's."""
+        assert batch.taught is not None
+        better = (_block_error(batch.taught, batch.bright) <= _block_error(y, batch.bright)).float()
+        return F.interpolate(better, size=list(y.shape[2:]), mode="nearest")
+
+
+def _block_error(picture: Tensor, truth: Tensor) -> Tensor:
+    """L1 error of 4x4 blocks, (N, 1, H/4, W/4)."""
+    return F.avg_pool2d((picture - truth).abs().mean(1, keepdim=True), 4)

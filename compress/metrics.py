@@ -1,0 +1,51 @@
+"""The only PSNR and SSIM: on 8-bit RGB pictures, no GT-mean correction unless a name says so."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+DEFINITION = (
+    "PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, whole picture, no GT-mean correction; "
+    "SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"
+)
+
+PSNR_CAP_DB = 100.0
+"""Value for equal pictures, whose PSNR is infinite and does not fit JSON."""
+
+
+def _check(output: Picture, truth: Picture) -> None:
+    if output.shape != truth.shape or output.dtype != np.uint8 or truth.dtype != np.uint8:
+        raise ValueError(f"two uint8 pictures of one shape wanted, not {output.dtype} {output.shape} and {truth.shape}")
+
+
+def psnr_db(output: Picture, truth: Picture) -> float:
+    """PSNR in dB of two uint8 (H, W, 3) pictures, peak 255; at most PSNR_CAP_DB."""
+    _check(output, truth)
+    error = float(np.mean((output.astype(np.float64) - truth.astype(np.float64)) ** 2))
+    return min(PSNR_CAP_DB, 10.0 * float(np.log10(255.0**2 / error))) if error else PSNR_CAP_DB
+
+
+def ssim(output: Picture, truth: Picture) -> float:
+    """SSIM of two uint8 (H, W, 3) pictures, H and W at least 11, by scikit-image."""
+    from skimage.metrics import structural_similarity
+
+    _check(output, truth)
+    value = structural_similarity(
+        output / 255.0, truth / 255.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        data_range=1.0, channel_axis=2,
+    )  # fmt: skip
+    return float(value)
+
+
+def gtmean_psnr_db(output: Picture, truth: Picture) -> float:
+    """PSNR in dB after scaling the output to the truth's mean: how good all but the exposure is.
+
+    Much of the literature prints this as PSNR; here it is a second, labelled column.
+    """
+    _check(output, truth)
+    scale = float(truth.mean()) / max(float(output.mean()), 1e-6)
+    scaled = np.clip(np.rint(output.astype(np.float64) * scale), 0, 255).astype(np.uint8)
+    return psnr_db(scaled, truth)

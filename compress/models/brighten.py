@@ -1,0 +1,94 @@
+"""Pieces that every low-light network here shares: looking at the whole picture, and the gain.
+
+The exposure that a picture should get is a property of the whole picture, which crops do not show.
+So each network looks at a small thumbnail of the full frame, predicts a gain map, multiplies the
+dark input by it *in float*, and lets a convolutional part repair what is left (noise, colour).
+Retinex view: the gain is the inverse illumination (Land 1977; Wei et al., BMVC 2018).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+THUMB_STRIDE = 8
+"""The illumination branch sees full frames at this fraction of their size."""
+
+GAIN_MAX = 32.0
+"""Largest factor on the dark input; LOL-v1 needs 8 to 20 on average."""
+
+_LOGIT_SHIFT = -1.1
+"""Puts the gain of an untrained network near 8."""
+
+
+def spread_features(small: Tensor) -> Tensor:
+    """(N, 3, h, w) in [0, 1] to (N, 6, h, w): four times itself, and its root, which spreads the darkest codes."""
+    return torch.cat((4.0 * small, torch.sqrt(small + 1e-4)), dim=1)
+
+
+def thumbnail(x: Tensor, stride: int) -> Tensor:
+    """Area-shrunk view for the illumination branch, ``x`` (N, 3, H, W) to (N, 6, H/stride, W/stride).
+
+    ``stride`` is 8 on full frames and smaller where the frame itself was shrunk before (training at
+    half resolution), so that the branch sees the same thing.
+    """
+    return spread_features(F.avg_pool2d(x, stride))
+
+
+class PixelUnshuffleConv(nn.Module):
+    """PixelUnshuffle(2) as a fixed 2x2 convolution of stride 2, which every NPU compiler takes.
+
+    (N, 3, H, W) to (N, 12, H/2, W/2) in the channel order of ``torch.nn.PixelUnshuffle``: equal to it
+    for every float input, as each output is one input times 1 plus zeros. Never trained or pruned.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        kernel = torch.zeros(12, 3, 2, 2)
+        for channel in range(12):
+            kernel[channel, channel // 4, (channel % 4) // 2, channel % 2] = 1.0
+        self.register_buffer("kernel", kernel, persistent=False)
+        self.register_buffer("spread", kernel.sum((2, 3))[:, :, None, None].contiguous(), persistent=False)
+        self.register_buffer("mean", kernel.sum((2, 3)).T[:, :, None, None].contiguous() / 4.0, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.get_buffer("kernel"), stride=2)
+
+    def repeat(self, colour: Tensor) -> Tensor:
+        """(N, 3, h, w) to (N, 12, h, w): each colour for its four pixels."""
+        return F.conv2d(colour, self.get_buffer("spread"))
+
+    def means(self, blocks: Tensor) -> Tensor:
+        """(N, 12, h, w) to (N, 3, h, w): the mean of each colour's four pixels."""
+        return F.conv2d(blocks, self.get_buffer("mean"))
+
+
+def gain_from(logit: Tensor, stride: int) -> Tensor:
+    """Gain map in (0, GAIN_MAX), ``stride`` times the size of ``logit`` (N, C, h, w); bounded: can't diverge."""
+    gain = GAIN_MAX * torch.sigmoid(logit.float() + _LOGIT_SHIFT)
+    return F.interpolate(gain, scale_factor=float(stride), mode="bilinear", align_corners=False)
+
+
+def apply_gain(x: Tensor, gain: Tensor) -> Tensor:
+    """Brightened picture in [0, 1] (``x`` and ``gain`` of one shape): the product, with a parabolic shoulder that ends flat at 2.
+
+    ``v - v**2 / 4`` has slope 1 in the dark and 0 at v = 2, and needs only Mul, Min and Sub on the device.
+    """
+    v = torch.clamp(x * gain, max=2.0)
+    return v - 0.25 * v * v
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with a skip, (N, C, H, W) to the same; no norm, second one starts small."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.conv2(F.relu(self.conv1(x)))
+        return y

@@ -1,0 +1,150 @@
+"""Fake-quant networks by NNCF: made, saved, restored, and read out as one table of scales.
+
+NNCF's names: ``light/enter/conv2d/0`` is the first conv2d call inside module ``light.enter``;
+``/mul/2`` is the third multiplication written in the network's own ``forward``. What stands there is
+image-space arithmetic (thumbnail, gain, shoulder, last add, clip) and stays out of int8: eight bits
+of a dark input times 16 would be four bits of picture.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from compress.errors import BuildError
+from compress.models.weights import load_net
+from compress.records import QuantizationTable, TensorScale
+from compress.schema import QuantizeSpec, Scheme
+
+Which = Literal["qat", "ptq"]
+
+IMAGE_SPACE = r"^/[^/]+/\d+$"
+"""NNCF names of operations written in the outermost ``forward``."""
+
+
+def _quiet() -> None:
+    """NNCF reports every step at INFO; its warnings are kept."""
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+
+
+def _advanced(scheme: Scheme) -> Any:
+    from nncf.quantization.advanced_parameters import (
+        AdvancedQuantizationParameters,
+        OverflowFix,
+        QuantizationMode,
+        QuantizationParameters,
+    )
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    symmetric = scheme.activations == "symmetric"
+    return AdvancedQuantizationParameters(
+        overflow_fix=OverflowFix.DISABLE,
+        activations_quantization_params=QuantizationParameters(
+            mode=QuantizationMode.SYMMETRIC if symmetric else QuantizationMode.ASYMMETRIC,
+            per_channel=False,
+        ),
+        weights_quantization_params=QuantizationParameters(
+            mode=QuantizationMode.SYMMETRIC, per_channel=scheme.weights == "per_channel", signedness_to_force=True
+        ),
+        # Pictures have true extremes (a lamp is white): ranges hold all of them, no percentile.
+        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+    )
+
+
+def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec: QuantizeSpec) -> nn.Module:
+    """``net`` with fake-quant layers whose first ranges come from ``frames`` (each (1, 3, H, W) in [0, 1]).
+
+    Raises BuildError for a scheme that can't be trained here.
+    """
+    import nncf
+
+    if scheme.activation_bits != 8:
+        raise BuildError("scheme.activation_bits: 16-bit activations can't be trained yet; use 8")
+    _quiet()
+    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in spec.keep_float)]
+    quantized: nn.Module = nncf.quantize(
+        net.eval(), nncf.Dataset(frames), subset_size=len(frames),
+        preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
+        ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
+        advanced_parameters=_advanced(scheme),
+    )  # fmt: skip
+    if scheme.activations == "symmetric":
+        _sign(quantized)
+    return quantized
+
+
+def _sign(net: nn.Module) -> None:
+    """Signed codes everywhere: NNCF takes unsigned ones behind a ReLU, which TensorRT's parser refuses."""
+    from nncf.torch.quantization.layers import SymmetricQuantizer
+
+    for module in net.modules():
+        if isinstance(module, SymmetricQuantizer):
+            module.signed = True
+
+
+def save_fake_quant(net: nn.Module, folder: Path, which: Which) -> None:
+    """Write ``<which>.json`` (NNCF's configuration) and ``<which>.safetensors`` (all parameters and ranges)."""
+    from nncf.torch import get_config
+    from safetensors.torch import save_file
+
+    (folder / f"{which}.json").write_text(json.dumps(get_config(net), sort_keys=True, default=str) + "\n")
+    tensors = {name: value.detach().contiguous().clone() for name, value in net.state_dict().items()}
+    save_file(tensors, folder / f"{which}.safetensors")
+
+
+def load_fake_quant(folder: Path, which: Which) -> nn.Module:
+    """The fake-quant network of a Quantized artefact, in eval mode. Input and output as the float network's."""
+    from nncf.torch import load_from_config
+    from safetensors.torch import load_file
+
+    _quiet()
+    net = load_net(folder / "net.safetensors")
+    config = json.loads((folder / f"{which}.json").read_text())
+    restored: nn.Module = load_from_config(net, config)
+    restored.load_state_dict(load_file(folder / f"{which}.safetensors"))
+    return restored.eval()
+
+
+def strip(net: nn.Module, height: int, width: int) -> nn.Module:
+    """A copy in which NNCF's layers are torch's own ``FakeQuantize``, which exports to QDQ."""
+    import nncf
+
+    _quiet()
+    stripped: nn.Module = nncf.strip(net.eval(), do_copy=True, example_input=torch.zeros(1, 3, height, width))
+    return stripped.eval()
+
+
+def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> QuantizationTable:
+    """The table of trained scales of a fake-quant network: every quantized tensor once, sorted by name."""
+    from torch.ao.quantization import FakeQuantize
+
+    rows = [
+        _row(name, module)
+        for name, module in strip(net, 64, 64).named_modules()
+        if isinstance(module, FakeQuantize)
+    ]
+    rows.sort(key=lambda row: (row.kind, row.tensor))
+    return QuantizationTable(scheme=scheme.model_dump(mode="json"), tensors=tuple(rows), kept_float=kept_float)
+
+
+def _row(name: str, module: Any) -> TensorScale:
+    """A FakeQuantize at ``__nncf_hooks.<pre|post>_hooks.<operation>__<port>.<n>`` as a row."""
+    hooks, operation = re.fullmatch(r"__nncf_hooks\.(pre|post)_hooks\.(.*)\.\d+", name).groups()  # type: ignore[union-attr]
+    place, port = operation.rsplit("__", 1)
+    weight = hooks == "pre" and module.scale.numel() > 1 or place.endswith("conv2d/0") and port == "1"
+    scale = [float(value) for value in module.scale.flatten()]
+    zero = [int(value) for value in module.zero_point.flatten()]
+    low = tuple((module.quant_min - z) * s for s, z in zip(scale, zero, strict=True))
+    high = tuple((module.quant_max - z) * s for s, z in zip(scale, zero, strict=True))
+    return TensorScale(
+        tensor=f"{place} {'weight' if weight else 'output' if hooks == 'post' else f'input {port}'}",
+        kind="weight" if weight else "activation", scale=tuple(scale), zero_point=tuple(zero),
+        quant_min=int(module.quant_min), quant_max=int(module.quant_max), low=low, high=high,
+        axis=int(module.ch_axis) if len(scale) > 1 else None,
+    )  # fmt: skip

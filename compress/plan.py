@@ -1,0 +1,46 @@
+"""A plan: one point of what the command asked for, complete and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compress.schema import DataSpec, Names, Recipe, Section, Seed, Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe on a target with a calibration set, every value settled.
+
+    ``origins`` says for each dotted key that is not a default where its value came from
+    (a file's path, or "command line").
+    """
+
+    recipe_name: str
+    target_name: str
+    data_name: str
+    recipe: Recipe
+    target: Target
+    data: DataSpec
+    origins: dict[str, str]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stage names in order; the no-distillation control is put behind ``distill`` on request."""
+        names: list[str] = []
+        for name in self.recipe.stages:
+            names.append(name)
+            if name == "distill" and self.recipe.distill.control and "control" not in self.recipe.stages:
+                names.append("control")
+        return tuple(names)
+
+    @property
+    def sections(self) -> dict[type[Section], Section]:
+        """What stages may read, by type."""
+        recipe, target = self.recipe, self.target
+        found: tuple[Section, ...] = (
+            recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
+            recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
+            Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
+            target.scheme, target.channels, target.export, target.device, target.budget,
+        )  # fmt: skip
+        return {type(section): section for section in found}

@@ -1,0 +1,70 @@
+"""What must hold across the sections of a plan, checked before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from compress.models import NETWORK_NAMES
+from compress.names import did_you_mean, listing
+from compress.plan import Plan
+from compress.schema import Section, Target
+
+
+def check_plan(plan: Plan) -> tuple[str, ...]:
+    """One line for each thing in the plan that can't work; nothing is read but the file system's listing."""
+    from compress.errors import ConfigError
+    from compress.flow import check
+
+    problems = [*_networks(plan), *_paths(plan), *_target(plan)]
+    try:
+        check(plan)
+        problems.extend(_needs_target(plan))
+    except ConfigError as error:
+        problems.extend(error.problems)
+    return tuple(problems)
+
+
+def _needs_target(plan: Plan) -> Iterator[str]:
+    """Without a target, only stages that read nothing of one can run."""
+    from compress.config import NO_TARGET
+    from compress.stages import load_stage
+
+    parts = (getattr(plan.target, name) for name in Target.model_fields)
+    sections = {type(part) for part in parts if isinstance(part, Section)}
+    readers = [name for name in plan.stages if sections & set(load_stage(name).parameters.values())]
+    if plan.target_name == NO_TARGET and readers:
+        known = ", ".join(listing("targets")) or "none found"
+        yield f"target: not given, and stage '{readers[0]}' needs it; add target=NAME, one of: {known}"
+
+
+def _networks(plan: Plan) -> Iterator[str]:
+    recipe = plan.recipe
+    named = {"student.network": recipe.student.network, "teach.network": recipe.teach.network}
+    if recipe.teacher.network is not None:
+        named["teacher.network"] = recipe.teacher.network
+    for key, name in named.items():
+        if name not in NETWORK_NAMES:
+            hint = did_you_mean(name, NETWORK_NAMES)
+            yield f"{key}: no network '{name}'.{hint} There are: {', '.join(NETWORK_NAMES)}"
+
+
+def _paths(plan: Plan) -> Iterator[str]:
+    data, recipe = plan.data, plan.recipe
+    if data.kind == "paired":
+        if data.root is None:
+            yield f"data.root: calibration set '{plan.data_name}' needs its folder; add data.root=FOLDER"
+        elif not Path(data.root).is_dir():
+            yield f"data.root: no folder '{data.root}'"
+    weights = recipe.teacher.weights
+    if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
+        yield f"teacher.weights: no file '{weights}'"
+    if recipe.package.key is not None and not Path(recipe.package.key).is_file():
+        yield f"package.key: no file '{recipe.package.key}'"
+
+
+def _target(plan: Plan) -> Iterator[str]:
+    target = plan.target
+    if target.device.runtime not in target.export.builds:
+        builds = ", ".join(target.export.builds)
+        yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"

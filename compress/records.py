@@ -1,0 +1,202 @@
+"""The JSON files inside artefacts, typed: what one stage writes and later ones, reports and bundles read.
+
+Units are in the names. Every figure carries its origin; an estimate never passes for a measurement.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+Variant = Literal["input", "teacher", "student", "control", "pruned", "int8", "ptq"]
+Origin = Literal["measured", "simulated", "estimated", "counted"]
+RuntimeName = Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"]
+
+
+class Record(BaseModel):
+    """Base of everything written as JSON: frozen, strict about keys, sorted when written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def write(self, path: Path) -> None:
+        """Write as sorted, indented UTF-8 JSON, equal bytes for equal contents."""
+        path.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """What ``write`` writes."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls.model_validate_json(path.read_bytes())
+
+
+class TensorSpec(Record):
+    """One tensor at the border of a build. ``shape`` in ``layout`` order; 0 stands for free."""
+
+    name: str
+    shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
+    dtype: Literal["float32", "uint8", "int8", "float16"]
+    low: float
+    high: float
+    colour_order: Literal["RGB", "BGR"] = "RGB"
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class IOContract(Record):
+    """What must be known to feed a build and read its answer."""
+
+    input: TensorSpec
+    output: TensorSpec
+    size_multiple: int
+    preprocessing: str
+    postprocessing: str
+
+
+class Inspection(Record):
+    """What a build really holds, read back from its files or from the compiled model."""
+
+    operators: dict[str, int]
+    int8_layers: int
+    float_layers: int
+    float_islands: tuple[str, ...] = ()
+    scales_compared: int = 0
+    scale_differences: tuple[str, ...] = ()
+
+
+class Build(Record):
+    """One build: a main file, perhaps more beside it (relative to the Builds folder)."""
+
+    name: str
+    variant: Variant
+    runtime: RuntimeName
+    files: tuple[str, ...]
+    size_bytes: int
+    height: int | None
+    width: int | None
+    ships: bool
+    contract: IOContract
+    inspection: Inspection
+
+
+class NotBuilt(Record):
+    """A build that the target wants and that could not be made here, and why."""
+
+    runtime: RuntimeName
+    reason: str
+
+
+class NetFacts(Record):
+    """Counted facts of a network; MACs for one picture of ``macs_height`` x ``macs_width``."""
+
+    variant: Variant
+    params: int
+    macs: int
+    macs_height: int
+    macs_width: int
+    weights_size_bytes: int
+
+
+class BuildList(Record):
+    """``builds.json``."""
+
+    builds: tuple[Build, ...]
+    not_built: tuple[NotBuilt, ...] = ()
+    nets: tuple[NetFacts, ...] = ()
+
+
+class QualityRow(Record):
+    """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``."""
+
+    variant: Variant
+    runtime: Literal["torch", "onnx", "openvino", "none"]
+    psnr_db: tuple[float, ...]
+    ssim: tuple[float, ...]
+    psnr_gtmean_db: tuple[float, ...]
+    psnr_to_float_db: tuple[float, ...] = ()
+    origin: Origin = "measured"
+
+
+class QualityReport(Record):
+    """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction."""
+
+    definition: str
+    decoder: str
+    data_digest: str
+    data_kind: str
+    images: tuple[str, ...]
+    rows: tuple[QualityRow, ...]
+
+
+class SpeedRow(Record):
+    """Latency of one build, model only, batch 1."""
+
+    build: str
+    variant: Variant
+    runtime: RuntimeName
+    height: int
+    width: int
+    precision: str
+    runs: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    fps: float
+    samples_ms: tuple[float, ...]
+    origin: Origin
+
+
+class SpeedReport(Record):
+    """``speed.json``: all builds interleaved on one device in one session; no row: not measured."""
+
+    device: str
+    fingerprint: dict[str, str]
+    rows: tuple[SpeedRow, ...]
+    not_measured: str | None = None
+
+
+class Check(Record):
+    """One budget and what became of it."""
+
+    name: str
+    limit: float
+    measured: float | None
+    unit: str
+    origin: Origin | None
+    result: Literal["pass", "fail", "incomplete"]
+    note: str = ""
+
+
+class VerdictRecord(Record):
+    """``verdict.json``. ``fail`` beats ``incomplete`` beats ``pass``."""
+
+    result: Literal["pass", "fail", "incomplete"]
+    checks: tuple[Check, ...]
+    reasons: tuple[str, ...] = ()
+
+
+class TensorScale(Record):
+    """A row of the quantization table. ``axis`` is set where scale and zero-point are per channel."""
+
+    tensor: str
+    kind: Literal["weight", "activation"]
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    quant_min: int
+    quant_max: int
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    axis: int | None = None
+
+
+class QuantizationTable(Record):
+    """``quantization.json``: the one truth about scales that every build is compared with."""
+
+    scheme: dict[str, Any]
+    tensors: tuple[TensorScale, ...]
+    kept_float: tuple[str, ...]

@@ -1,0 +1,54 @@
+"""The summary table in Markdown, for the README and the bundle."""
+
+from __future__ import annotations
+
+from compress.records import Check, VerdictRecord
+from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+
+
+def markdown_table(results: Results) -> str:
+    """The rows of ``summary_rows`` as a Markdown table, one line each, figures right-aligned."""
+    lines = [_line(HEADINGS), _line(["---", "---"] + ["---:"] * (len(HEADINGS) - 2))]
+    lines += [_line(cells(row)) for row in summary_rows(results)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(texts: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in texts) + " |"
+
+
+def check_cells(check: Check) -> tuple[str, ...]:
+    """Budget, limit, measured, result, note of one check."""
+    unit = f" {check.unit}" if check.unit else ""
+    measured = "–" if check.measured is None else f"{check.measured:,.4g}{unit}"
+    if check.measured is not None and (check.unit == "B" or check.measured == int(check.measured)):
+        measured = f"{check.measured:,.0f}{unit}"
+    if check.unit in ("dB", "ms", "FPS", "x") and check.measured is not None:
+        measured = f"{check.measured:.3f}{unit}"
+    origin = f"{check.origin}; " if check.origin else ""
+    return check.name, f"{check.limit:,g}{unit}", measured, check.result, f"{origin}{check.note}".rstrip("; ")
+
+
+CHECK_HEADINGS = ("budget", "limit", "figure", "result", "origin, note")
+
+
+def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str:
+    """A whole report: table, origins, what each step bought, the verdict with its checks."""
+    parts = [f"# {title}\n", markdown_table(results), _bullets(footnotes(results))]
+    bought = gains(results)
+    if bought:
+        parts.append("## What each step bought\n\n" + _bullets(bought))
+    parts.append(f"## Verdict: {verdict.result}\n")
+    if verdict.checks:
+        rows = [_line(CHECK_HEADINGS), _line(["---"] * len(CHECK_HEADINGS))]
+        parts.append("\n".join([*rows, *(_line(check_cells(check)) for check in verdict.checks)]) + "\n")
+    if verdict.reasons:
+        parts.append(_bullets(verdict.reasons))
+    if results.speed.fingerprint:
+        facts = [f"{name}: {value}" for name, value in sorted(results.speed.fingerprint.items())]
+        parts.append(f"## Measured on {results.speed.device}\n\n" + _bullets(tuple(facts)))
+    return "\n".join(parts)
+
+
+def _bullets(lines: tuple[str, ...]) -> str:
+    return "".join(f"- {line}\n" for line in lines)

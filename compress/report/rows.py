@@ -1,0 +1,227 @@
+"""The rows of the summary table: one model for the terminal, Markdown and the bundle.
+
+A row is one network through one runtime. A figure that does not exist is None and shown as a dash;
+nothing is filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from compress.records import BuildList, NetFacts, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
+from compress.report.verdict import mean
+
+LABELS: dict[Variant, str] = {
+    "input": "dark input",
+    "teacher": "teacher",
+    "control": "student, not distilled",
+    "student": "float student",
+    "pruned": "pruned",
+    "ptq": "INT8, PTQ only",
+    "int8": "INT8 student",
+}
+"""The variants in the order of the table."""
+
+HEADINGS = ("network", "through", "params", "GMACs", "PSNR dB", "worst dB", "SSIM", "FPS", "p50 ms", "KiB")
+_MARKS: dict[Origin, str] = {"measured": "", "counted": "", "simulated": " (sim.)", "estimated": " (est.)"}
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One network through one runtime; PSNR and SSIM are means over the test images."""
+
+    variant: Variant
+    runtime: str
+    params: int | None
+    macs: int | None
+    psnr_db: float | None
+    worst_psnr_db: float | None
+    ssim: float | None
+    quality_origin: Origin | None
+    fps: float | None
+    p50_ms: float | None
+    speed_origin: Origin | None
+    size_bytes: int | None
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.variant]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a chain measured, as far as it got. ``runtime`` is the device's."""
+
+    builds: BuildList
+    quality: QualityReport
+    speed: SpeedReport
+    runtime: str
+
+
+def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
+    """All rows, in the order of the chain.
+
+    INT8 has a row for every runtime it was run through (the device's first: that is what ships), the
+    others one: through the device's runtime if measured there, else through torch.
+    """
+    rows = []
+    for variant in LABELS:
+        measured = _by_runtime(variant, results)
+        if variant != "int8":
+            measured = measured[:1]
+        if not measured and (_net(variant, results) or _speed(variant, results.runtime, results)):
+            rows.append(_row(variant, results.runtime, None, results))
+        rows += [_row(variant, quality.runtime, quality, results) for quality in measured]
+    return tuple(rows)
+
+
+def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
+    order = [results.runtime, "torch", "onnx", "openvino", "none"]
+    found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
+    return sorted(found, key=lambda row: order.index(row.runtime))
+
+
+def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Results) -> SummaryRow:
+    # Only INT8 has several rows; the float nets show the speed of their build on the device.
+    timed_with = runtime if variant == "int8" else results.runtime
+    net, timing = _net(variant, results), _speed(variant, timed_with, results)
+    return SummaryRow(
+        variant=variant,
+        runtime="–" if runtime == "none" else runtime,
+        params=net.params if net else None,
+        macs=net.macs if net else None,
+        psnr_db=mean(quality.psnr_db) if quality else None,
+        worst_psnr_db=min(quality.psnr_db) if quality else None,
+        ssim=mean(quality.ssim) if quality and quality.ssim else None,
+        quality_origin=quality.origin if quality else None,
+        fps=timing.fps if timing else None,
+        p50_ms=timing.p50_ms if timing else None,
+        speed_origin=timing.origin if timing else None,
+        size_bytes=_size_bytes(variant, timed_with, results, net),
+    )
+
+
+def float_variant(results: Results) -> Variant:
+    """The float net that became INT8."""
+    return "pruned" if _net("pruned", results) or _by_runtime("pruned", results) else "student"
+
+
+def _net(variant: Variant, results: Results) -> NetFacts | None:
+    for net in results.builds.nets:
+        if net.variant == variant:
+            return net
+    if variant in ("int8", "ptq"):  # quantizing changes neither parameters nor MACs
+        return _net("pruned", results) or _net("student", results)
+    if variant == "control":  # the same network, trained otherwise
+        return _net("student", results)
+    return None
+
+
+def _speed(variant: Variant, runtime: str, results: Results) -> SpeedRow | None:
+    for row in results.speed.rows:
+        if row.variant == variant and row.runtime == runtime:
+            return row
+    return None
+
+
+def _size_bytes(variant: Variant, runtime: str, results: Results, net: NetFacts | None) -> int | None:
+    """Of the fixed-size build for ``runtime``; where there is none, of the float network's own file."""
+    builds = [b for b in results.builds.builds if b.variant == variant and b.runtime == runtime]
+    for build in sorted(builds, key=lambda build: build.height is None):
+        return build.size_bytes
+    return net.weights_size_bytes if net and variant not in ("int8", "ptq") else None
+
+
+def cells(row: SummaryRow) -> tuple[str, ...]:
+    """The texts of a row, in the order of ``HEADINGS``."""
+    quality, speed = _MARKS[row.quality_origin or "measured"], _MARKS[row.speed_origin or "measured"]
+    return (
+        row.label,
+        row.runtime,
+        _text(row.params, "{:,}"),
+        _text(row.macs and row.macs / 1e9, "{:.3f}"),
+        _text(row.psnr_db, "{:.2f}", quality),
+        _text(row.worst_psnr_db, "{:.2f}", quality),
+        _text(row.ssim, "{:.3f}", quality),
+        _text(row.fps, "{:.1f}", speed),
+        _text(row.p50_ms, "{:.2f}", speed),
+        _text(row.size_bytes and row.size_bytes / 1024, "{:,.0f}"),
+    )
+
+
+def _text(value: float | None, style: str, mark: str = "") -> str:
+    return "–" if value is None else style.format(value) + mark
+
+
+def footnotes(results: Results) -> tuple[str, ...]:
+    """Where the figures come from: one line for each kind."""
+    notes = []
+    for height, width in sorted({(net.macs_height, net.macs_width) for net in results.builds.nets}):
+        notes.append(f"Parameters and MACs: counted, MACs for one picture of {height}x{width}.")
+    quality, speed = results.quality, results.speed
+    if quality.rows:
+        how = _origins(row.origin for row in quality.rows)
+        notes.append(
+            f"PSNR, SSIM: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
+            f"decoder {quality.decoder}; data {quality.data_digest[:12]}."
+        )
+    if speed.rows:
+        how, runs = _origins(row.origin for row in speed.rows), max(row.runs for row in speed.rows)
+        sizes = ", ".join(sorted({f"{row.height}x{row.width}" for row in speed.rows}))
+        modes = ", ".join(sorted({f"{LABELS[row.variant]} {row.precision}" for row in speed.rows}))
+        conditions = f"{results.runtime} builds unless named, model only, batch 1, {sizes}, {runs} interleaved runs"
+        notes.append(f"FPS, p50: {how} on {speed.device}, {conditions}; {modes}.")
+    else:
+        notes.append(f"FPS, p50: not measured: {speed.not_measured or 'no run'}.")
+    notes.append(f"KiB: counted, of the {results.runtime} build; of the network file where there is no such build.")
+    return tuple(notes)
+
+
+def _origins(origins: Iterable[Origin]) -> str:
+    return ", ".join(sorted(set(origins)))
+
+
+def gains(results: Results) -> tuple[str, ...]:
+    """What each step bought, one line each, of the steps that can be compared."""
+    full = float_variant(results)
+    lines = [
+        _compare("distillation against its control", "control", "student", results, "one seed, so no claim of a gain"),
+        _compare("pruning", "student", "pruned", results) if full == "pruned" else None,
+        _compare("QAT against PTQ", "ptq", "int8", results),
+        _compare(f"INT8 against its float self ({LABELS[full]})", full, "int8", results),
+    ]
+    return tuple(line for line in lines if line)
+
+
+def _compare(what: str, before: Variant, after: Variant, results: Results, remark: str = "") -> str | None:
+    """``what: PSNR a → b dB (+c), p50 …`` with the parts that both have, or None if there is none."""
+    parts = []
+    pair = _quality_pair(before, after, results)
+    if pair:
+        old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
+        parts.append(f"PSNR {old:.2f} → {new:.2f} dB ({new - old:+.2f})")
+    nets = _net(before, results), _net(after, results)
+    if nets[0] and nets[1] and nets[0].macs != nets[1].macs:
+        parts.append(f"MACs {nets[0].macs / 1e9:.3f} → {nets[1].macs / 1e9:.3f} G")
+    times = _speed(before, results.runtime, results), _speed(after, results.runtime, results)
+    if times[0] and times[1]:
+        old, new = times[0].p50_ms, times[1].p50_ms
+        origin = _origins((times[0].origin, times[1].origin))
+        parts.append(f"p50 {old:.2f} → {new:.2f} ms ({old / new:.2f}x, {origin})")
+    elif what == "pruning":
+        parts.append("milliseconds not measured")
+    if not pair and not (times[0] and times[1]):
+        return None
+    return f"{what}: " + ", ".join(parts) + (f"; {remark}" if remark else "")
+
+
+def _quality_pair(before: Variant, after: Variant, results: Results) -> tuple[QualityRow, QualityRow] | None:
+    """Rows of both through one runtime (the device's first), else the best of each."""
+    old, new = _by_runtime(before, results), _by_runtime(after, results)
+    for runtime in (results.runtime, "torch", "onnx"):
+        one = [row for row in old if row.runtime == runtime]
+        other = [row for row in new if row.runtime == runtime]
+        if one and other:
+            return one[0], other[0]
+    return (old[0], new[0]) if old and new else None

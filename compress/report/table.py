@@ -1,0 +1,133 @@
+"""What ``compress run`` prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Verdict
+from compress.bundle.manifest import MANIFEST, from_bytes
+from compress.records import BuildList, QualityReport, SpeedReport, VerdictRecord
+from compress.report.markdown import CHECK_HEADINGS, check_cells
+from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from compress.plan import Plan
+
+COLOURS = {"pass": "green", "fail": "red", "incomplete": "yellow", "RELEASE": "green", "DRAFT": "yellow"}
+Kind = TypeVar("Kind", bound=Artefact)
+
+
+class _Point(BaseModel):
+    """What is shown of a training curve's point; the whole record is ``compress.train.CurvePoint`` (needs torch)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    loss: float
+    val_psnr_db: float | None = None
+
+
+class _Curve(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    steps: int
+    points: tuple[_Point, ...]
+
+
+def newest(artefacts: Sequence[Artefact], kind: type[Kind]) -> Kind | None:
+    """The last artefact of ``kind`` in the chain, or None."""
+    found = [artefact for artefact in artefacts if isinstance(artefact, kind)]
+    return found[-1] if found else None
+
+
+def read_results(artefacts: Sequence[Artefact], runtime: str) -> Results | None:
+    """What the chain measured, or None where it has no ``validate``."""
+    builds, measurements = newest(artefacts, Builds), newest(artefacts, Measurements)
+    if builds is None or measurements is None:
+        return None
+    return Results(
+        builds=BuildList.read(builds.folder / "builds.json"),
+        quality=QualityReport.read(measurements.folder / "quality.json"),
+        speed=SpeedReport.read(measurements.folder / "speed.json"),
+        runtime=runtime,
+    )
+
+
+def print_result(plan: Plan, artefacts: Sequence[Artefact], console: Console) -> None:
+    """Show what came out of a chain, as far as it goes: figures with origins, verdict, bundle, networks."""
+    results = read_results(artefacts, plan.target.device.runtime)
+    if results is not None:
+        _print_figures(f"{plan.recipe_name} on {plan.target_name}, data {plan.data_name}", results, console)
+    verdict, bundle = newest(artefacts, Verdict), newest(artefacts, Bundle)
+    if verdict is not None:
+        _print_verdict(VerdictRecord.read(verdict.folder / "verdict.json"), console)
+    if bundle is not None:
+        _print_bundle(bundle, console)
+    if results is None:
+        for artefact in artefacts:
+            _print_artefact(artefact, console)
+
+
+def _print_figures(title: str, results: Results, console: Console) -> None:
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0)
+    for place, heading in enumerate(HEADINGS):  # two lines a heading and a folded name: fits into 80 columns
+        table.add_column(heading.replace(" ", "\n"), justify="left" if place < 2 else "right", no_wrap=place > 0)
+    for row in summary_rows(results):
+        table.add_row(*(Text(text) for text in cells(row)), style="bold" if row.variant == "int8" else "")
+    console.print(table)
+    for note in footnotes(results):
+        console.print(Text(note, style="dim"))
+    for line in gains(results):
+        console.print(Text(line))
+
+
+def _print_verdict(verdict: VerdictRecord, console: Console) -> None:
+    title = f"Verdict: [{COLOURS[verdict.result]}]{verdict.result}[/]"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in CHECK_HEADINGS:
+        table.add_column(heading)
+    for check in verdict.checks:
+        name, limit, figure, result, note = check_cells(check)
+        table.add_row(name, limit, figure, Text(result, style=COLOURS[result]), Text(note))
+    console.print(table if verdict.checks else Text(f"Verdict: {verdict.result} (no budget set)"))
+    for reason in verdict.reasons:
+        console.print(Text(f"- {reason}"))
+
+
+def _print_bundle(bundle: Bundle, console: Console) -> None:
+    manifest = from_bytes((bundle.bundle / MANIFEST).read_bytes())
+    status = manifest.status, COLOURS[manifest.status]
+    console.print(Text.assemble("Bundle: ", status, f"  {bundle.bundle}"), soft_wrap=True)
+    for reason in manifest.reasons:
+        console.print(Text(f"- {reason}"))
+    allow = " --allow-draft" if manifest.status == "DRAFT" else ""
+    lines = ("compress keys public > public.pem", f"compress verify {bundle.bundle} --key public.pem{allow}")
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _print_artefact(artefact: Artefact, console: Console) -> None:
+    """A stage's result in a chain that measures nothing: the network's file and how its training went."""
+    if not isinstance(artefact, Net):
+        console.print(Text(f"{type(artefact).__name__}: {artefact.folder}"), soft_wrap=True)
+        return
+    size = artefact.weights.stat().st_size / 1024
+    console.print(Text(f"{type(artefact).__name__}: {artefact.weights} ({size:,.0f} KiB)"), soft_wrap=True)
+    path = artefact.folder / "curve.json"
+    if path.is_file():
+        curve = _Curve.model_validate_json(path.read_bytes())
+        if curve.points:
+            console.print(Text("  " + _curve_line(curve)))
+
+
+def _curve_line(curve: _Curve) -> str:
+    first, last = curve.points[0], curve.points[-1]
+    line = f"trained {curve.steps:,} steps, loss {first.loss:.4f} → {last.loss:.4f}"
+    watched = [point.val_psnr_db for point in curve.points if point.val_psnr_db is not None]
+    return line + (f", validation PSNR {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")

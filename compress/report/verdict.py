@@ -1,0 +1,247 @@
+"""The rules of the gate: budgets against measurements, without any I/O.
+
+``judge`` takes values and returns a record. One rule for each field of ``Budget``; a figure that is
+asked for but was not measured makes the verdict incomplete, never passed, and a NaN fails it.
+What is judged is the INT8 build that ships, through the runtime the device uses; its float self is
+the pruned student where the chain pruned, else the student.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from compress.records import (
+    Build,
+    BuildList,
+    Check,
+    Origin,
+    QualityReport,
+    QualityRow,
+    SpeedReport,
+    SpeedRow,
+    Variant,
+    VerdictRecord,
+)  # fmt: skip
+from compress.schema import Budget
+
+Result = Literal["pass", "fail", "incomplete"]
+
+
+class Missing(Exception):
+    """A figure that a rule needs was not measured; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with where it comes from."""
+
+    value: float
+    origin: Origin
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the rules may look at. ``runtime`` is the one the device runs builds with."""
+
+    builds: BuildList
+    quality: QualityReport
+    speed: SpeedReport
+    runtime: str
+
+    @property
+    def float_variant(self) -> Variant:
+        """The float net that became INT8: the newest one anything is known of."""
+        known = {b.variant for b in self.builds.builds} | {n.variant for n in self.builds.nets}
+        known |= {row.variant for row in self.quality.rows} | {row.variant for row in self.speed.rows}
+        return "pruned" if "pruned" in known else "student"
+
+    def shipped(self) -> tuple[Build, ...]:
+        """The INT8 builds that ship for the device's runtime; those of fixed size where there are any."""
+        found = [b for b in self.builds.builds if b.ships and b.variant == "int8" and b.runtime == self.runtime]
+        if not found:
+            why = [n.reason for n in self.builds.not_built if n.runtime == self.runtime]
+            raise Missing(f"no INT8 build for {self.runtime}" + (f": {why[0]}" if why else ""))
+        return tuple(b for b in found if b.height is not None) or tuple(found)
+
+    def quality_row(self, variant: Variant, *runtimes: str) -> QualityRow:
+        """The row of ``variant`` through the first of ``runtimes`` that was measured."""
+        for runtime in runtimes:
+            for row in self.quality.rows:
+                if row.variant == variant and row.runtime == runtime and row.psnr_db:
+                    return row
+        raise Missing(f"no quality of {variant} through {' or '.join(runtimes)}")
+
+    def int8_quality(self) -> QualityRow:
+        """Quality of what ships."""
+        return self.quality_row("int8", self.runtime)
+
+    def float_quality(self) -> QualityRow:
+        """Quality of its float self: through the same runtime if measured, else through torch."""
+        return self.quality_row(self.float_variant, self.runtime, "torch", "onnx")
+
+    def int8_speed(self) -> SpeedRow:
+        """Speed of what ships; the slowest, where several builds do."""
+        names = {build.name for build in self.shipped()}
+        rows = [row for row in self.speed.rows if row.build in names]
+        if not rows:
+            raise Missing(f"speed not measured: {self.speed.not_measured or 'no run of the shipped INT8 build'}")
+        return max(rows, key=lambda row: row.p50_ms)
+
+    def float_speed(self, like: SpeedRow) -> SpeedRow:
+        """Speed of the float self through the same runtime at the same size."""
+        for row in self.speed.rows:
+            same = (row.runtime, row.height, row.width) == (like.runtime, like.height, like.width)
+            if same and row.variant == self.float_variant:
+                return row
+        raise Missing(f"no speed of {self.float_variant} through {like.runtime} at {like.height}x{like.width}")
+
+
+def mean(values: tuple[float, ...]) -> float:
+    """Arithmetic mean; NaN stays NaN."""
+    return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
+
+
+def _psnr(evidence: Evidence) -> Figure:
+    row = evidence.int8_quality()
+    return Figure(mean(row.psnr_db), row.origin)
+
+
+def _ssim(evidence: Evidence) -> Figure:
+    row = evidence.int8_quality()
+    if not row.ssim:
+        raise Missing(f"no SSIM of int8 through {row.runtime}")
+    return Figure(mean(row.ssim), row.origin)
+
+
+def _gain(evidence: Evidence) -> Figure:
+    row, dark = evidence.int8_quality(), evidence.quality_row("input", "none")
+    return Figure(mean(row.psnr_db) - mean(dark.psnr_db), _weaker(row.origin, dark.origin))
+
+
+def _drop(evidence: Evidence) -> Figure:
+    row, full = evidence.int8_quality(), evidence.float_quality()
+    note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
+    return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
+
+
+def _worst_drop(evidence: Evidence) -> Figure:
+    row, full = evidence.int8_quality(), evidence.float_quality()
+    if len(row.psnr_db) != len(full.psnr_db):
+        raise Missing(f"{full.variant} and int8 were not measured on the same images")
+    drops = [before - after for before, after in zip(full.psnr_db, row.psnr_db, strict=True)]
+    if any(math.isnan(drop) for drop in drops):  # max() would overlook one
+        return Figure(math.nan, row.origin)
+    worst = max(range(len(drops)), key=drops.__getitem__)
+    named = evidence.quality.images[worst] if worst < len(evidence.quality.images) else f"image {worst}"
+    return Figure(drops[worst], _weaker(row.origin, full.origin), f"on {named}")
+
+
+def _fps(evidence: Evidence) -> Figure:
+    row = evidence.int8_speed()
+    return Figure(row.fps, row.origin, f"{row.build} on {evidence.speed.device}")
+
+
+def _p90(evidence: Evidence) -> Figure:
+    row = evidence.int8_speed()
+    return Figure(row.p90_ms, row.origin, f"{row.build} on {evidence.speed.device}")
+
+
+def _speedup(evidence: Evidence) -> Figure:
+    row = evidence.int8_speed()
+    full = evidence.float_speed(row)
+    ratio = full.p50_ms / row.p50_ms if row.p50_ms > 0 else math.nan
+    return Figure(ratio, _weaker(row.origin, full.origin), f"p50 of {full.build} over {row.build}")
+
+
+def _params(evidence: Evidence) -> Figure:
+    for variant in ("int8", evidence.float_variant):
+        for net in evidence.builds.nets:
+            if net.variant == variant:
+                return Figure(net.params, "counted", f"of {variant}")
+    raise Missing("parameters were not counted")
+
+
+def _size(evidence: Evidence) -> Figure:
+    largest = max(evidence.shipped(), key=lambda build: build.size_bytes)
+    return Figure(largest.size_bytes, "counted", f"of {largest.name}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one field of ``Budget`` is judged: ``lower`` when the limit is the least allowed."""
+
+    lower: bool
+    unit: str
+    find: Callable[[Evidence], Figure]
+
+
+RULES: dict[str, Rule] = {
+    "min_psnr_db": Rule(True, "dB", _psnr),
+    "min_ssim": Rule(True, "", _ssim),
+    "min_gain_over_input_db": Rule(True, "dB", _gain),
+    "max_int8_drop_db": Rule(False, "dB", _drop),
+    "max_worst_drop_db": Rule(False, "dB", _worst_drop),
+    "min_fps": Rule(True, "FPS", _fps),
+    "max_latency_p90_ms": Rule(False, "ms", _p90),
+    "min_int8_speedup": Rule(True, "x", _speedup),
+    "max_params": Rule(False, "", _params),
+    "max_size_bytes": Rule(False, "B", _size),
+}
+
+
+def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
+    """The verdict: one check for each budget asked for, and what else stands in the way."""
+    limits = {name: getattr(budget, name) for name in type(budget).model_fields}
+    checks = tuple(_check(name, limit, evidence) for name, limit in limits.items() if limit is not None)
+    broken = _nan_reasons(evidence)
+    absent = tuple(f"{gap.runtime} build wanted but not made: {gap.reason}" for gap in evidence.builds.not_built)
+    if not any(build.ships for build in evidence.builds.builds):
+        absent += ("no build that ships",)
+    results = {check.result for check in checks}
+    result: Result = "pass"
+    if broken or "fail" in results:
+        result = "fail"
+    elif absent or "incomplete" in results:
+        result = "incomplete"
+    return VerdictRecord(result=result, checks=checks, reasons=broken + absent)
+
+
+def _check(name: str, limit: float, evidence: Evidence) -> Check:
+    rule = RULES[name]
+    try:
+        figure = rule.find(evidence)
+    except Missing as missing:
+        return Check(name=name, limit=limit, measured=None, unit=rule.unit, origin=None, result="incomplete",
+                     note=str(missing))  # fmt: skip
+    value, note = figure.value, figure.note
+    held = value >= limit if rule.lower else value <= limit  # False for NaN
+    result: Result = "pass" if held else "fail"
+    if figure.origin not in ("measured", "counted"):
+        result, note = "incomplete", f"{figure.origin}, not measured; {note}".rstrip("; ")
+    if not math.isfinite(value):  # JSON has no spelling for these
+        result, note = ("fail" if math.isnan(value) else result), f"measured {value}; {note}".rstrip("; ")
+    return Check(name=name, limit=limit, measured=value if math.isfinite(value) else None, unit=rule.unit,
+                 origin=figure.origin, result=result, note=note)  # fmt: skip
+
+
+def _weaker(*origins: Origin) -> Origin:
+    """The origin of a figure made from several: that of its weakest part."""
+    order: tuple[Origin, ...] = ("estimated", "simulated", "measured", "counted")
+    return min(origins, key=order.index)
+
+
+def _nan_reasons(evidence: Evidence) -> tuple[str, ...]:
+    """One line for each row in which something that should be a number is none."""
+    found = []
+    for row in evidence.quality.rows:
+        if any(math.isnan(v) for v in (*row.psnr_db, *row.ssim, *row.psnr_gtmean_db, *row.psnr_to_float_db)):
+            found.append(f"quality of {row.variant} through {row.runtime} holds NaN")
+    for timing in evidence.speed.rows:
+        values = (timing.p50_ms, timing.p90_ms, timing.p99_ms, timing.fps, *timing.samples_ms)
+        if any(math.isnan(value) for value in values):
+            found.append(f"speed of {timing.build} holds NaN")
+    return tuple(found)

@@ -1,0 +1,27 @@
+"""The stages by name. One line each; a stage's module is imported only when a plan uses it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from compress.stage import Stage
+
+STAGES = {
+    "teach": "compress.stages.teach",
+    "teacher": "compress.stages.teacher",
+    "distill": "compress.stages.distill",
+    "control": "compress.stages.control",
+    "prune": "compress.stages.prune",
+    "quantize": "compress.stages.quantize",
+    "export": "compress.stages.export",
+    "validate": "compress.stages.validate",
+    "gate": "compress.stages.gate",
+    "package": "compress.stages.package",
+}
+
+
+def load_stage(name: str) -> Stage:
+    """The stage called ``name``: the function of that name in its module."""
+    found = getattr(import_module(STAGES[name]), name)
+    assert isinstance(found, Stage), f"{STAGES[name]}.{name} lacks @stage"
+    return found

@@ -1,0 +1,30 @@
+"""Distil the teacher into the student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compress.artefacts import Student, Teacher
+from compress.schema import DataSpec, DistillSpec, Seed, StudentSpec
+from compress.stage import Progress, stage
+
+
+@stage(gives=Student, version=1, environment=("torch",))
+def distill(
+    teacher: Teacher, student: StudentSpec, distill: DistillSpec, data: DataSpec, seed: Seed,
+    out: Path, scratch: Path, progress: Progress,
+) -> None:  # fmt: skip
+    """Writes ``net.safetensors`` and ``curve.json``.
+
+    Output and feature distillation, masked where the teacher is the worse one (``losses.distill``).
+    """
+    import torch
+
+    from compress.models import build_net
+    from compress.models.weights import save_net
+    from compress.teaching import train_under
+
+    torch.manual_seed(seed.seed)
+    net = build_net(student.network, {"width": student.width, "light_width": student.light_width})
+    train_under(teacher.weights, net, distill, distill.train, data, seed.seed, out, scratch, progress)
+    save_net(net, out / "net.safetensors")

@@ -1,0 +1,139 @@
+"""Stage ``package``: what ships, with everything to check it by, signed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.artefacts import Builds, Bundle, Measurements, Quantized, Verdict
+from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
+from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
+from compress.report.rows import Results
+from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
+from compress.stage import Chain, stage
+
+if TYPE_CHECKING:
+    from compress.bundle.golden import Run
+
+
+@stage(gives=Bundle, version=1, environment=("onnxruntime", "openvino", "pillow"))
+def package(
+    builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, package: PackageSpec,
+    device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
+) -> None:  # fmt: skip
+    """Write the bundle into ``out``/bundle, signature last.
+
+    A draft unless the verdict is a pass and the whole chain was made by the code that is here now.
+    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key.
+    """
+    from compress.bundle.keys import public_key_id, resolve_key
+    from compress.bundle.provenance import draft_reasons, link_entries
+    from compress.bundle.seal import Contents, seal
+
+    key = resolve_key(package.key)
+    key_id = public_key_id(key)  # a bad key is found before the work, not after
+    found = _Found.read(builds, measurements, verdict, device)
+    reasons = draft_reasons(found.verdict, chain)
+    folder = out / "bundle"
+    folder.mkdir()
+    contracts = _copy_builds(found.results.builds, builds.folder, folder)
+    shutil.copyfile(quantized.table, folder / "quantization.json")
+    _write_report(found, names, folder / "report")
+    _write_provenance(found.results.quality, data, names, chain, folder / "provenance.json")
+    _write_golden(found.results.builds, builds.folder, data, package, device, folder)
+    _write_readme(contracts, names, reasons, key_id, folder / "README.md")
+    seal(folder, Contents(f"{names.recipe} on {names.target}", reasons, link_entries(chain)), key)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The records of the artefacts, read."""
+
+    results: Results
+    verdict: VerdictRecord
+
+    @classmethod
+    def read(cls, builds: Builds, measurements: Measurements, verdict: Verdict, device: DeviceSpec) -> _Found:
+        results = Results(
+            builds=BuildList.read(builds.folder / "builds.json"),
+            quality=QualityReport.read(measurements.folder / "quality.json"),
+            speed=SpeedReport.read(measurements.folder / "speed.json"),
+            runtime=device.runtime,
+        )
+        return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
+
+
+def _copy_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildContract, ...]:
+    """Copy what ships into builds/, checked, and write ``contract.json``."""
+    contracts = []
+    for build in listed.builds:
+        if not build.ships:
+            continue
+        check_build(build, source)
+        for name in build.files:
+            (folder / "builds" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, folder / "builds" / name)
+        contracts.append(
+            BuildContract(
+                name=build.name, variant=build.variant, runtime=build.runtime, size_bytes=build.size_bytes,
+                files=tuple(f"builds/{name}" for name in build.files), height=build.height, width=build.width,
+                contract=build.contract,
+            )
+        )  # fmt: skip
+    ContractFile(builds=tuple(contracts)).write(folder / CONTRACT)
+    return tuple(contracts)
+
+
+def _write_report(found: _Found, names: Names, folder: Path) -> None:
+    from compress.report.markdown import markdown_report
+
+    folder.mkdir()
+    found.results.quality.write(folder / "quality.json")
+    found.results.speed.write(folder / "speed.json")
+    found.verdict.write(folder / "verdict.json")
+    title = f"{names.recipe} on {names.target}, data {names.data}"
+    (folder / "report.md").write_text(markdown_report(title, found.results, found.verdict), encoding="utf-8")
+
+
+def _write_provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain, path: Path) -> None:
+    from compress import __version__
+    from compress.bundle.provenance import Provenance, stage_provenance
+
+    Provenance(
+        recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
+        data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
+        chain=stage_provenance(chain),
+    ).write(path)  # fmt: skip
+
+
+def _write_golden(
+    listed: BuildList, source: Path, data: DataSpec, package: PackageSpec, device: DeviceSpec, folder: Path
+) -> None:
+    from compress.bundle.golden import write_golden
+    from compress.data.source import open_data
+    from compress.runtimes import RUNTIMES
+    from compress.runtimes.base import RunOptions
+    from compress.runtimes.picture import PictureRunner
+
+    test = open_data(data, "test")
+    pictures = {test.names[i]: test.pair(i)[0] for i in range(min(package.golden_frames, len(test)))}
+    runs: dict[str, tuple[Build, Run]] = {}
+    not_run: dict[str, str] = {}
+    for build in listed.builds:
+        if build.ships and build.runtime in RUNTIMES:
+            # The precision hint is for the device's own runtime; the others compute floats as floats.
+            precision = device.float_precision if build.runtime == device.runtime else "f32"
+            runs[build.name] = build, PictureRunner(build, source, RunOptions(device.threads, precision))
+        elif build.ships:
+            not_run[build.name] = f"a {build.runtime} build does not run here"
+    write_golden(folder, pictures, runs, not_run, data.licence)
+
+
+def _write_readme(
+    contracts: tuple[BuildContract, ...], names: Names, reasons: tuple[str, ...], key_id: str, path: Path
+) -> None:
+    from compress.bundle.readme import bundle_readme
+
+    path.write_text(bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts), encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Structured pruning to a MAC or latency budget, then fine-tuning under the teacher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.artefacts import Pruned, Student, Teacher
+from compress.schema import Channels, DataSpec, DistillSpec, ExportSpec, PruneSpec, Seed
+from compress.stage import Progress, stage
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@stage(gives=Pruned, version=1, environment=("torch", "torch-pruning"))
+def prune(
+    student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels, export: ExportSpec,
+    data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
+) -> None:  # fmt: skip
+    """Writes ``net.safetensors``, ``curve.json`` and ``cuts.json`` (what was taken out, in order).
+
+    Channel counts stay multiples of the target's. Pruning itself takes seconds and is done again on
+    resume; only the fine-tuning goes on from its checkpoint.
+    """
+    import torch
+
+    from compress.models.weights import PRUNED, load_net, save_net
+    from compress.pruning import count_macs, prune_until
+    from compress.teaching import train_under
+
+    torch.manual_seed(seed.seed)
+    net = load_net(student.weights)
+    multiple = int(net.size_multiple)  # type: ignore[arg-type]
+    size = (-(-export.size[0] // multiple) * multiple, -(-export.size[1] // multiple) * multiple)
+    enough = _budget(prune, count_macs(net, *size), size)
+    reduced, cuts = prune_until(
+        net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size
+    )
+    progress.say(f"took {sum(len(cut.channels) for cut in cuts)} channels out of {len(cuts)} groups")
+    bare = distill.model_copy(update={"hints": ()})
+    train_under(teacher.weights, reduced, bare, prune.train, data, seed.seed, out, scratch, progress)
+    save_net(reduced, out / "net.safetensors", {PRUNED: "yes"})
+    (out / "cuts.json").write_text(json.dumps([asdict(cut) for cut in cuts], indent=1) + "\n")
+
+
+def _budget(spec: PruneSpec, macs_before: int, size: tuple[int, int]) -> Callable[[nn.Module, int], bool]:
+    """When pruning may stop: latency if one is asked for, else the share of MACs."""
+    if spec.max_latency_ms is not None:
+        from compress.runtimes.quick import float_latency_ms
+
+        limit = spec.max_latency_ms
+        return lambda net, _macs: float_latency_ms(net, *size) <= limit
+    return lambda _net, macs: macs <= (spec.keep_macs or 1.0) * macs_before
+
+
+def _gradients(data: DataSpec, seed: int) -> Callable[[nn.Module], None]:
+    """Fills ``.grad`` with the mean over a few training crops of the gradient of the picture loss."""
+    import torch
+
+    from compress.data.batches import BatchPlan
+    from compress.data.source import open_data
+    from compress.losses.distill import Supervised
+    from compress.schema import Augment, Phase, PictureLoss
+
+    plan = BatchPlan(open_data(data, "train"), (Phase(epochs=1000, batch=4, crop=192),), Augment(), seed)
+    objective = Supervised(PictureLoss())
+    batches = [plan.batch(step) for step in range(4)]
+
+    def fill(net: nn.Module) -> None:
+        net.zero_grad(set_to_none=True)
+        with torch.enable_grad():
+            for batch in batches:
+                objective(net, batch)[0].backward()
+
+    return fill

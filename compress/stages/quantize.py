@@ -1,0 +1,56 @@
+"""Quantization-aware training under the teacher, with plain post-training quantization as its control."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from compress.artefacts import FloatNet, Quantized, Teacher
+from compress.schema import DataSpec, DistillSpec, QuantizeSpec, Scheme, Seed
+from compress.stage import Progress, stage
+
+
+@stage(gives=Quantized, version=1, environment=("torch", "nncf"))
+def quantize(
+    net: FloatNet, teacher: Teacher, quantize: QuantizeSpec, distill: DistillSpec, scheme: Scheme, data: DataSpec,
+    seed: Seed, out: Path, scratch: Path, progress: Progress,
+) -> None:  # fmt: skip
+    """Writes the files that ``Quantized`` lists.
+
+    The first ranges come from training pictures (min-max); the same state, untrained, is kept as the
+    PTQ control. Distillation goes on with the recipe's own weights, without feature hints: hints on
+    fake-quant features teach the quantizer noise.
+
+    Raises BuildError for a scheme that can't be trained.
+    """
+    import torch
+
+    from compress.data.source import open_data
+    from compress.models.enhance import pad_to_multiple, to_tensor
+    from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
+    from compress.models.weights import load_net
+    from compress.teaching import train_under
+
+    torch.manual_seed(seed.seed)
+    ready = scratch / "ptq"
+    if not (ready / "ptq.json").exists():
+        source = open_data(data, "train")
+        every = max(1, len(source) // quantize.calibration_images)
+        chosen = range(0, len(source), every)[: quantize.calibration_images]
+        floating = load_net(net.weights)
+        multiple = int(floating.size_multiple)  # type: ignore[arg-type]
+        frames = [pad_to_multiple(to_tensor(source.pair(i)[0]), multiple) for i in chosen]
+        progress.say(f"calibrates on {len(frames)} training pictures")
+        first = insert_fake_quant(floating, frames, scheme, quantize)
+        ready.mkdir(exist_ok=True)
+        shutil.copyfile(net.weights, ready / "net.safetensors")
+        save_fake_quant(first, ready, "ptq")
+    fake = load_fake_quant(ready, "ptq")
+    train_under(
+        teacher.weights, fake, distill.model_copy(update={"hints": ()}), quantize.train, data, seed.seed,
+        out, scratch, progress,
+    )  # fmt: skip
+    for name in ("net.safetensors", "ptq.safetensors", "ptq.json"):
+        shutil.copyfile(ready / name, out / name)
+    save_fake_quant(fake, out, "qat")
+    read_table(load_fake_quant(out, "qat"), scheme, quantize.keep_float).write(out / "quantization.json")

@@ -1,0 +1,29 @@
+"""Train a low-light teacher of our own on real pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compress.artefacts import Teacher
+from compress.schema import DataSpec, Seed, TeachSpec
+from compress.stage import Progress, stage
+
+
+@stage(gives=Teacher, version=1, environment=("torch",))
+def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress) -> None:
+    """Writes ``net.safetensors`` (float16 weights) and ``curve.json``.
+
+    The last averaged weights are kept; validation pictures are looked at, never selected on.
+    """
+    import torch
+
+    from compress.losses.distill import Supervised
+    from compress.models import build_net
+    from compress.models.weights import save_net
+    from compress.training import train_net
+
+    torch.manual_seed(seed.seed)
+    net = build_net(teach.network, {"width": teach.width})
+    objective = Supervised(teach.loss)
+    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress)
+    save_net(net, out / "net.safetensors", half=True)

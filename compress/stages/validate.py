@@ -1,0 +1,225 @@
+"""Stage ``validate``: the quality of every build on the test split, and its speed on the device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from compress.artefacts import Builds, Measurements, Quantized
+from compress.errors import BuildError
+from compress.records import Build, BuildList, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
+from compress.runtimes import RUNTIMES, open_runtime
+from compress.runtimes.base import RunOptions
+from compress.schema import DataSpec, DeviceSpec, ValidateSpec
+from compress.stage import Progress, stage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from compress.data.source import PairSource
+
+    Picture = NDArray[np.uint8]
+
+Through = Literal["torch", "onnx", "openvino", "none"]
+
+
+@dataclass(frozen=True)
+class _Route:
+    """One network through one runtime, as a function of a dark picture."""
+
+    variant: Variant
+    through: Through
+    run: Callable[[Picture], Picture]
+
+
+@stage(
+    gives=Measurements, version=1,
+    environment=("torch", "nncf", "openvino", "onnxruntime", "scikit-image", "pillow", "numpy"),
+)  # fmt: skip
+def validate(
+    builds: Builds, quantized: Quantized, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
+    out: Path, progress: Progress,
+) -> None:  # fmt: skip
+    """Write ``quality.json`` (the same every time on one machine) and ``speed.json`` (a measurement).
+
+    Raises BuildError for a build that doesn't run, DataError for a test split without pictures, Busy
+    when another process has been measuring on the device for too long.
+    """
+    listed = BuildList.read(builds.folder / "builds.json")
+    routes = list(_routes(listed, builds.folder, quantized, validation, device))
+    _quality(routes, validation, data, device, progress).write(out / "quality.json")
+    _speed(listed, builds.folder, validation, device, progress).write(out / "speed.json")
+
+
+def _routes(
+    listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec
+) -> Iterator[_Route]:
+    """The dark input, then every network through the device's runtime; what ships also through all others.
+
+    Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in.
+    """
+    from compress.models.enhance import enhance
+    from compress.models.quantized import load_fake_quant
+    from compress.runtimes.picture import PictureRunner
+
+    yield _Route("input", "none", lambda picture: picture)
+    for variant in validation.quality:
+        found = _runnable(listed, variant, device)
+        for build in found if variant == "int8" else found[:1]:
+            runner = PictureRunner(build, folder, _options(build, device))
+            yield _Route(variant, build.runtime, runner)  # type: ignore[arg-type]
+        if variant == "int8":
+            net = load_fake_quant(quantized.folder, "qat")
+            yield _Route("int8", "torch", lambda picture: enhance(net, picture))
+
+
+def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[Build]:
+    """One build of ``variant`` per runtime that runs here, the device's runtime first, fixed size before free."""
+    order = [device.runtime, "openvino", "onnx"]
+    found: dict[str, Build] = {}
+    for build in sorted(listed.builds, key=lambda build: build.height is None):
+        if build.variant == variant and build.runtime in RUNTIMES:
+            found.setdefault(build.runtime, build)
+    return sorted(found.values(), key=lambda build: order.index(build.runtime))
+
+
+def _options(build: Build, device: DeviceSpec) -> RunOptions:
+    """The precision hint is for the device's own runtime; others compute floats as floats."""
+    precision = device.float_precision if build.runtime == device.runtime == "openvino" else "f32"
+    return RunOptions(device.threads, precision)
+
+
+def _float_self(listed: BuildList) -> Variant:
+    """The float network that became INT8."""
+    return "pruned" if any(net.variant == "pruned" for net in listed.nets) else "student"
+
+
+def _quality(
+    routes: list[_Route], validation: ValidateSpec, data: DataSpec, device: DeviceSpec, progress: Progress
+) -> QualityReport:
+    from compress.data.source import data_digest, decoder_name, open_data
+    from compress.metrics import DEFINITION
+
+    source = open_data(data, "test")
+    count = min(len(source), validation.max_images or len(source))
+    scores: dict[int, list[_Score]] = defaultdict(list)
+    for index in range(count):
+        progress.update(index, count, f"quality of {source.names[index]}")
+        for number, score in _scores(routes, source, index):
+            scores[number].append(score)
+    return QualityReport(
+        definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
+        images=source.names[:count],
+        rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Score:
+    """One picture through one route. ``to_float_db``: PSNR to what the float network makes of it."""
+
+    psnr_db: float
+    ssim: float
+    psnr_gtmean_db: float
+    to_float_db: float | None
+
+
+def _scores(routes: list[_Route], source: PairSource, index: int) -> Iterator[tuple[int, _Score]]:
+    from compress.metrics import gtmean_psnr_db, psnr_db, ssim
+
+    dark, bright = source.pair(index)
+    answers = [_answer(route, dark, source.names[index]) for route in routes]
+    by_variant = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}
+    full = by_variant.get("pruned", by_variant.get("student"))
+    for number, (route, answer) in enumerate(zip(routes, answers, strict=True)):
+        quantized = route.variant in ("int8", "ptq")
+        to_float = psnr_db(answer, full) if quantized and full is not None else None
+        yield number, _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
+
+
+def _answer(route: _Route, dark: Picture, name: str) -> Picture:
+    try:
+        return route.run(dark)
+    except BuildError as error:
+        raise BuildError(f"{route.variant} through {route.through} on {name}: {error}") from None
+
+
+def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
+    # A runtime of this machine that stands in for a device elsewhere shows what the device would do.
+    origin: Origin = "measured" if device.kind == "local" or route.variant == "input" else "simulated"
+    return QualityRow(
+        variant=route.variant, runtime=route.through, origin=origin,
+        psnr_db=tuple(round(score.psnr_db, 6) for score in scores),
+        ssim=tuple(round(score.ssim, 8) for score in scores),
+        psnr_gtmean_db=tuple(round(score.psnr_gtmean_db, 6) for score in scores),
+        psnr_to_float_db=tuple(round(s.to_float_db, 6) for s in scores if s.to_float_db is not None),
+    )  # fmt: skip
+
+
+def _speed(
+    listed: BuildList, folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
+) -> SpeedReport:
+    """All fixed-size builds for the device's runtime, and what ships with its float self for the others."""
+    from compress.devices.fingerprint import device_name, fingerprint
+
+    if device.kind != "local":
+        return SpeedReport(device=device.host or device.kind, fingerprint={}, rows=(), not_measured=_why_not(device))
+    full = _float_self(listed)
+    timed = [
+        build for build in listed.builds
+        if build.height is not None and build.runtime in RUNTIMES
+        and (build.runtime == device.runtime or build.variant in ("int8", full))
+    ]  # fmt: skip
+    conditions = {**fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
+    rows = _timed_rows(timed, folder, validation, device, progress)
+    why = None if rows else "no build that runs on this machine"
+    return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, not_measured=why)
+
+
+def _why_not(device: DeviceSpec) -> str:
+    if device.kind == "none":
+        return "the target names no device"
+    if device.host is None:
+        return f"no device: set device.host to where the {device.kind} device is; speeds of this machine are not its own"
+    return f"this version can't reach {device.kind} devices; speeds of this machine are not those of {device.host}"
+
+
+def _timed_rows(
+    timed: list[Build], folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
+) -> tuple[SpeedRow, ...]:
+    import numpy as np
+
+    from compress.devices.local import exclusive, measure_latency
+
+    dark = np.random.default_rng(0)
+    runs = {}
+    for build in timed:
+        session = open_runtime(build.runtime).load(folder, build.files, _options(build, device))
+        runs[build.name] = session.prepare(dark.random(build.contract.input.shape, np.float32) * np.float32(0.25))
+    if not runs:
+        return ()
+    progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")
+    with exclusive():
+        samples = measure_latency(
+            runs, validation.warmup_runs, validation.timed_runs,
+            lambda done, total: progress.update(done, total, "speed, all builds in turn"),
+        )  # fmt: skip
+    return tuple(_speed_row(build, samples[build.name], device) for build in timed)
+
+
+def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) -> SpeedRow:
+    from compress.devices.local import percentile
+
+    assert build.height is not None and build.width is not None
+    p50 = percentile(samples_ms, 0.5)
+    floating = _options(build, device).float_precision
+    return SpeedRow(
+        build=build.name, variant=build.variant, runtime=build.runtime, height=build.height, width=build.width,
+        precision=f"int8 and {floating}" if build.inspection.int8_layers else floating,
+        runs=len(samples_ms), p50_ms=p50, p90_ms=percentile(samples_ms, 0.9), p99_ms=percentile(samples_ms, 0.99),
+        fps=1000.0 / p50, samples_ms=samples_ms, origin="measured",
+    )  # fmt: skip

@@ -1,0 +1,272 @@
+"""The only training loop: teacher, student, pruned and fake-quant nets go through ``fit``.
+
+Resume is exact on CPU: the checkpoint holds network (quantizer state included), objective, optimizer,
+average, curve and random state, and batches are a function of the step. Under ``torchrun`` the same
+function is one process of many: each takes its slice of every batch, gradients are averaged by
+DistributedDataParallel, rank 0 writes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from compress.data.batches import Batch, BatchPlan, WaitMeter
+from compress.errors import CompressError
+from compress.records import Record
+from compress.schema import Train
+from compress.stage import Progress
+
+
+class CurvePoint(Record):
+    """Means since the last point; ``val_psnr_db`` is of the averaged weights on whole validation pictures."""
+
+    step: int
+    lr: float
+    loss: float
+    parts: dict[str, float]
+    val_psnr_db: float | None = None
+
+
+class Curve(Record):
+    """``curve.json``: how a training went."""
+
+    steps: int
+    points: tuple[CurvePoint, ...]
+
+
+class Objective(nn.Module):
+    """What a network is trained for. May hold learned parts (adapters); they are trained and resumed along."""
+
+    def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss (a scalar) and its named parts."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those that train together."""
+
+    rank: int
+    count: int
+
+
+@contextmanager
+def ranks() -> Iterator[Ranks]:
+    """The process group of ``torchrun``, joined for the duration; alone when there is none."""
+    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Ranks(0, 1)
+        return
+    from torch import distributed
+
+    if distributed.is_initialized():
+        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        return
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+def learning_rate(step: int, steps: int, train: Train, scale: float) -> float:
+    """Linear warm-up, then half a cosine to zero (Loshchilov & Hutter, ICLR 2017), times the phase's scale."""
+    warm = max(1, round(train.warmup * steps))
+    if step < warm:
+        return train.lr * scale * (step + 1) / warm
+    return train.lr * scale * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _floating(net: nn.Module) -> list[Tensor]:
+    """The parameters that training moves; fake-quant layers keep bit widths among theirs."""
+    return [p.detach() for p in net.parameters() if p.is_floating_point()]
+
+
+class Average:
+    """Exponential moving average of a network's parameters; young averages forget faster."""
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = [p.clone() for p in _floating(net)]
+
+    def update(self, net: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, _floating(net), 1 - decay)
+
+    @contextmanager
+    def worn_by(self, net: nn.Module) -> Iterator[None]:
+        """The network with the averaged weights, for evaluation."""
+        kept = [p.clone() for p in _floating(net)]
+        self.copy_to(net)
+        try:
+            yield
+        finally:
+            self._write(net, kept)
+
+    def copy_to(self, net: nn.Module) -> None:
+        self._write(net, self.values)
+
+    @staticmethod
+    def _write(net: nn.Module, values: list[Tensor]) -> None:
+        for parameter, value in zip(_floating(net), values, strict=True):
+            parameter.copy_(value)
+
+
+@dataclass
+class _State:
+    """All that changes during a training, as one thing to save and restore."""
+
+    net: nn.Module
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    average: Average
+    step: int
+    points: list[CurvePoint]
+
+    def save(self, path: Path) -> None:
+        whole = {
+            "net": self.net.state_dict(), "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "average": self.average.values, "step": self.step,
+            "points": [p.model_dump() for p in self.points], "random": torch.get_rng_state(),
+        }  # fmt: skip
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            torch.save(whole, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+
+    def load(self, path: Path) -> None:
+        whole = torch.load(path, weights_only=True)
+        self.net.load_state_dict(whole["net"])
+        self.objective.load_state_dict(whole["objective"])
+        self.optimizer.load_state_dict(whole["optimizer"])
+        self.average.values = whole["average"]
+        self.step = whole["step"]
+        self.points = [CurvePoint(**p) for p in whole["points"]]
+        torch.set_rng_state(whole["random"])
+
+
+@dataclass
+class _Means:
+    """Running means of the loss parts between two curve points."""
+
+    count: int = 0
+    sums: dict[str, float] | None = None
+
+    def add(self, loss: Tensor, parts: dict[str, Tensor]) -> None:
+        self.sums = self.sums or {}
+        for name, value in {"loss": loss, **parts}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: value / self.count for name, value in (self.sums or {}).items()}
+        self.count, self.sums = 0, None
+        return means
+
+
+def fit(
+    net: nn.Module, objective: Objective, plan: BatchPlan, train: Train, scratch: Path, progress: Progress,
+    evaluate: Callable[[nn.Module], float] | None = None, group: Ranks = Ranks(0, 1), points: int = 20,
+) -> Curve:  # fmt: skip
+    """Train ``net`` in place and leave the averaged weights in it.
+
+    ``scratch`` keeps the checkpoint; with one there, training goes on where it stopped. ``evaluate``
+    gives PSNR in dB on the validation split and is called at ``points`` moments; it never selects.
+
+    Raises CompressError when the loss is not finite.
+    """
+    device = next(net.parameters()).device
+    parameters = [p for p in (*net.parameters(), *objective.parameters()) if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99))
+    state = _State(net, objective, optimizer, Average(net, train.ema), 0, [])
+    checkpoint = scratch / "checkpoint.pt"
+    if checkpoint.exists():
+        state.load(checkpoint)
+        progress.say(f"goes on at step {state.step} of {plan.steps}")
+    stepper = _Stepper(net, objective, train, group, device)
+    means, meter, saved = _Means(), WaitMeter(), time.monotonic()
+    every = max(1, plan.steps // points)
+    for batch in plan.run(state.step, meter):
+        phase = plan.phase_at(state.step)
+        for part in optimizer.param_groups:
+            part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
+        loss, parts = stepper.backward(batch)
+        if not math.isfinite(float(loss.detach())):
+            raise CompressError(f"the loss is {float(loss.detach())} at step {state.step}; lower the learning rate")
+        nn.utils.clip_grad_norm_(parameters, train.grad_clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        state.average.update(net, state.step)
+        means.add(loss, parts)
+        state.step += 1
+        progress.update(state.step, plan.steps, f"loss {float(loss.detach()):.4f}, waits {meter.share:.1%}")
+        if state.step % every == 0 or state.step == plan.steps:
+            state.points.append(_point(state, means.take(), evaluate))
+        if group.rank == 0 and (time.monotonic() - saved > train.checkpoint_every_s or state.step == plan.steps):
+            state.save(checkpoint)
+            saved = time.monotonic()
+    progress.say(f"{plan.steps} steps done, {meter.share:.1%} of the time lost to waiting for data")
+    state.average.copy_to(net)
+    return Curve(steps=plan.steps, points=tuple(state.points))
+
+
+def _point(state: _State, means: dict[str, float], evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:
+    val = None
+    if evaluate is not None:
+        was_training = state.net.training
+        with state.average.worn_by(state.net), torch.no_grad():
+            val = round(evaluate(state.net.eval()), 4)
+        state.net.train(was_training)
+    lr = float(state.optimizer.param_groups[0]["lr"])
+    return CurvePoint(step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=val)
+
+
+class _Stepper:
+    """Forward and backward of one batch, in the wanted precision, alone or in a group."""
+
+    def __init__(self, net: nn.Module, objective: Objective, train: Train, group: Ranks, device: torch.device) -> None:
+        self.objective, self.device = objective, device
+        self.half = train.precision == "bf16"
+        net.train()
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: nn.Module = net
+        self.learned = [p for p in objective.parameters() if p.requires_grad]
+        self.group = group
+        if group.count > 1:
+            self.net = nn.parallel.DistributedDataParallel(net)
+
+    def backward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = _to(batch, self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss, parts = self.objective(self.net, batch)
+        loss.backward()
+        if self.group.count > 1:
+            self._average_learned()
+        return loss, parts
+
+    def _average_learned(self) -> None:
+        """Adapters live outside the wrapped network; their gradients are averaged here."""
+        from torch import distributed
+
+        for parameter in self.learned:
+            if parameter.grad is not None:
+                distributed.all_reduce(parameter.grad)
+                parameter.grad /= self.group.count
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    def place(t: Tensor) -> Tensor:
+        return t.to(device, memory_format=torch.channels_last, non_blocking=True)
+
+    taught = None if batch.taught is None else place(batch.taught)
+    return Batch(place(batch.dark), place(batch.bright), taught, tuple(map(place, batch.hints)), batch.downscale)

@@ -1,0 +1,78 @@
+"""Losses: zero where they should be, and the mask that lets a student pass its teacher."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from compress.data.batches import Batch
+from compress.losses.distill import Distill, Supervised
+from compress.losses.picture import brightness, charbonnier, colour, picture_loss, structural
+from compress.models import build_net
+from compress.schema import DistillSpec, Hint, PictureLoss
+
+
+def test_equal_pictures_cost_nothing() -> None:
+    x = torch.rand(1, 3, 32, 32)
+    assert float(charbonnier(x, x)) == pytest.approx(1e-3)
+    for term in (structural, brightness, colour):
+        assert float(term(x, x)) == pytest.approx(0, abs=1e-5)
+
+
+def test_each_term_sees_what_it_is_named_after() -> None:
+    x = torch.rand(1, 3, 32, 32) * 0.5 + 0.2
+    assert float(brightness(x + 0.1, x)) == pytest.approx(0.1, abs=1e-5)
+    assert float(colour(x * 1.2, x)) < 1e-4 < float(colour(x.flip(1), x))
+    assert float(structural(x.flip(2), x)) > 0.5
+
+
+def test_the_sum_is_the_weighted_sum() -> None:
+    y, truth = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    total, parts = picture_loss(y, truth, PictureLoss(charbonnier=1.0, ssim=0.5, brightness=0, colour=0))
+    assert set(parts) == {"charbonnier", "ssim"}
+    assert float(total) == pytest.approx(float(parts["charbonnier"]) + 0.5 * float(parts["ssim"]), rel=1e-5)
+
+
+def test_charbonnier_takes_masked_pixels_only() -> None:
+    y, truth = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    y[..., :4] = 1.0
+    mask = torch.ones(1, 1, 8, 8)
+    mask[..., :4] = 0.0
+    assert float(charbonnier(y, truth, mask)) == pytest.approx(1e-3)
+
+
+def _batch(taught: torch.Tensor, bright: torch.Tensor) -> Batch:
+    hint = torch.ones(1, 5, bright.shape[2] // 8, bright.shape[3] // 8)
+    return Batch(bright * 0.1, bright, taught, (hint,), 1)
+
+
+def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.quarter2"),))
+    objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
+    bright = torch.rand(1, 3, 32, 32)
+    _, wrong = objective(net, _batch(torch.full_like(bright, 5.0), bright))
+    _, right = objective(net, _batch(bright, bright))
+    assert float(wrong["taught_share"]) == 0.0 and float(wrong["taught"].detach()) == 0.0
+    assert float(right["taught_share"]) == 1.0 and float(right["taught"].detach()) > 0.0
+
+
+def test_gradients_reach_student_and_adapter() -> None:
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.quarter2", weight=1.0),))
+    objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
+    net.zero_grad()
+    loss, _ = objective(net, _batch(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
+    loss.backward()
+    for parameter in (*objective.parameters(), net.repair.quarter2.weight):  # type: ignore[union-attr]
+        assert parameter.grad is not None and float(parameter.grad.abs().sum()) > 0
+
+
+def test_supervised_ignores_a_teacher() -> None:
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    bright = torch.rand(1, 3, 32, 32)
+    objective = Supervised(PictureLoss())
+    first, _ = objective(net, _batch(torch.zeros_like(bright), bright))
+    second, _ = objective(net, Batch(bright * 0.1, bright, None, (), 1))
+    assert float(first.detach()) == float(second.detach())

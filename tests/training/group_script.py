@@ -1,0 +1,55 @@
+"""Run by ``test_train``: a short training, alone or as one of a torchrun group; leaves the weights."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from compress.data.batches import BatchPlan
+from compress.data.source import PairSource
+from compress.losses.distill import Supervised
+from compress.models import build_net
+from compress.schema import Phase, PictureLoss, Train
+from compress.train import fit, ranks
+
+if TYPE_CHECKING:
+    from compress.data.source import Pair
+
+
+class Noise(PairSource):
+    """Four pairs of seeded pictures."""
+
+    def __init__(self) -> None:
+        self.names = self.scenes = tuple("abcd")
+
+    def pair(self, index: int) -> Pair:
+        bright = np.random.default_rng(index).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        return bright // 8, bright
+
+
+class Silent:
+    def update(self, done: float, total: float, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+def main(folder: Path) -> None:
+    train = Train(phases=(Phase(epochs=4, batch=4),), lr=1e-3, ema=0.0, precision="fp32")
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    with ranks() as group:
+        plan = BatchPlan(Noise(), train.phases, train.augment, 1, rank=group.rank, ranks=group.count)
+        scratch = folder / f"scratch{group.rank}of{group.count}"
+        scratch.mkdir()
+        # L1 averages over pictures alike in any split; SSIM would too, but keep to one term.
+        objective = Supervised(PictureLoss(ssim=0))
+        fit(net, objective, plan, train, scratch, Silent(), group=group)
+        torch.save(net.state_dict(), folder / f"{group.rank}of{group.count}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,179 @@
+"""The one training loop: it learns, resumes bit for bit, averages, and works in a group."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compress.data.batches import BatchPlan, WaitMeter, area_downscale
+from compress.data.source import PairSource
+from compress.errors import CompressError, DataError
+from compress.losses.distill import Supervised
+from compress.models import build_net
+from compress.schema import Augment, Phase, PictureLoss, Train
+from compress.train import Average, fit, learning_rate
+
+if TYPE_CHECKING:
+    from compress.data.source import Pair
+
+PHASES = (Phase(epochs=2, batch=4, downscale=2), Phase(epochs=1, batch=2))
+
+
+class Noise(PairSource):
+    """Six pairs of seeded pictures; the dark one is an eighth of the bright one."""
+
+    def __init__(self, broken: int | None = None) -> None:
+        self.names = tuple(f"p{i}" for i in range(6))
+        self.scenes = self.names
+        self.broken = broken
+
+    def pair(self, index: int) -> Pair:
+        if index == self.broken:
+            raise DataError("p3.png: broken; replace it")
+        bright = np.random.default_rng(index).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        return bright // 8, bright
+
+
+class Silent:
+    def update(self, done: float, total: float, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+class Stop(Exception):
+    """Stands for the kill."""
+
+
+class KilledAt(Silent):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        if done == self.step:
+            raise Stop
+
+
+def _train(scratch: Path, progress: Silent, train: Train) -> nn.Module:
+    scratch.mkdir(exist_ok=True)
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
+    fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, lambda n: 1.0, points=3)
+    return net
+
+
+def _settings(precision: str, every_s: float = 1e-9) -> Train:
+    return Train.model_validate(
+        {"phases": PHASES, "lr": 1e-3, "precision": precision, "checkpoint_every_s": every_s,
+         "augment": Augment(exposure=0.3, zoom=0.8)}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(
+    tmp_path: Path, precision: str, step: int
+) -> None:
+    train = _settings(precision)
+    whole = _train(tmp_path / "whole", Silent(), train)
+    with pytest.raises(Stop):
+        _train(tmp_path / "killed", KilledAt(step), train)
+    resumed = _train(tmp_path / "killed", Silent(), train)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    train = Train(phases=(Phase(epochs=20, batch=6),), lr=3e-3, ema=0.0, precision="fp32")
+    plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
+    curve = fit(net, Supervised(PictureLoss(brightness=1.0)), plan, train, tmp_path, Silent(), points=5)
+    assert curve.points[-1].loss < 0.9 * curve.points[0].loss
+    assert curve.points[-1].lr < curve.points[1].lr
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    with torch.no_grad():
+        net.repair.leave.bias.fill_(math.nan)  # type: ignore[union-attr, operator]
+    plan = BatchPlan(Noise(), PHASES, Augment(), seed=0)
+    with pytest.raises(CompressError, match="not finite|nan at step 0"):
+        fit(net, Supervised(PictureLoss()), plan, _settings("fp32"), tmp_path, Silent())
+
+
+def test_batches_depend_on_the_step_only() -> None:
+    plan = BatchPlan(Noise(), PHASES, Augment(exposure=0.3, zoom=0.8), seed=3)
+    straight = list(plan.run(0, WaitMeter()))
+    later = list(plan.run(4, WaitMeter()))
+    assert len(straight) == plan.steps == 6
+    for a, b in zip(straight[4:], later, strict=True):
+        assert torch.equal(a.dark, b.dark) and torch.equal(a.bright, b.bright)
+    assert [b.downscale for b in straight] == [2, 2, 2, 1, 1, 1]
+
+
+def test_ranks_share_a_batch_between_them() -> None:
+    whole = BatchPlan(Noise(), PHASES, Augment(), seed=3).batch(0)
+    halves = [BatchPlan(Noise(), PHASES, Augment(), seed=3, rank=r, ranks=2).batch(0) for r in (0, 1)]
+    assert torch.equal(whole.bright[0::2], halves[0].bright) and torch.equal(whole.bright[1::2], halves[1].bright)
+
+
+def test_every_picture_is_seen_once_an_epoch() -> None:
+    plan = BatchPlan(Noise(), (Phase(epochs=3, batch=3),), Augment(), seed=5)
+    seen = [index for step in range(plan.steps) for index in plan._indices(step, 3)]
+    assert [sorted(seen[i : i + 6]) for i in (0, 6, 12)] == [list(range(6))] * 3
+
+
+def test_errors_of_the_reader_surface_in_the_training() -> None:
+    plan = BatchPlan(Noise(broken=3), PHASES, Augment(), seed=0)
+    with pytest.raises(DataError, match="p3.png"):
+        list(plan.run(0, WaitMeter()))
+
+
+def test_area_downscale_takes_block_means() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    wanted = picture.reshape(4, 2, 6, 2, 3).mean((1, 3)) / 255
+    np.testing.assert_allclose(area_downscale(picture, 2), wanted, rtol=1e-6)
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    train = Train(lr=1.0, warmup=0.1)
+    rates = [learning_rate(step, 100, train, 1.0) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] < 1e-3
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_the_average_is_worn_and_taken_off() -> None:
+    net = nn.Linear(1, 1)
+    nn.init.zeros_(net.weight)
+    average = Average(net, 0.5)
+    with torch.no_grad():
+        net.weight.fill_(1.0)
+    average.update(net, step=100)
+    with average.worn_by(net):
+        assert float(net.weight.detach()) == pytest.approx(0.5)
+    assert float(net.weight.detach()) == 1.0
+
+
+def test_a_group_of_two_learns_what_one_process_learns(tmp_path: Path) -> None:
+    """``torchrun`` with two processes: the same weights in both, and those of one process to rounding."""
+    script = Path(__file__).with_name("group_script.py")
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    subprocess.run([*command, str(tmp_path)], check=True, env=env, capture_output=True, timeout=240)
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, env=env, timeout=120)
+    first, second, alone = (torch.load(tmp_path / name, weights_only=True) for name in ("0of2", "1of2", "0of1"))
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
+
+
