@@ -115,6 +115,10 @@ class DistillSpec(Section):
     hints: tuple[Hint, ...] = ()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
+    def identity(self) -> dict[str, Any]:
+        """Without ``control``: asking for the comparison changes nothing about the student."""
+        return self.model_dump(mode="json", exclude={"control"})
+
 
 class PruneSpec(Section):
     """Structured pruning by Torch-Pruning, then fine-tuning under the teacher."""

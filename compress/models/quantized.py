@@ -8,9 +8,12 @@ of a dark input times 16 would be four bits of picture.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,9 +31,13 @@ IMAGE_SPACE = r"^/[^/]+/\d+$"
 """NNCF names of operations written in the outermost ``forward``."""
 
 
-def _quiet() -> None:
-    """NNCF reports every step at INFO; its warnings are kept."""
-    logging.getLogger("nncf").setLevel(logging.ERROR)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps NNCF's progress bars and the loading notes of torchao and torch off the user's screen."""
+    for name in ("nncf", "torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with redirect_stdout(io.StringIO()):
+        yield
 
 
 def _advanced(scheme: Scheme) -> Any:
@@ -66,14 +73,14 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
 
     if scheme.activation_bits != 8:
         raise BuildError("scheme.activation_bits: 16-bit activations can't be trained yet; use 8")
-    _quiet()
     patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in spec.keep_float)]
-    quantized: nn.Module = nncf.quantize(
-        net.eval(), nncf.Dataset(frames), subset_size=len(frames),
-        preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
-        ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
-        advanced_parameters=_advanced(scheme),
-    )  # fmt: skip
+    with _quiet():
+        quantized: nn.Module = nncf.quantize(
+            net.eval(), nncf.Dataset(frames), subset_size=len(frames),
+            preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
+            ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
+            advanced_parameters=_advanced(scheme),
+        )  # fmt: skip
     if scheme.activations == "symmetric":
         _sign(quantized)
     return quantized
@@ -103,10 +110,10 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
     from nncf.torch import load_from_config
     from safetensors.torch import load_file
 
-    _quiet()
     net = load_net(folder / "net.safetensors")
     config = json.loads((folder / f"{which}.json").read_text())
-    restored: nn.Module = load_from_config(net, config)
+    with _quiet():
+        restored: nn.Module = load_from_config(net, config)
     restored.load_state_dict(load_file(folder / f"{which}.safetensors"))
     return restored.eval()
 
@@ -115,8 +122,8 @@ def strip(net: nn.Module, height: int, width: int) -> nn.Module:
     """A copy in which NNCF's layers are torch's own ``FakeQuantize``, which exports to QDQ."""
     import nncf
 
-    _quiet()
-    stripped: nn.Module = nncf.strip(net.eval(), do_copy=True, example_input=torch.zeros(1, 3, height, width))
+    with _quiet():
+        stripped: nn.Module = nncf.strip(net.eval(), do_copy=True, example_input=torch.zeros(1, 3, height, width))
     return stripped.eval()
 
 

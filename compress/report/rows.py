@@ -113,8 +113,6 @@ def _net(variant: Variant, results: Results) -> NetFacts | None:
             return net
     if variant in ("int8", "ptq"):  # quantizing changes neither parameters nor MACs
         return _net("pruned", results) or _net("student", results)
-    if variant == "control":  # the same network, trained otherwise
-        return _net("student", results)
     return None
 
 

@@ -130,7 +130,8 @@ def _interchange(file: _File, export: ExportSpec, folder: Path) -> Path:
 
     path = folder / f"{file.network.variant}-{file.stem}.onnx"
     notes = {"variant": file.network.variant, "colour_order": "RGB", "range": "0..1"}
-    export_onnx(file.network.load(), OnnxRequest((file.shape.height, file.shape.width), file.free, export.opset, notes), path)
+    request = OnnxRequest((file.shape.height, file.shape.width), file.free, export.opset, notes)
+    export_onnx(file.network.load(), request, path)
     return path
 
 
@@ -152,11 +153,13 @@ def _contract(file: _File) -> IOContract:
 
     shape = (1, 3, 0, 0) if file.free else (1, 3, file.shape.height, file.shape.width)
     dark, bright = (
-        TensorSpec(name=name, shape=shape, layout="NCHW", dtype="float32", low=0.0, high=1.0) for name in (INPUT, OUTPUT)
+        TensorSpec(name=name, shape=shape, layout="NCHW", dtype="float32", low=0.0, high=1.0)
+        for name in (INPUT, OUTPUT)
     )
     return IOContract(
-        input=dark, output=bright, size_multiple=file.shape.multiple, preprocessing=PREPROCESSING, postprocessing=POSTPROCESSING
-    )
+        input=dark, output=bright, size_multiple=file.shape.multiple,
+        preprocessing=PREPROCESSING, postprocessing=POSTPROCESSING,
+    )  # fmt: skip
 
 
 def _tell(build: Build, progress: Progress) -> None:
@@ -179,6 +182,7 @@ def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:
 
     module = load_net(net.weights)
     return NetFacts(
-        variant=variant, params=sum(p.numel() for p in module.parameters()), macs=count_macs(module, shape.height, shape.width),
-        macs_height=shape.height, macs_width=shape.width, weights_size_bytes=net.weights.stat().st_size,
+        variant=variant, params=sum(p.numel() for p in module.parameters()),
+        macs=count_macs(module, shape.height, shape.width), macs_height=shape.height, macs_width=shape.width,
+        weights_size_bytes=net.weights.stat().st_size,
     )  # fmt: skip

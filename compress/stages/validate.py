@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -51,7 +52,7 @@ def validate(
     """
     listed = BuildList.read(builds.folder / "builds.json")
     routes = list(_routes(listed, builds.folder, quantized, validation, device))
-    _quality(routes, validation, data, device, progress).write(out / "quality.json")
+    _quality(routes, _float_self(listed), validation, data, device, progress).write(out / "quality.json")
     _speed(listed, builds.folder, validation, device, progress).write(out / "speed.json")
 
 
@@ -73,8 +74,7 @@ def _routes(
             runner = PictureRunner(build, folder, _options(build, device))
             yield _Route(variant, build.runtime, runner)  # type: ignore[arg-type]
         if variant == "int8":
-            net = load_fake_quant(quantized.folder, "qat")
-            yield _Route("int8", "torch", lambda picture: enhance(net, picture))
+            yield _Route("int8", "torch", partial(enhance, load_fake_quant(quantized.folder, "qat")))
 
 
 def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[Build]:
@@ -99,8 +99,9 @@ def _float_self(listed: BuildList) -> Variant:
 
 
 def _quality(
-    routes: list[_Route], validation: ValidateSpec, data: DataSpec, device: DeviceSpec, progress: Progress
-) -> QualityReport:
+    routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
+    progress: Progress,
+) -> QualityReport:  # fmt: skip
     from compress.data.source import data_digest, decoder_name, open_data
     from compress.metrics import DEFINITION
 
@@ -109,7 +110,7 @@ def _quality(
     scores: dict[int, list[_Score]] = defaultdict(list)
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
-        for number, score in _scores(routes, source, index):
+        for number, score in _scores(routes, full, source, index):
             scores[number].append(score)
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
@@ -128,16 +129,17 @@ class _Score:
     to_float_db: float | None
 
 
-def _scores(routes: list[_Route], source: PairSource, index: int) -> Iterator[tuple[int, _Score]]:
+def _scores(
+    routes: list[_Route], full: Variant, source: PairSource, index: int
+) -> Iterator[tuple[int, _Score]]:  # fmt: skip
     from compress.metrics import gtmean_psnr_db, psnr_db, ssim
 
     dark, bright = source.pair(index)
     answers = [_answer(route, dark, source.names[index]) for route in routes]
-    by_variant = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}
-    full = by_variant.get("pruned", by_variant.get("student"))
+    floating = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}.get(full)
     for number, (route, answer) in enumerate(zip(routes, answers, strict=True)):
         quantized = route.variant in ("int8", "ptq")
-        to_float = psnr_db(answer, full) if quantized and full is not None else None
+        to_float = psnr_db(answer, floating) if quantized and floating is not None else None
         yield number, _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
 
 
@@ -184,8 +186,8 @@ def _why_not(device: DeviceSpec) -> str:
     if device.kind == "none":
         return "the target names no device"
     if device.host is None:
-        return f"no device: set device.host to where the {device.kind} device is; speeds of this machine are not its own"
-    return f"this version can't reach {device.kind} devices; speeds of this machine are not those of {device.host}"
+        return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
+    return f"this version can't reach {device.kind} devices; this machine's speeds are not those of {device.host}"
 
 
 def _timed_rows(

@@ -1,0 +1,21 @@
+"""The runtimes by name: what makes, reads back and runs builds. One file and one line each."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compress.runtimes.base import Runtime
+
+RUNTIMES = {
+    "onnx": "compress.runtimes.onnx:OnnxRuntime",
+    "openvino": "compress.runtimes.openvino:OpenVino",
+}
+
+
+def open_runtime(name: str) -> Runtime:
+    """The runtime called ``name``, one of ``RUNTIMES``; its SDK is imported when it is first used."""
+    module, cls = RUNTIMES[name].split(":")
+    made: Runtime = getattr(import_module(module), cls)()
+    return made

@@ -1,0 +1,68 @@
+"""What a runtime is: three questions to one SDK, the same for every SDK.
+
+Every runtime starts from one checked and simplified ONNX file (``compress.runtimes.interchange``), so
+what differs between builds is the SDK and nothing else. A runtime gets plain values and paths; it
+never reads the plan.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from compress.records import Inspection, QuantizationTable, RuntimeName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Batch = NDArray[np.float32]
+    """(N, 3, H, W) RGB in [0, 1], C-contiguous."""
+
+FloatPrecision = Literal["f32", "bf16", "f16"]
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a build is run: CPU threads, and what its float layers compute in."""
+
+    threads: int = 2
+    float_precision: FloatPrecision = "f32"
+
+
+class Session(ABC):
+    """A build, loaded and compiled for pictures of one size (or of any, where the build is free)."""
+
+    @abstractmethod
+    def infer(self, x: Batch) -> Batch:
+        """The bright (1, 3, H, W) of a dark one; the answer is the caller's own.
+
+        Raises BuildError when ``x`` does not fit the build.
+        """
+
+    @abstractmethod
+    def prepare(self, x: Batch) -> Callable[[], None]:
+        """A call that runs the model on ``x`` and does nothing else, for timing: input and answer stay in place."""
+
+
+class Runtime(ABC):
+    """One SDK. Every method raises BuildError, in one line, for a build it can't make or read."""
+
+    name: RuntimeName
+
+    @abstractmethod
+    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+        """Make the build ``name`` from the ONNX file ``source``; its files in ``out``, the main one first."""
+
+    @abstractmethod
+    def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
+        """What the build really holds, read back; with ``table``, its scales compared with the trained ones."""
+
+    @abstractmethod
+    def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
+        """Compile the build; ``size`` asks for another picture size than the build's own, where the SDK can."""

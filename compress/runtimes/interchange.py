@@ -1,0 +1,192 @@
+"""From a torch network to the one ONNX file that every runtime starts from.
+
+``torch.onnx.export`` (the TorchScript exporter: the other one fails on fake-quant modules), weights
+stored as int8 where they are quantized, simplified by onnxsim, checked by ``onnx.checker`` and by
+running it: the file must answer like the network it was made from.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.errors import BuildError
+from compress.runtimes.base import Size
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+    from torch import nn
+
+INPUT = "dark"
+OUTPUT = "bright"
+
+FLOAT_TOLERANCE = 2e-4
+"""Largest difference that the order of float sums may make, on a scale of 1."""
+
+INT8_MEAN_TOLERANCE = 2e-3
+"""Mean difference of quantized answers: a float sum that ends on the other side of a rounding edge
+moves one value by a whole step, so the largest difference says nothing; a wrong scale moves all of them."""
+
+
+@dataclass(frozen=True)
+class OnnxRequest:
+    """What file is wanted. ``size``: the picture's, or the example's where height and width are ``free``."""
+
+    size: Size
+    free: bool
+    opset: int
+    notes: dict[str, str]
+
+
+def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
+    """Write ``net`` ((1, 3, H, W) in [0, 1] to the same, eval mode, float or stripped fake-quant) as ONNX.
+
+    The input is called ``dark``, the output ``bright``. Equal networks give equal bytes.
+    Raises BuildError when the network can't be exported or the file answers differently.
+    """
+    import onnx
+    import onnxsim
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.rand(1, 3, *request.size) * 0.25  # dark, like what the network was made for
+    _trace(net, x, request, path)
+    raw = onnx.load(str(path))
+    _refuse_foreign(raw, path.name)
+    simple, same = onnxsim.simplify(fold_weights(raw))
+    if not same:
+        raise BuildError(f"{path.name}: onnxsim's simplified graph is not the original")
+    onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
+    onnx.checker.check_model(simple, full_check=True)
+    with torch.no_grad():
+        truth = net(x).numpy()
+    picture = x.numpy()
+    for what, model in (("exported", raw), ("simplified", simple)):
+        check_answer(f"{path.name} ({what})", answer_of(model, picture), truth, is_quantized(raw))
+    onnx.save(simple, str(path))
+
+
+def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
+    import torch
+    from torch import nn
+    from torch.onnx import errors
+
+    class OneInput(nn.Module):
+        """The exporter would make inputs of ``forward``'s optional arguments."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, dark: torch.Tensor) -> Any:
+            return self.net(dark)
+
+    axes = {2: "height", 3: "width"}
+    wrapped = OneInput().eval()
+    level = logging.getLogger("torch.onnx").level
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
+            torch.onnx.export(
+                wrapped, (x,), str(path), dynamo=False, opset_version=request.opset, input_names=[INPUT],
+                output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: axes} if request.free else None,
+            )  # fmt: skip
+    except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BuildError(f"{path.name}: can't be exported with opset {request.opset}: {first}") from None
+    finally:
+        logging.getLogger("torch.onnx").setLevel(level)
+
+
+def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
+    foreign = [node for node in model.graph.node if node.domain not in ("", "ai.onnx")]
+    if not foreign:
+        return
+    first = foreign[0]
+    # NNCF gives branches that meet in a Concat one quantizer and strips it from one of them only.
+    hint = "; keep its module float (quantize.keep_float)" if first.op_type == "FakeQuantize" else ""
+    raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator{hint}")
+
+
+def is_quantized(model: onnx.ModelProto) -> bool:
+    """Whether the graph holds QuantizeLinear or DequantizeLinear."""
+    return any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph.node)
+
+
+def fold_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose quantized weights are stored as integers: QuantizeLinear of a constant is computed here.
+
+    The file shrinks to a quarter, and the weights that ship are the very integers that run.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    folded = onnx.ModelProto()
+    folded.CopyFrom(model)
+    constants = constant_tensors(folded)
+    for node in list(folded.graph.node):
+        if node.op_type == "QuantizeLinear" and all(name in constants for name in node.input):
+            weight, scale, zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+            axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+            stored = numpy_helper.from_array(quantize_array(weight, scale, zero, axis), node.output[0])
+            folded.graph.initializer.append(stored)
+            folded.graph.node.remove(node)
+    return folded
+
+
+def constant_tensors(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Initializers and the values of Constant nodes, by name."""
+    found = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = node.attribute[0].t
+        if node.op_type == "Identity" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return found
+
+
+def quantize_array(
+    values: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any], axis: int
+) -> NDArray[np.integer[Any]]:
+    """ONNX QuantizeLinear: ``round_half_even(x / scale) + zero``, saturated to the type of ``zero``."""
+    import numpy as np
+
+    shape = [1] * values.ndim
+    if scale.size > 1:
+        shape[axis] = scale.size
+    limits = np.iinfo(zero.dtype)
+    steps = np.rint(values / scale.reshape(shape)) + zero.reshape(shape).astype(np.float32)
+    whole: NDArray[np.integer[Any]] = np.clip(steps, limits.min, limits.max).astype(zero.dtype)
+    return whole
+
+
+def answer_of(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What ONNX Runtime makes of ``x`` with every optimization off: the file as it is written."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    answer: NDArray[np.float32] = session.run([OUTPUT], {INPUT: x})[0]
+    return answer
+
+
+def check_answer(what: str, answer: NDArray[np.float32], truth: NDArray[np.float32], quantized: bool) -> None:
+    """Raise BuildError unless ``answer`` is ``truth`` but for rounding."""
+    import numpy as np
+
+    if answer.shape != truth.shape:
+        raise BuildError(f"{what} answers {list(answer.shape)}, the network {list(truth.shape)}")
+    away = np.abs(answer - truth)
+    if quantized:
+        wrong, figure = not float(away.mean()) <= INT8_MEAN_TOLERANCE, f"{away.mean():.2g} on average"
+    else:
+        wrong, figure = not float(away.max()) <= FLOAT_TOLERANCE, f"up to {away.max():.2g}"
+    if wrong:
+        raise BuildError(f"{what} answers otherwise than the network it was made from: {figure} away on a scale of 1")

@@ -1,0 +1,146 @@
+"""ONNX files, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.errors import BuildError
+from compress.records import Inspection, QuantizationTable
+from compress.runtimes.base import RunOptions, Runtime, Session, Size
+from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
+from compress.runtimes.scales import FoundScale, compare_scales
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+    from compress.runtimes.base import Batch
+
+_HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+_HEAVY_INT8 = ("QLinearConv", "ConvInteger", "QLinearMatMul", "MatMulInteger", "QGemm")
+
+
+class OnnxRuntime(Runtime):
+    """The ONNX file itself is the build."""
+
+    name = "onnx"
+
+    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+        shutil.copyfile(source, out / f"{name}.onnx")
+        return (f"{name}.onnx",)
+
+    def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
+        """Operators of the file; which layers run in int8 is read from the graph that ONNX Runtime makes of it."""
+        path = folder / files[0]
+        model = _read(path)
+        running = _optimized(path)
+        int8 = [node.name for node in running if node.op_type in _HEAVY_INT8]
+        floating = [node.name for node in running if node.op_type in _HEAVY]
+        compared, differences = compare_scales(_scales(model), table) if table else (0, ())
+        return Inspection(
+            operators=dict(sorted(Counter(node.op_type for node in model.graph.node).items())),
+            int8_layers=len(int8), float_layers=len(floating), float_islands=tuple(floating) if int8 else (),
+            scales_compared=compared, scale_differences=differences,
+        )  # fmt: skip
+
+    def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
+        """A file of another fixed size is run with its size rewritten; the file itself stays as it is."""
+        if options.float_precision != "f32":
+            raise BuildError(f"ONNX Runtime computes floats in f32 here, not {options.float_precision}")
+        path = folder / files[0]
+        session = _open(path, options.threads)
+        shape = session.get_inputs()[0].shape
+        if size is not None and isinstance(shape[2], int) and tuple(shape[2:]) != size:
+            session = _open(path, options.threads, resized=_resized(_read(path), size))
+        return _OnnxSession(session, files[0])
+
+
+class _OnnxSession(Session):
+    def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
+        self._session = session
+        self._name = name
+
+    def infer(self, x: Batch) -> Batch:
+        try:
+            answer: Batch = self._session.run([OUTPUT], {INPUT: x})[0]
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise BuildError(f"{self._name} does not take {list(x.shape)} {x.dtype}: {_first_line(error)}") from None
+        if answer.shape != x.shape:
+            raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
+        return answer
+
+    def prepare(self, x: Batch) -> Callable[[], None]:
+        import numpy as np
+        import onnxruntime
+
+        answer = np.empty_like(self.infer(x))
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(x))
+        binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
+        return lambda: self._session.run_with_iobinding(binding)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _resized(model: onnx.ModelProto, size: Size) -> bytes:
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, side in zip(value.type.tensor_type.shape.dim[2:], size, strict=True):
+            dim.dim_value = side
+    del model.graph.value_info[:]
+    return bytes(model.SerializeToString())
+
+
+def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: bytes | None = None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    options.use_deterministic_compute = True
+    # Threads that spin after their run would take the cores from the next build of an interleaved measurement.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+    try:
+        return onnxruntime.InferenceSession(resized or str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {_first_line(error)}") from None
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    import onnx
+
+    try:
+        return onnx.load(str(path))
+    except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
+        raise BuildError(f"{path}: not a whole ONNX file: {_first_line(error)}") from None
+
+
+def _optimized(path: Path) -> list[onnx.NodeProto]:
+    """The nodes that ONNX Runtime would run on this CPU."""
+    import tempfile
+
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "optimized.onnx"
+        _open(path, 1, optimized=target)
+        return list(onnx.load(str(target)).graph.node)
+
+
+def _scales(model: onnx.ModelProto) -> Iterator[FoundScale]:
+    """Scale and zero-point of every DequantizeLinear; activations and stored weights both have one."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    constants = constant_tensors(model)
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear":
+            scale, zero = (numpy_helper.to_array(constants[name]).reshape(-1) for name in node.input[1:3])
+            yield FoundScale(node.name, scale.astype(np.float32), zero_point=zero.astype(np.int64))

@@ -1,0 +1,168 @@
+"""OpenVINO IR on the CPU plugin."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.errors import BuildError
+from compress.records import Inspection, QuantizationTable
+from compress.runtimes.base import RunOptions, Runtime, Session, Size
+from compress.runtimes.scales import FoundScale, compare_scales
+
+if TYPE_CHECKING:
+    import openvino
+
+    from compress.runtimes.base import Batch
+
+_HEAVY = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
+_INT8 = ("i8", "u8")
+_AUTOMATIC_NAME = re.compile(r"^[A-Za-z]\w*?_\d+$")
+
+
+class OpenVino(Runtime):
+    """``name.xml`` and ``name.bin``, weights as they are (no conversion to float16)."""
+
+    name = "openvino"
+
+    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+        import openvino
+
+        try:
+            model = openvino.convert_model(str(source))
+        except Exception as error:  # the front end raises several kinds
+            raise BuildError(f"{name}: OpenVINO can't convert it: {_first_line(error)}") from None
+        _settle_names(model)
+        model.set_rt_info(name, ["conversion_parameters", "input_model"])  # not the name of a temporary file
+        openvino.save_model(model, str(out / f"{name}.xml"), compress_to_fp16=False)
+        return f"{name}.xml", f"{name}.bin"
+
+    def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
+        """Operators and precisions of the *compiled* model: what this CPU runs, after all fusions."""
+        model = _read(folder / files[0])
+        operators: Counter[str] = Counter()
+        int8: list[str] = []
+        floating: list[str] = []
+        for node in _compile(model, RunOptions()).get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            kind, precision = _text(info, "layerType"), _text(info, "runtimePrecision")
+            operators[kind] += 1
+            if kind in _HEAVY:
+                (int8 if precision in _INT8 else floating).append(_text(info, "originalLayersNames").split(",")[0])
+        compared, differences = compare_scales(_scales(model), table) if table else (0, ())
+        return Inspection(
+            operators=dict(sorted(operators.items())), int8_layers=len(int8), float_layers=len(floating),
+            float_islands=tuple(floating) if int8 else (), scales_compared=compared, scale_differences=differences,
+        )  # fmt: skip
+
+    def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
+        model = _read(folder / files[0])
+        shape = model.input().get_partial_shape()
+        if size is not None and (shape.is_dynamic or list(shape.to_shape())[2:] != list(size)):
+            _reshape(model, size, files[0])
+        return _OpenVinoSession(_compile(model, options), files[0])
+
+
+class _OpenVinoSession(Session):
+    def __init__(self, compiled: openvino.CompiledModel, name: str) -> None:
+        self._compiled = compiled
+        self._request = compiled.create_infer_request()
+        self._name = name
+
+    def infer(self, x: Batch) -> Batch:
+        import numpy as np
+
+        if list(x.shape) != list(self._compiled.input().get_shape()) or x.dtype != np.float32:
+            wanted = list(self._compiled.input().get_shape())
+            raise BuildError(f"{self._name} takes {wanted} float32, not {list(x.shape)} {x.dtype}")
+        answer: Batch = self._request.infer([x])[0].copy()
+        return answer
+
+    def prepare(self, x: Batch) -> Callable[[], None]:
+        import openvino
+
+        self.infer(x)
+        self._request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
+        # start and wait: infer() would also build a dictionary of answers
+        return lambda: (self._request.start_async(), self._request.wait())[1]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@cache
+def _core() -> openvino.Core:
+    import openvino
+
+    return openvino.Core()
+
+
+def _read(path: Path) -> openvino.Model:
+    try:
+        return _core().read_model(str(path))
+    except Exception as error:  # the reader raises RuntimeError and its own kinds
+        raise BuildError(f"{path}: OpenVINO can't read it: {_first_line(error)}") from None
+
+
+def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledModel:
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": options.threads,
+        # Without this hint float layers run in bfloat16 on CPUs that have it, and lose quality unseen.
+        "INFERENCE_PRECISION_HINT": options.float_precision,
+    }
+    try:
+        return _core().compile_model(model, "CPU", settings)
+    except Exception as error:  # the plugin raises RuntimeError and its own kinds
+        raise BuildError(f"OpenVINO can't compile the build: {_first_line(error)}") from None
+
+
+def _reshape(model: openvino.Model, size: Size, name: str) -> None:
+    """Set the picture's size; refused where the graph has sizes written into it."""
+    try:
+        model.reshape([1, 3, *size])
+        fits = list(model.output().get_shape()) == [1, 3, *size]
+    except Exception as error:  # shape inference raises its own kinds
+        raise BuildError(f"{name} can't be set to {size[0]}x{size[1]}: {_first_line(error)}") from None
+    if not fits:
+        answer = list(model.output().get_shape())
+        raise BuildError(f"{name} set to {size[0]}x{size[1]} answers {answer}: its graph holds a size")
+
+
+def _settle_names(model: openvino.Model) -> None:
+    """Give nodes that OpenVINO named from a counter of this process a name by their place in the graph.
+
+    Otherwise the same network would give other bytes in a process that had converted something before.
+    """
+    for index, node in enumerate(model.get_ordered_ops()):
+        if _AUTOMATIC_NAME.match(node.get_friendly_name()) and node.get_type_name() not in ("Parameter", "Result"):
+            node.set_friendly_name(f"{node.get_type_name()}.{index}")
+
+
+def _text(info: Any, key: str) -> str:
+    if key not in info:
+        return ""
+    value = info[key]
+    return str(getattr(value, "value", value))
+
+
+def _scales(model: openvino.Model) -> Iterator[FoundScale]:
+    """Activations are FakeQuantize nodes that hold a range, weights integers times a constant."""
+    import numpy as np
+
+    for node in model.get_ordered_ops():
+        name, kind = node.get_friendly_name(), node.get_type_name()
+        if kind == "FakeQuantize":
+            low, high = (np.asarray(node.input_value(i).get_node().get_data()).reshape(-1) for i in (3, 4))
+            levels = int(node.get_attributes()["levels"])
+            scale = (high.astype(np.float64) - low) / (levels - 1)
+            yield FoundScale(name, scale.astype(np.float32), low=low)
+        elif kind == "Multiply" and name.endswith("/DequantizeLinear"):
+            parts = [node.input_value(i).get_node() for i in range(2)]
+            scale = next(part for part in parts if part.get_type_name() == "Constant").get_data().reshape(-1)
+            yield FoundScale(name, scale.astype(np.float32), zero_point=np.zeros(scale.shape, np.int64))

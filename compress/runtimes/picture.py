@@ -1,0 +1,81 @@
+"""A build as a function of an 8-bit picture: the one place where pictures become tensors and back.
+
+A picture whose sides are not multiples of what the network needs is padded by repeating its last row
+and column, and the answer is cut to the picture again. Both are part of a build's contract.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.errors import BuildError
+from compress.records import Build
+from compress.runtimes import open_runtime
+from compress.runtimes.base import RunOptions, Session, Size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from compress.runtimes.base import Batch
+
+    Picture = NDArray[np.uint8]
+
+PREPROCESSING = (
+    "uint8 RGB / 255 as float32, NCHW; where a side is no multiple of size_multiple, "
+    "repeat the last row and column up to the next one"
+)
+POSTPROCESSING = "cut to the input's height and width; times 255, round half to even, clip to 0..255, uint8 RGB"
+_OPEN_SIZES = 4
+
+
+def padded_size(height: int, width: int, multiple: int) -> Size:
+    """The next multiples."""
+    return -(-height // multiple) * multiple, -(-width // multiple) * multiple
+
+
+def to_batch(picture: Picture, multiple: int) -> Batch:
+    """uint8 (H, W, 3) RGB to float32 (1, 3, H', W') in [0, 1], padded to multiples."""
+    import numpy as np
+
+    height, width = picture.shape[:2]
+    tall, wide = padded_size(height, width, multiple)
+    padded = np.pad(picture, ((0, tall - height), (0, wide - width), (0, 0)), mode="edge")
+    return np.ascontiguousarray(padded.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
+
+
+def to_picture(y: Batch, height: int, width: int) -> Picture:
+    """float32 (1, 3, H', W') in [0, 1] to uint8 (H, W, 3), cut and rounded. Raises BuildError for NaN."""
+    import numpy as np
+
+    codes = np.rint(y[0, :, :height, :width] * np.float32(255))
+    if not np.isfinite(codes).all():
+        raise BuildError("the build answers NaN or infinity")
+    return np.ascontiguousarray(np.clip(codes, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+class PictureRunner:
+    """Runs one build on pictures of any size that it can take; the last few sizes stay compiled."""
+
+    def __init__(self, build: Build, folder: Path, options: RunOptions) -> None:
+        self._build = build
+        self._folder = folder
+        self._options = options
+        self._sessions: OrderedDict[Size, Session] = OrderedDict()
+
+    def __call__(self, picture: Picture) -> Picture:
+        """uint8 (H, W, 3) RGB to the same. Raises BuildError if the build can't take the size."""
+        x = to_batch(picture, self._build.contract.size_multiple)
+        answer = self._session((x.shape[2], x.shape[3])).infer(x)
+        return to_picture(answer, picture.shape[0], picture.shape[1])
+
+    def _session(self, size: Size) -> Session:
+        if size not in self._sessions:
+            runtime = open_runtime(self._build.runtime)
+            self._sessions[size] = runtime.load(self._folder, self._build.files, self._options, size)
+            if len(self._sessions) > _OPEN_SIZES:
+                self._sessions.popitem(last=False)
+        self._sessions.move_to_end(size)
+        return self._sessions[size]

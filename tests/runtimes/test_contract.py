@@ -1,0 +1,151 @@
+"""What every runtime must do, whatever the SDK: one contract test, run against all that are registered."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_nets
+import torch
+from numpy.typing import NDArray
+
+from compress.errors import BuildError
+from compress.models.quantized import read_table, strip
+from compress.runtimes import RUNTIMES, open_runtime
+from compress.runtimes.base import RunOptions
+from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.schema import Scheme
+
+SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
+ONE = RunOptions(threads=1)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The float student and its stripped fake-quant self as interchange files."""
+    folder = tmp_path_factory.mktemp("sources")
+    nets = {"float": tiny_nets.student_net(), "int8": strip(tiny_nets.fake_quant_net(), *SIZE)}
+    for name, net in nets.items():
+        export_onnx(net, OnnxRequest(SIZE, False, 18, {}), folder / f"{name}.onnx")
+    return {name: folder / f"{name}.onnx" for name in nets}
+
+
+@pytest.fixture
+def dark() -> NDArray[np.float32]:
+    return np.random.default_rng(3).random((1, 3, *SIZE), np.float32) * np.float32(0.3)
+
+
+def _digests(folder: Path, files: tuple[str, ...]) -> list[str]:
+    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files]
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+class TestRuntime:
+    def test_builds_are_files_with_equal_bytes(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = open_runtime(name)
+        made = []
+        for folder in (tmp_path / "a", tmp_path / "b"):
+            folder.mkdir()
+            files = runtime.build(sources["int8"], "net", folder)
+            assert {path.name for path in folder.iterdir()} == set(files)
+            made.append(_digests(folder, files))
+            runtime.build(sources["float"], "between", tmp_path)  # whatever the process did before
+        assert made[0] == made[1]
+
+    def test_float_build_answers_like_torch(
+        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    ) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["float"], "net", tmp_path)
+        with torch.no_grad():
+            truth = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
+        before = dark.copy()
+        answer = runtime.load(tmp_path, files, ONE).infer(dark)
+        np.testing.assert_allclose(answer, truth, atol=1e-4)
+        np.testing.assert_array_equal(dark, before)
+
+    def test_int8_build_answers_like_the_fake_quant_net(
+        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    ) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["int8"], "net", tmp_path)
+        with torch.no_grad():
+            truth = tiny_nets.fake_quant_net()(torch.from_numpy(dark)).numpy()
+            floating = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
+        answer = runtime.load(tmp_path, files, ONE).infer(dark)
+        assert np.abs(answer - truth).mean() < 0.3 * np.abs(answer - floating).mean()
+
+    def test_answers_repeat_bit_for_bit_and_belong_to_the_caller(
+        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    ) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["int8"], "net", tmp_path)
+        session = runtime.load(tmp_path, files, RunOptions(threads=2))
+        first = session.infer(dark)
+        kept = first.copy()
+        session.infer(np.zeros_like(dark))
+        np.testing.assert_array_equal(first, kept)
+        np.testing.assert_array_equal(runtime.load(tmp_path, files, RunOptions(threads=2)).infer(dark), kept)
+
+    def test_prepared_run_computes_on_its_input(
+        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    ) -> None:
+        runtime = open_runtime(name)
+        session = runtime.load(tmp_path, runtime.build(sources["float"], "net", tmp_path), ONE)
+        run = session.prepare(dark)
+        assert run() is None  # type: ignore[func-returns-value]
+        before = time.process_time_ns()
+        for _ in range(20):
+            run()
+        assert time.process_time_ns() > before
+
+    def test_inspection_tells_int8_from_float(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = open_runtime(name)
+        floating = runtime.inspect(tmp_path, runtime.build(sources["float"], "float", tmp_path), None)
+        assert floating.int8_layers == 0 and floating.float_layers == 20 and floating.float_islands == ()
+        quantized = runtime.inspect(tmp_path, runtime.build(sources["int8"], "int8", tmp_path), None)
+        assert quantized.int8_layers == 8 and len(quantized.float_islands) == quantized.float_layers == 12
+        assert not [island for island in quantized.float_islands if "/repair/" in island]
+
+    def test_scales_are_the_trained_ones(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["int8"], "net", tmp_path)
+        table = read_table(tiny_nets.fake_quant_net(), Scheme(), ())
+        found = runtime.inspect(tmp_path, files, table)
+        assert (found.scales_compared, found.scale_differences) == (len(table.tensors), ())
+        row = table.tensors[0]
+        wrong = row.model_copy(update={"scale": tuple(s * 1.001 for s in row.scale)})
+        changed = table.model_copy(update={"tensors": (wrong, *table.tensors[1:])})
+        (difference,) = runtime.inspect(tmp_path, files, changed).scale_differences
+        assert difference.startswith(f"{row.tensor}: scale ")
+        (extra,) = runtime.inspect(
+            tmp_path, files, table.model_copy(update={"tensors": table.tensors[1:]})
+        ).scale_differences
+        assert extra.endswith("not in the table")
+
+    def test_other_sizes_are_taken_when_asked_for(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["float"], "net", tmp_path)
+        x = np.random.default_rng(1).random((1, 3, 40, 64), np.float32) * np.float32(0.3)
+        with torch.no_grad():
+            truth = tiny_nets.student_net()(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(runtime.load(tmp_path, files, ONE, (40, 64)).infer(x), truth, atol=1e-4)
+
+    def test_wrong_input_and_broken_files_are_one_line(
+        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    ) -> None:
+        runtime = open_runtime(name)
+        files = runtime.build(sources["float"], "net", tmp_path)
+        session = runtime.load(tmp_path, files, ONE)
+        for bad in (dark[:, :, :16], dark.astype(np.float64), dark[:, :1]):
+            with pytest.raises(BuildError) as caught:
+                session.infer(bad)  # type: ignore[arg-type]
+            assert "\n" not in str(caught.value)
+        (tmp_path / files[0]).write_bytes((tmp_path / files[0]).read_bytes()[:200])
+        for broken in (lambda: runtime.load(tmp_path, files, ONE), lambda: runtime.inspect(tmp_path, files, None)):
+            with pytest.raises(BuildError) as caught:
+                broken()
+            assert files[0] in str(caught.value) and "\n" not in str(caught.value)

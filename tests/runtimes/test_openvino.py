@@ -1,0 +1,100 @@
+"""OpenVINO: the precision that really runs, sizes, and pictures through a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_nets
+import torch
+from torch import nn
+
+from compress.errors import BuildError
+from compress.records import Build, Inspection, IOContract, TensorSpec
+from compress.runtimes import open_runtime
+from compress.runtimes.base import RunOptions
+from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.runtimes.picture import PictureRunner, padded_size, to_batch, to_picture
+from compress.runtimes.quick import float_latency_ms
+
+SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    export_onnx(tiny_nets.student_net(), OnnxRequest(SIZE, False, 18, {}), folder / "net.onnx")
+    open_runtime("openvino").build(folder / "net.onnx", "net", folder)
+    return folder
+
+
+def _build(files: tuple[str, ...]) -> Build:
+    dark, bright = (
+        TensorSpec(name=name, shape=(1, 3, *SIZE), layout="NCHW", dtype="float32", low=0, high=1)
+        for name in ("dark", "bright")
+    )
+    return Build(
+        name="net", variant="student", runtime="openvino", files=files, size_bytes=1, height=SIZE[0], width=SIZE[1],
+        ships=False, inspection=Inspection(operators={}, int8_layers=0, float_layers=1),
+        contract=IOContract(input=dark, output=bright, size_multiple=8, preprocessing="", postprocessing=""),
+    )  # fmt: skip
+
+
+def test_float_layers_run_in_what_was_asked_for(built: Path) -> None:
+    x = np.random.default_rng(0).random((1, 3, *SIZE), np.float32) * np.float32(0.3)
+    with torch.no_grad():
+        truth = tiny_nets.student_net()(torch.from_numpy(x)).numpy()
+    runtime = open_runtime("openvino")
+    away = {
+        precision: float(np.abs(runtime.load(built, ("net.xml",), RunOptions(1, precision)).infer(x) - truth).max())
+        for precision in ("f32", "bf16")
+    }  # fmt: skip
+    assert away["f32"] < 1e-4
+    assert away["bf16"] == away["f32"] or away["bf16"] > 1e-4  # equal on a CPU without bfloat16
+
+
+class _WrittenSize(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(x, 2), size=SIZE, mode="nearest")
+
+
+def test_a_graph_with_a_size_in_it_is_not_reshaped(tmp_path: Path) -> None:
+    export_onnx(_WrittenSize(), OnnxRequest(SIZE, False, 18, {}), tmp_path / "net.onnx")
+    runtime = open_runtime("openvino")
+    files = runtime.build(tmp_path / "net.onnx", "net", tmp_path)
+    with pytest.raises(BuildError, match="40x64 answers"):
+        runtime.load(tmp_path, files, RunOptions(1), (40, 64))
+
+
+def test_pictures_of_any_size_go_through(built: Path) -> None:
+    run = PictureRunner(_build(("net.xml", "net.bin")), built, RunOptions(1))
+    for height, width in (SIZE, (33, 50), (21, 17), (40, 64), (32, 48), (25, 33), (16, 16)):
+        picture = np.random.default_rng(height).integers(0, 60, (height, width, 3), np.uint8)
+        answer = run(picture)
+        assert answer.shape == picture.shape and answer.dtype == np.uint8
+        assert answer.mean() > picture.mean() + 20
+
+
+def test_padding_repeats_the_border_and_is_cut_off_again() -> None:
+    picture = np.arange(10 * 13 * 3, dtype=np.uint8).reshape(10, 13, 3)
+    x = to_batch(picture, 8)
+    assert x.shape == (1, 3, *padded_size(10, 13, 8)) == (1, 3, 16, 16) and x.dtype == np.float32
+    np.testing.assert_array_equal(x[0, :, 15, 15], picture[9, 12] / np.float32(255))
+    np.testing.assert_array_equal(to_picture(x, 10, 13), picture)
+
+
+def test_every_code_survives_the_way_to_a_tensor_and_back() -> None:
+    picture = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (8, 1, 3))
+    np.testing.assert_array_equal(to_picture(to_batch(picture, 1), 8, 256), picture)
+
+
+def test_rounding_clips_and_refuses_nan() -> None:
+    y = np.array([-0.5, 1.5, 0.4999 / 255, 0.5001 / 255], np.float32).reshape(1, 1, 2, 2).repeat(3, 1)
+    np.testing.assert_array_equal(to_picture(y, 2, 2)[..., 0], [[0, 255], [0, 1]])
+    with pytest.raises(BuildError, match="NaN"):
+        to_picture(np.full((1, 3, 8, 8), np.nan, np.float32), 8, 8)
+
+
+def test_latency_of_a_network_is_a_time() -> None:
+    assert 0 < float_latency_ms(tiny_nets.student_net(), *SIZE, threads=1) < 60_000

@@ -1,0 +1,96 @@
+"""Export of a tiny chain: which builds there are, what ships, contracts, and builds this version can't make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_nets
+
+from compress.artefacts import Quantized, Student
+from compress.bundle.contract import check_build
+from compress.records import BuildList
+from compress.schema import ExportSpec
+from compress.stages import load_stage
+
+SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Quantized]:
+    folder = tmp_path_factory.mktemp("chain")
+    return tiny_nets.make_student(folder / "student"), tiny_nets.make_quantized(folder / "quantized")
+
+
+def _export(chain: tuple[Student, Quantized], spec: ExportSpec, out: Path) -> tuple[BuildList, tiny_nets.Told]:
+    out.mkdir()
+    told = tiny_nets.Told()
+    load_stage("export").function(None, chain[0], None, None, chain[1], spec, out, told)
+    return BuildList.read(out / "builds.json"), told
+
+
+@pytest.fixture(scope="module")
+def exported(chain: tuple[Student, Quantized], tmp_path_factory: pytest.TempPathFactory) -> tuple[BuildList, Path]:
+    out = tmp_path_factory.mktemp("exported") / "out"
+    return _export(chain, ExportSpec(size=SIZE), out)[0], out
+
+
+def test_every_network_gets_its_builds_and_int8_ships(exported: tuple[BuildList, Path]) -> None:
+    listed, _ = exported
+    assert [build.name for build in listed.builds] == [
+        "student-onnx-32x48", "student-openvino-32x48", "int8-onnx-32x48", "int8-openvino-32x48", "int8-onnx-free",
+        "ptq-onnx-32x48", "ptq-openvino-32x48",
+    ]  # fmt: skip
+    assert {build.variant for build in listed.builds if build.ships} == {"int8"}
+    assert not listed.not_built
+
+
+def test_all_builds_keep_their_contract(exported: tuple[BuildList, Path]) -> None:
+    listed, out = exported
+    for build in listed.builds:
+        check_build(build, out)
+        assert build.contract.size_multiple == 8
+    files = {name for build in listed.builds for name in build.files} | {"builds.json"}
+    assert {path.name for path in out.iterdir()} == files
+
+
+def test_scales_were_compared_and_equal(exported: tuple[BuildList, Path], chain: tuple[Student, Quantized]) -> None:
+    from compress.records import QuantizationTable
+
+    tensors = len(QuantizationTable.read(chain[1].table).tensors)
+    for build in exported[0].builds:
+        assert build.inspection.scales_compared == (tensors if build.variant == "int8" else 0)
+        assert build.inspection.scale_differences == ()
+        assert (build.inspection.int8_layers > 0) == (build.variant in ("int8", "ptq"))
+
+
+def test_int8_is_smaller(exported: tuple[BuildList, Path]) -> None:
+    sizes = {build.name: build.size_bytes for build in exported[0].builds}
+    assert sizes["int8-onnx-32x48"] < sizes["student-onnx-32x48"]
+
+
+def test_facts_are_counted(exported: tuple[BuildList, Path], chain: tuple[Student, Quantized]) -> None:
+    (facts,) = exported[0].nets
+    net = tiny_nets.student_net()
+    assert facts.variant == "student" and facts.params == sum(p.numel() for p in net.parameters())
+    half = SIZE[0] // 2 * SIZE[1] // 2
+    assert facts.macs > half * (12 * 16 + 16 * 16 + 16 * 16 + 16 * 12) * 9  # the half-resolution convolutions alone
+    assert facts.weights_size_bytes == chain[0].weights.stat().st_size
+
+
+def test_the_same_chain_gives_the_same_bytes(
+    exported: tuple[BuildList, Path], chain: tuple[Student, Quantized], tmp_path: Path
+) -> None:
+    _export(chain, ExportSpec(size=SIZE), tmp_path / "again")
+    for path in exported[1].iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_runtimes_this_version_lacks_are_told_not_faked(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    spec = ExportSpec(size=(30, 48), builds=("onnx", "tensorrt"), dynamic=False)
+    listed, told = _export(chain, spec, tmp_path / "out")
+    (missing,) = listed.not_built
+    assert missing.runtime == "tensorrt" and "onnx and openvino" in missing.reason
+    assert {build.runtime for build in listed.builds} == {"onnx"}
+    assert {(build.height, build.width) for build in listed.builds} == {(32, 48)}
+    assert [line for line in told.lines if line.startswith("export.size 30x48: built for 32x48")]

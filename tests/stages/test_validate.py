@@ -1,0 +1,132 @@
+"""Validation of real tiny builds on the embedded pictures: rows, repeatability, and whose speed it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_nets
+
+from compress.artefacts import Builds, Quantized
+from compress.data.source import open_data
+from compress.errors import BuildError
+from compress.metrics import gtmean_psnr_db, psnr_db, ssim
+from compress.models.enhance import enhance
+from compress.records import QualityReport, QualityRow, SpeedReport
+from compress.schema import DeviceSpec, ExportSpec, ValidateSpec
+from compress.stages import load_stage
+
+SPEC = ValidateSpec(max_images=2, warmup_runs=1, timed_runs=4)
+LOCAL = DeviceSpec(threads=1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Builds, Quantized]:
+    folder = tmp_path_factory.mktemp("made")
+    student = tiny_nets.make_student(folder / "student")
+    quantized = tiny_nets.make_quantized(folder / "quantized")
+    (folder / "builds").mkdir()
+    # Another size than the pictures': builds are set to theirs, as for a device whose frames are larger.
+    spec = ExportSpec(size=(24, 40))
+    load_stage("export").function(None, student, None, None, quantized, spec, folder / "builds", tiny_nets.Told())
+    return Builds(folder / "builds", "key", "digest"), quantized
+
+
+def _validate(
+    made: tuple[Builds, Quantized], device: DeviceSpec, out: Path, spec: ValidateSpec = SPEC
+) -> tuple[QualityReport, SpeedReport]:
+    out.mkdir()
+    load_stage("validate").function(made[0], made[1], spec, tiny_nets.DATA, device, out, tiny_nets.Told())
+    return QualityReport.read(out / "quality.json"), SpeedReport.read(out / "speed.json")
+
+
+@pytest.fixture(scope="module")
+def reports(
+    made: tuple[Builds, Quantized], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[QualityReport, SpeedReport, Path]:
+    out = tmp_path_factory.mktemp("reports") / "out"
+    return *_validate(made, LOCAL, out), out
+
+
+def _row(report: QualityReport, variant: str, runtime: str) -> QualityRow:
+    (row,) = [row for row in report.rows if (row.variant, row.runtime) == (variant, runtime)]
+    return row
+
+
+def test_every_network_is_measured_and_int8_through_all(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
+    quality = reports[0]
+    assert [(row.variant, row.runtime) for row in quality.rows] == [
+        ("input", "none"), ("student", "openvino"), ("int8", "openvino"), ("int8", "onnx"), ("int8", "torch"),
+        ("ptq", "openvino"),
+    ]  # fmt: skip
+    assert len(quality.images) == 2 and {row.origin for row in quality.rows} == {"measured"}
+    assert all(len(row.psnr_db) == len(row.ssim) == len(row.psnr_gtmean_db) == 2 for row in quality.rows)
+
+
+def test_figures_are_those_of_the_pictures(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
+    source = open_data(tiny_nets.DATA, "test")
+    net = tiny_nets.student_net()
+    dark_row, student_row = _row(reports[0], "input", "none"), _row(reports[0], "student", "openvino")
+    for index in range(2):
+        dark, bright = source.pair(index)
+        assert reports[0].images[index] == source.names[index]
+        assert dark_row.psnr_db[index] == pytest.approx(psnr_db(dark, bright), abs=1e-5)
+        assert dark_row.psnr_gtmean_db[index] == pytest.approx(gtmean_psnr_db(dark, bright), abs=1e-5)
+        answer = enhance(net, dark)
+        assert student_row.psnr_db[index] == pytest.approx(psnr_db(answer, bright), abs=0.01)
+        assert student_row.ssim[index] == pytest.approx(ssim(answer, bright), abs=1e-3)
+
+
+def test_int8_is_close_to_its_float_self_everywhere(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
+    for runtime in ("openvino", "onnx", "torch"):
+        row = _row(reports[0], "int8", runtime)
+        assert len(row.psnr_to_float_db) == 2 and min(row.psnr_to_float_db) > 35
+    assert _row(reports[0], "student", "openvino").psnr_to_float_db == ()
+
+
+def test_quality_repeats_bit_for_bit(
+    made: tuple[Builds, Quantized], reports: tuple[QualityReport, SpeedReport, Path], tmp_path: Path
+) -> None:
+    _validate(made, LOCAL, tmp_path / "again")
+    assert (tmp_path / "again" / "quality.json").read_bytes() == (reports[2] / "quality.json").read_bytes()
+
+
+def test_speed_of_all_builds_in_one_session(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
+    speed = reports[1]
+    assert {row.build for row in speed.rows} == {
+        "student-onnx-24x40", "student-openvino-24x40", "int8-onnx-24x40", "int8-openvino-24x40", "ptq-openvino-24x40",
+    }  # fmt: skip
+    for row in speed.rows:
+        assert row.runs == len(row.samples_ms) == 4 and row.origin == "measured"
+        assert min(row.samples_ms) <= row.p50_ms <= row.p90_ms <= row.p99_ms <= max(row.samples_ms)
+        assert row.p50_ms == pytest.approx(float(np.median(row.samples_ms))) and row.fps == pytest.approx(
+            1e3 / row.p50_ms
+        )
+        assert row.precision == ("f32" if row.variant == "student" else "int8 and f32")
+    assert speed.not_measured is None and speed.fingerprint["threads"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        (DeviceSpec(kind="ssh", runtime="tensorrt"), "no device: set device.host"),
+        (DeviceSpec(kind="adb", host="phone", runtime="tflite"), "can't reach adb devices"),
+        (DeviceSpec(kind="none"), "names no device"),
+    ],
+)
+def test_this_machines_speed_is_never_passed_off_as_the_devices(
+    made: tuple[Builds, Quantized], device: DeviceSpec, why: str, tmp_path: Path
+) -> None:
+    spec = SPEC.model_copy(update={"max_images": 1, "quality": ("int8",)})
+    quality, speed = _validate(made, device, tmp_path / "out", spec)
+    assert speed.rows == () and why in (speed.not_measured or "")
+    assert {row.origin for row in quality.rows if row.variant != "input"} == {"simulated"}
+
+
+def test_a_build_that_does_not_run_names_the_picture(made: tuple[Builds, Quantized], tmp_path: Path) -> None:
+    device = DeviceSpec(runtime="onnx", float_precision="bf16", threads=1)
+    assert _validate(made, device, tmp_path / "out", SPEC.model_copy(update={"max_images": 1, "quality": ("ptq",)}))
+    (made[0].folder / "ptq-onnx-24x40.onnx").write_bytes(b"nothing")
+    with pytest.raises(BuildError, match="^ptq through onnx on "):
+        _validate(made, device, tmp_path / "broken", SPEC.model_copy(update={"quality": ("ptq",)}))

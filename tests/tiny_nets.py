@@ -1,0 +1,64 @@
+"""Tiny artefacts made the real way: a student, its fake-quant self by NNCF, and the folders stages read."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from compress.artefacts import Quantized, Student
+from compress.models import build_net
+from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
+from compress.models.weights import save_net
+from compress.schema import DataSpec, QuantizeSpec, Scheme
+
+HEIGHT, WIDTH = 32, 48
+KEPT = QuantizeSpec(keep_float=("light", "unshuffle"))
+DATA = DataSpec(licence="with scikit-image", kind="embedded", size=(HEIGHT, WIDTH))
+
+
+class Told:
+    """A progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.last = (0.0, 0.0)
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        self.last = (done, total)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def student_net() -> nn.Module:
+    torch.manual_seed(0)
+    return build_net("light_twin", {"width": 16, "light_width": 8}).eval()
+
+
+def frames(count: int) -> list[Tensor]:
+    """Dark noise, (1, 3, 32, 48) in [0, 0.3]."""
+    torch.manual_seed(1)
+    return [torch.rand(1, 3, HEIGHT, WIDTH) * 0.3 for _ in range(count)]
+
+
+@cache
+def fake_quant_net() -> nn.Module:
+    return insert_fake_quant(student_net(), frames(2), Scheme(), KEPT)
+
+
+def make_student(folder: Path) -> Student:
+    folder.mkdir()
+    save_net(student_net(), folder / "net.safetensors")
+    return Student(folder, "key", "digest")
+
+
+def make_quantized(folder: Path) -> Quantized:
+    folder.mkdir()
+    save_net(student_net(), folder / "net.safetensors")
+    for which in ("qat", "ptq"):
+        save_fake_quant(fake_quant_net(), folder, which)  # type: ignore[arg-type]
+    read_table(fake_quant_net(), Scheme(), KEPT.keep_float).write(folder / "quantization.json")
+    return Quantized(folder, "key", "digest")
