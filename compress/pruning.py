@@ -96,8 +96,8 @@ def prune_until(
         if not trials:
             break
         last = [trial for trial in trials if enough(trial.net, trial.cut.macs_after)]
-        # A cut that reaches the budget needs to be no larger than that; before, cost per saving counts.
-        best = min(last, key=lambda t: t.cut.cost) if last else min(trials, key=lambda t: t.price)
+        # Where one cut reaches the budget, the smallest is enough; before, cost per saving counts.
+        best = min(last, key=lambda t: (-t.cut.macs_after, t.cut.cost)) if last else min(trials, key=lambda t: t.price)
         reduced, macs = best.net, best.cut.macs_after
         cuts.append(best.cut)
     return reduced, cuts

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from compress.records import Build, Inspection, IOContract, TensorSpec
+from compress.records import Build, Inspection, TensorSpec
+from compress.runtimes import open_runtime
+from compress.runtimes.picture import io_contract
 
 Shape = tuple[int | str, ...]
 
@@ -41,17 +43,12 @@ def make_build(
     make_onnx(folder / f"{name}.onnx", shape)
     files: tuple[str, ...] = (f"{name}.onnx",)
     if runtime == "openvino":
-        import openvino
-
-        model = openvino.convert_model(folder / f"{name}.onnx")
-        openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
+        files = open_runtime("openvino").build(folder / f"{name}.onnx", name, folder)
         (folder / f"{name}.onnx").unlink()
-        files = (f"{name}.xml", f"{name}.bin")
     sides = tuple(side if isinstance(side, int) else 0 for side in shape)
     return Build(
         name=name, variant=variant, runtime=runtime, files=files, height=sides[2] or None, width=sides[3] or None,
         size_bytes=sum((folder / file).stat().st_size for file in files), ships=ships,
-        contract=IOContract(input=tensor("dark", *sides), output=tensor("bright", *sides), size_multiple=8,
-                            preprocessing="divide by 255", postprocessing="times 255, round to the nearest"),
+        contract=io_contract(runtime, sides[2], sides[3], 8),
         inspection=Inspection(operators={}, int8_layers=0, float_layers=2),
     )  # fmt: skip

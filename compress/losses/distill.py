@@ -75,7 +75,8 @@ class Distill(Objective):
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         y = _run(net, batch)
-        features = [adapter(tap.take()) for adapter, tap in zip(self.adapters, self.taps, strict=True)]
+        taken = zip(self.adapters, self.taps, batch.hints, strict=True)
+        features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
         return _in_float(lambda: self._loss(y, features, batch), batch)
 
     def _loss(self, y: Tensor, features: list[Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -87,7 +88,6 @@ class Distill(Objective):
         total = (1 - a) * truth_loss + a * taught_loss
         parts |= {"taught": taught_loss, "taught_share": mask.mean()}
         for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, batch.hints, strict=True)):
-            wanted = F.interpolate(wanted, size=list(mine.shape[2:]), mode="area")
             parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
             total = total + hint.weight * parts[f"hint{k}"]
         return total, parts
@@ -98,6 +98,11 @@ class Distill(Objective):
         assert batch.taught is not None
         better = (_block_error(batch.taught, batch.bright) <= _block_error(y, batch.bright)).float()
         return F.interpolate(better, size=list(y.shape[2:]), mode="nearest")
+
+
+def _shrunk(feature: Tensor, wanted: Tensor) -> Tensor:
+    """``feature`` (N, C, h, w) averaged to the size of the teacher's ``wanted`` (N, C', h', w')."""
+    return F.interpolate(feature, size=list(wanted.shape[2:]), mode="area")
 
 
 def _block_error(picture: Tensor, truth: Tensor) -> Tensor:

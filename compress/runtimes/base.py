@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from compress.records import Inspection, QuantizationTable, RuntimeName
+from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,10 @@ class Runtime(ABC):
     """One SDK. Every method raises BuildError, in one line, for a build it can't make or read."""
 
     name: RuntimeName
+
+    @abstractmethod
+    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+        """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
 
     @abstractmethod
     def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
-from compress.records import Inspection, QuantizationTable
+from compress.records import Inspection, QuantizationTable, TensorSpec
 from compress.runtimes.base import RunOptions, Runtime, Session, Size
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from compress.runtimes.base import Batch
 
-_HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+_HEAVY = ("Conv", "FusedConv", "NhwcFusedConv", "ConvTranspose", "MatMul", "FusedMatMul", "Gemm", "FusedGemm")
 _HEAVY_INT8 = ("QLinearConv", "ConvInteger", "QLinearMatMul", "MatMulInteger", "QGemm")
 
 
@@ -28,6 +28,9 @@ class OnnxRuntime(Runtime):
     """The ONNX file itself is the build."""
 
     name = "onnx"
+
+    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+        return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
     def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
         shutil.copyfile(source, out / f"{name}.onnx")

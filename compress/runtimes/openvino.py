@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
-from compress.records import Inspection, QuantizationTable
+from compress.records import Inspection, QuantizationTable, TensorSpec
 from compress.runtimes.base import RunOptions, Runtime, Session, Size
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
+    import numpy as np
     import openvino
+    from numpy.typing import NDArray
 
     from compress.runtimes.base import Batch
 
@@ -25,19 +27,26 @@ _AUTOMATIC_NAME = re.compile(r"^[A-Za-z]\w*?_\d+$")
 
 
 class OpenVino(Runtime):
-    """``name.xml`` and ``name.bin``, weights as they are (no conversion to float16)."""
+    """``name.xml`` and ``name.bin``, weights as they are (no conversion to float16).
+
+    Pictures go in and out as the camera has them, uint8 RGB in NHWC; scaling, rounding and the layout are
+    part of the build. That spares two layout changes of float pictures, a fifth of the time of an INT8 run.
+    """
 
     name = "openvino"
 
+    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+        return TensorSpec(name=tensor, shape=(1, height, width, 3), layout="NHWC", dtype="uint8", low=0.0, high=255.0)
+
     def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
         import openvino
+        from openvino._offline_transformations import apply_moc_transformations
 
-        try:
-            model = openvino.convert_model(str(source))
-        except Exception as error:  # the front end raises several kinds
-            raise BuildError(f"{name}: OpenVINO can't convert it: {_first_line(error)}") from None
+        # These two steps are openvino.convert_model, which would also report its use to Google Analytics.
+        model = _read(source)
+        apply_moc_transformations(model, False)
+        model = _take_bytes(model)
         _settle_names(model)
-        model.set_rt_info(name, ["conversion_parameters", "input_model"])  # not the name of a temporary file
         openvino.save_model(model, str(out / f"{name}.xml"), compress_to_fp16=False)
         return f"{name}.xml", f"{name}.bin"
 
@@ -62,7 +71,7 @@ class OpenVino(Runtime):
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
         model = _read(folder / files[0])
         shape = model.input().get_partial_shape()
-        if size is not None and (shape.is_dynamic or list(shape.to_shape())[2:] != list(size)):
+        if size is not None and (shape.is_dynamic or list(shape.to_shape())[1:3] != list(size)):
             _reshape(model, size, files[0])
         return _OpenVinoSession(_compile(model, options), files[0])
 
@@ -76,17 +85,24 @@ class _OpenVinoSession(Session):
     def infer(self, x: Batch) -> Batch:
         import numpy as np
 
-        if list(x.shape) != list(self._compiled.input().get_shape()) or x.dtype != np.float32:
-            wanted = list(self._compiled.input().get_shape())
-            raise BuildError(f"{self._name} takes {wanted} float32, not {list(x.shape)} {x.dtype}")
-        answer: Batch = self._request.infer([x])[0].copy()
-        return answer
+        _, height, width, _ = self._compiled.input().get_shape()
+        if x.shape != (1, 3, height, width) or x.dtype != np.float32:
+            raise BuildError(f"{self._name} takes [1, 3, {height}, {width}] float32, not {list(x.shape)} {x.dtype}")
+        answer = self._request.infer([self._bytes(x)])[0]
+        return np.ascontiguousarray(answer.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+
+    @staticmethod
+    def _bytes(x: Batch) -> NDArray[np.uint8]:
+        """What the build takes; exact for a picture of 8-bit codes."""
+        import numpy as np
+
+        return np.ascontiguousarray(np.rint(x * np.float32(255)).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
 
     def prepare(self, x: Batch) -> Callable[[], None]:
         import openvino
 
         self.infer(x)
-        self._request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
+        self._request.set_input_tensor(openvino.Tensor(self._bytes(x), shared_memory=True))
         # start and wait: infer() would also build a dictionary of answers
         return lambda: (self._request.start_async(), self._request.wait())[1]
 
@@ -125,13 +141,35 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
 def _reshape(model: openvino.Model, size: Size, name: str) -> None:
     """Set the picture's size; refused where the graph has sizes written into it."""
     try:
-        model.reshape([1, 3, *size])
-        fits = list(model.output().get_shape()) == [1, 3, *size]
+        model.reshape([1, *size, 3])
+        fits = list(model.output().get_shape()) == [1, *size, 3]
     except Exception as error:  # shape inference raises its own kinds
         raise BuildError(f"{name} can't be set to {size[0]}x{size[1]}: {_first_line(error)}") from None
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {size[0]}x{size[1]} answers {answer}: its graph holds a size")
+
+
+def _take_bytes(model: openvino.Model) -> openvino.Model:
+    """The model with uint8 NHWC pictures at both ends: x / 255 before, times 255 and half-to-even rounding after."""
+    import numpy as np
+    import openvino
+    from openvino import opset13
+    from openvino.preprocess import PrePostProcessor
+
+    def to_codes(value: openvino.Output) -> openvino.Output:
+        scaled = opset13.multiply(value, opset13.constant(np.float32(255)))
+        return opset13.round(opset13.clamp(scaled, 0.0, 255.0), "half_to_even").output(0)
+
+    ends = PrePostProcessor(model)
+    nhwc, nchw = openvino.Layout("NHWC"), openvino.Layout("NCHW")
+    ends.input().tensor().set_element_type(openvino.Type.u8).set_layout(nhwc)
+    ends.input().model().set_layout(nchw)
+    ends.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
+    ends.output().model().set_layout(nchw)
+    ends.output().postprocess().custom(to_codes).convert_element_type(openvino.Type.u8)
+    ends.output().tensor().set_layout(nhwc)
+    return ends.build()
 
 
 def _settle_names(model: openvino.Model) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.errors import BuildError
-from compress.records import Build
+from compress.records import Build, IOContract, RuntimeName
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions, Session, Size
+from compress.runtimes.interchange import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,12 +24,21 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-PREPROCESSING = (
-    "uint8 RGB / 255 as float32, NCHW; where a side is no multiple of size_multiple, "
-    "repeat the last row and column up to the next one"
-)
-POSTPROCESSING = "cut to the input's height and width; times 255, round half to even, clip to 0..255, uint8 RGB"
+_PAD = "where a side is no multiple of size_multiple, repeat the last row and column up to the next one"
+_CUT = "cut to the input's height and width"
+_STEPS = {
+    "float32": (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", f"{_CUT}; times 255, round half to even, clip, uint8 RGB"),
+    "uint8": (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
+}
 _OPEN_SIZES = 4
+
+
+def io_contract(runtime: RuntimeName, height: int, width: int, multiple: int) -> IOContract:
+    """The contract of a build of ``runtime`` for pictures of this size; 0 stands for a free side."""
+    maker = open_runtime(runtime)
+    dark, bright = maker.border(INPUT, height, width), maker.border(OUTPUT, height, width)
+    before, after = _STEPS[dark.dtype]
+    return IOContract(input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after)
 
 
 def padded_size(height: int, width: int, multiple: int) -> Size:

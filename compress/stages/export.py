@@ -19,7 +19,6 @@ from compress.records import (
     NotBuilt,
     QuantizationTable,
     RuntimeName,
-    TensorSpec,
     Variant,
 )  # fmt: skip
 from compress.runtimes import RUNTIMES, open_runtime
@@ -143,23 +142,15 @@ def _build(file: _File, runtime: RuntimeName, source: Path, out: Path) -> Build:
         name=name, variant=variant, runtime=runtime, files=made, ships=variant == "int8",
         size_bytes=sum((out / each).stat().st_size for each in made),
         height=None if file.free else file.shape.height, width=None if file.free else file.shape.width,
-        contract=_contract(file), inspection=maker.inspect(out, made, file.network.table),
+        contract=_contract(file, runtime), inspection=maker.inspect(out, made, file.network.table),
     )  # fmt: skip
 
 
-def _contract(file: _File) -> IOContract:
-    from compress.runtimes.interchange import INPUT, OUTPUT
-    from compress.runtimes.picture import POSTPROCESSING, PREPROCESSING
+def _contract(file: _File, runtime: RuntimeName) -> IOContract:
+    from compress.runtimes.picture import io_contract
 
-    shape = (1, 3, 0, 0) if file.free else (1, 3, file.shape.height, file.shape.width)
-    dark, bright = (
-        TensorSpec(name=name, shape=shape, layout="NCHW", dtype="float32", low=0.0, high=1.0)
-        for name in (INPUT, OUTPUT)
-    )
-    return IOContract(
-        input=dark, output=bright, size_multiple=file.shape.multiple,
-        preprocessing=PREPROCESSING, postprocessing=POSTPROCESSING,
-    )  # fmt: skip
+    height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
+    return io_contract(runtime, height, width, file.shape.multiple)
 
 
 def _tell(build: Build, progress: Progress) -> None:

@@ -49,7 +49,7 @@ def _batch(taught: torch.Tensor, bright: torch.Tensor) -> Batch:
 def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
-    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.quarter2"),))
+    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.far"),))
     objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
     bright = torch.rand(1, 3, 32, 32)
     _, wrong = objective(net, _batch(torch.full_like(bright, 5.0), bright))
@@ -60,12 +60,12 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
 
 def test_gradients_reach_student_and_adapter() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
-    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.quarter2", weight=1.0),))
+    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.far", weight=1.0),))
     objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
     net.zero_grad()
     loss, _ = objective(net, _batch(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
     loss.backward()
-    for parameter in (*objective.parameters(), net.repair.quarter2.weight):  # type: ignore[union-attr]
+    for parameter in (*objective.parameters(), net.repair.far.weight):  # type: ignore[union-attr]
         assert parameter.grad is not None and float(parameter.grad.abs().sum()) > 0
 
 

@@ -38,7 +38,7 @@ def test_image_space_and_the_light_branch_stay_float(fake: nn.Module) -> None:
 def test_the_table_follows_the_scheme(fake: nn.Module) -> None:
     rows = read_table(fake, Scheme(), ()).tensors
     weights = [row for row in rows if row.kind == "weight"]
-    assert len(weights) == 8 and all(row.axis == 0 and set(row.zero_point) == {0} for row in weights)
+    assert len(weights) == 5 and all(row.axis == 0 and set(row.zero_point) == {0} for row in weights)
     assert all(row.axis is None and len(row.scale) == 1 for row in rows if row.kind == "activation")
     assert all(s > 0 for row in rows for s in row.scale)
     assert all(low < high for row in rows for low, high in zip(row.low, row.high, strict=True))

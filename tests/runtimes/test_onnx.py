@@ -13,7 +13,8 @@ from onnx import numpy_helper
 from torch import nn
 
 from compress.errors import BuildError
-from compress.models.quantized import strip
+from compress.models.quantized import read_table, strip
+from compress.records import TensorScale
 from compress.runtimes.interchange import (
     OnnxRequest,
     answer_of,
@@ -22,6 +23,7 @@ from compress.runtimes.interchange import (
     is_quantized,
     quantize_array,
 )  # fmt: skip
+from compress.schema import Scheme
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
 
@@ -31,6 +33,12 @@ def int8(tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
     path = tmp_path_factory.mktemp("int8") / "int8.onnx"
     export_onnx(strip(tiny_nets.fake_quant_net(), *SIZE), OnnxRequest(SIZE, False, 18, {"b": "2", "a": "1"}), path)
     return onnx.load(str(path))
+
+
+def _weight_rows() -> list[TensorScale]:
+    rows = [row for row in read_table(tiny_nets.fake_quant_net(), Scheme(), ()).tensors if row.kind == "weight"]
+    assert len(rows) >= 4
+    return rows
 
 
 def test_borders_opset_and_notes(int8: onnx.ModelProto) -> None:
@@ -43,21 +51,21 @@ def test_borders_opset_and_notes(int8: onnx.ModelProto) -> None:
 def test_weights_are_stored_as_int8(int8: onnx.ModelProto) -> None:
     stored = {t.name: t for t in int8.graph.initializer}
     weights = [n for n in int8.graph.node if n.op_type == "DequantizeLinear" and n.input[0] in stored]
-    assert len(weights) == 8
+    assert len(weights) == len(_weight_rows())
     assert {stored[node.input[0]].data_type for node in weights} == {onnx.TensorProto.INT8}
     quantized = {node.input[0] for node in int8.graph.node if node.op_type == "QuantizeLinear"}
     assert not quantized & set(stored)
 
 
 def test_stored_weights_are_the_trained_ones(int8: onnx.ModelProto) -> None:
-    tensors = {t.name: numpy_helper.to_array(t) for t in int8.graph.initializer}
-    tensors |= {
-        n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in int8.graph.node if n.op_type == "Constant"
-    }
-    node = next(n for n in int8.graph.node if n.name.endswith("repair/half1/conv2d/0__1.0/DequantizeLinear"))
-    whole, scale = tensors[node.input[0]], tensors[node.input[1]]
-    truth = tiny_nets.student_net().get_parameter("repair.half1.weight").detach().numpy()
-    assert (np.abs(whole * scale[:, None, None, None] - truth) <= 0.501 * scale[:, None, None, None]).all()
+    stored = {t.name: numpy_helper.to_array(t) for t in int8.graph.initializer}
+    net = tiny_nets.student_net()
+    for row in _weight_rows():
+        place = row.tensor.removesuffix("/conv2d/0 weight")
+        node = next(n for n in int8.graph.node if n.name.endswith(f"/{place}/conv2d/0__1.0/DequantizeLinear"))
+        step = np.array(row.scale, np.float32).reshape(-1, 1, 1, 1)
+        truth = net.get_parameter(place.replace("/", ".") + ".weight").detach().numpy()
+        assert (np.abs(stored[node.input[0]] * step - truth) <= 0.501 * step).all(), row.tensor
 
 
 def test_free_file_takes_any_multiple(tmp_path: Path) -> None:
