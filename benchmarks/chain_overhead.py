@@ -21,7 +21,10 @@ from compress.store import Store, Workplace
 from compress.wiring import wire
 
 TRAINING = ("teacher", "distill", "prune", "quantize")
-WORDS = ("recipe=tiny", "target=x86_edge", "data.size=[64,96]", "target.export.size=[64,96]", "stages=[" + ",".join(TRAINING) + "]")
+WORDS = (
+    "recipe=tiny", "target=x86_edge", "data.size=[64,96]", "target.export.size=[64,96]",
+    f"stages=[{','.join(TRAINING)}]",
+)  # fmt: skip
 
 
 def through_the_flow(plan: Plan, folder: Path) -> tuple[float, list[Step]]:
@@ -52,6 +55,7 @@ def bare(steps: list[Step], folder: Path) -> float:
 
 
 def main() -> None:
+    """Run turn about, print, write ``artifacts/benchmarks/chain_overhead.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -121,6 +121,24 @@ class Average:
 
 
 @dataclass
+class _Means:
+    """Running means of the loss parts between two curve points."""
+
+    count: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+
+    def add(self, loss: Tensor, parts: dict[str, Tensor]) -> None:
+        for name, value in {"loss": loss, **parts}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: value / self.count for name, value in self.sums.items()}
+        self.count, self.sums = 0, {}
+        return means
+
+
+@dataclass
 class _State:
     """All that changes during a training, as one thing to save and restore."""
 
@@ -130,12 +148,14 @@ class _State:
     average: Average
     step: int
     points: list[CurvePoint]
+    means: _Means
 
     def save(self, path: Path) -> None:
         whole = {
             "net": self.net.state_dict(), "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(), "average": self.average.values, "step": self.step,
             "points": [p.model_dump() for p in self.points], "random": torch.get_rng_state(),
+            "means": {"count": self.means.count, "sums": self.means.sums},
         }  # fmt: skip
         part = path.with_suffix(".part")
         with part.open("wb") as file:
@@ -152,26 +172,8 @@ class _State:
         self.average.values = whole["average"]
         self.step = whole["step"]
         self.points = [CurvePoint(**p) for p in whole["points"]]
+        self.means = _Means(**whole["means"])
         torch.set_rng_state(whole["random"])
-
-
-@dataclass
-class _Means:
-    """Running means of the loss parts between two curve points."""
-
-    count: int = 0
-    sums: dict[str, float] | None = None
-
-    def add(self, loss: Tensor, parts: dict[str, Tensor]) -> None:
-        self.sums = self.sums or {}
-        for name, value in {"loss": loss, **parts}.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-        self.count += 1
-
-    def take(self) -> dict[str, float]:
-        means = {name: value / self.count for name, value in (self.sums or {}).items()}
-        self.count, self.sums = 0, None
-        return means
 
 
 def fit(
@@ -188,13 +190,13 @@ def fit(
     device = next(net.parameters()).device
     parameters = [p for p in (*net.parameters(), *objective.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99))
-    state = _State(net, objective, optimizer, Average(net, train.ema), 0, [])
+    state = _State(net, objective, optimizer, Average(net, train.ema), 0, [], _Means())
     checkpoint = scratch / "checkpoint.pt"
     if checkpoint.exists():
         state.load(checkpoint)
         progress.say(f"goes on at step {state.step} of {plan.steps}")
     stepper = _Stepper(net, objective, train, group, device)
-    means, meter, saved = _Means(), WaitMeter(), time.monotonic()
+    meter, saved = WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
     for batch in plan.run(state.step, meter):
         phase = plan.phase_at(state.step)
@@ -207,11 +209,11 @@ def fit(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         state.average.update(net, state.step)
-        means.add(loss, parts)
+        state.means.add(loss, parts)
         state.step += 1
         progress.update(state.step, plan.steps, f"loss {float(loss.detach()):.4f}, waits {meter.share:.1%}")
         if state.step % every == 0 or state.step == plan.steps:
-            state.points.append(_point(state, means.take(), evaluate))
+            state.points.append(_point(state, evaluate))
         if group.rank == 0 and (time.monotonic() - saved > train.checkpoint_every_s or state.step == plan.steps):
             state.save(checkpoint)
             saved = time.monotonic()
@@ -220,8 +222,8 @@ def fit(
     return Curve(steps=plan.steps, points=tuple(state.points))
 
 
-def _point(state: _State, means: dict[str, float], evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:
-    val = None
+def _point(state: _State, evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:
+    means, val = state.means.take(), None
     if evaluate is not None:
         was_training = state.net.training
         with state.average.worn_by(state.net), torch.no_grad():

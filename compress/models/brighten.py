@@ -65,13 +65,13 @@ class PixelUnshuffleConv(nn.Module):
 
 
 def gain_from(logit: Tensor, stride: int) -> Tensor:
-    """Gain map in (0, GAIN_MAX), ``stride`` times the size of ``logit`` (N, C, h, w); bounded: can't diverge."""
+    """Gain map in (0, GAIN_MAX), ``stride`` times the size of ``logit`` (N, C, h, w); bounded."""
     gain = GAIN_MAX * torch.sigmoid(logit.float() + _LOGIT_SHIFT)
     return F.interpolate(gain, scale_factor=float(stride), mode="bilinear", align_corners=False)
 
 
 def apply_gain(x: Tensor, gain: Tensor) -> Tensor:
-    """Brightened picture in [0, 1] (``x`` and ``gain`` of one shape): the product, with a parabolic shoulder that ends flat at 2.
+    """Brightened picture in [0, 1] (``x`` and ``gain`` of one shape): the product with a parabolic shoulder, flat at 2.
 
     ``v - v**2 / 4`` has slope 1 in the dark and 0 at v = 2, and needs only Mul, Min and Sub on the device.
     """

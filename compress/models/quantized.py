@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -24,6 +25,8 @@ from compress.errors import BuildError
 from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
+
+os.environ.setdefault("NNCF_CI", "1")  # before its first import: else NNCF makes a telemetry client
 
 Which = Literal["qat", "ptq"]
 

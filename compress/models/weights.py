@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BUILTIN = "builtin:"
+_METADATA = "compress"
 PRUNED = "pruned"
 """Metadata key, "yes" where channel counts differ from what the settings alone would give."""
 
@@ -46,8 +47,9 @@ def save_net(net: nn.Module, path: Path, card: dict[str, str] | None = None, hal
     kind = torch.float16 if half else torch.float32
     tensors = {name: t.detach().cpu().to(kind).contiguous() for name, t in net.state_dict().items()}
     network = next(name for name in NETWORK_NAMES if isinstance(net, _class_of(name)))
-    metadata = {**(card or {}), "network": network, "settings": json.dumps(net.settings, sort_keys=True)}
-    save_file(tensors, path, metadata=metadata)
+    facts = {**(card or {}), "network": network, "settings": json.dumps(net.settings, sort_keys=True)}
+    # One entry: safetensors writes several in an order that changes from run to run.
+    save_file(tensors, path, metadata={_METADATA: json.dumps(facts, sort_keys=True)})
 
 
 def _class_of(name: str) -> type:
@@ -69,9 +71,14 @@ def read_metadata(path: Path) -> dict[str, str]:
         )
     try:
         with safe_open(path, framework="numpy") as opened:
-            return dict(opened.metadata() or {})
+            metadata = dict(opened.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error}); copy or export it again") from None
+    try:
+        facts = json.loads(metadata[_METADATA]) if _METADATA in metadata else metadata
+    except ValueError:
+        raise WeightsError(f"{path}: its metadata entry '{_METADATA}' is not JSON; export it again") from None
+    return {str(key): str(value) for key, value in facts.items()}
 
 
 def load_net(path: Path, network: str | None = None) -> nn.Module:

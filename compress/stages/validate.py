@@ -201,7 +201,8 @@ def _timed_rows(
     runs = {}
     for build in timed:
         session = open_runtime(build.runtime).load(folder, build.files, _options(build, device))
-        runs[build.name] = session.prepare(dark.random((1, 3, build.height, build.width), np.float32) * np.float32(0.25))
+        size = build.height or 0, build.width or 0  # only builds of fixed size are timed
+        runs[build.name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
     if not runs:
         return ()
     progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")

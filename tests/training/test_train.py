@@ -20,7 +20,7 @@ from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
 from compress.models import build_net
 from compress.schema import Augment, Phase, PictureLoss, Train
-from compress.train import Average, fit, learning_rate
+from compress.train import Average, Curve, fit, learning_rate
 
 if TYPE_CHECKING:
     from compress.data.source import Pair
@@ -62,13 +62,12 @@ class KilledAt(Silent):
             raise Stop
 
 
-def _train(scratch: Path, progress: Silent, train: Train) -> nn.Module:
+def _train(scratch: Path, progress: Silent, train: Train) -> tuple[nn.Module, Curve]:
     scratch.mkdir(exist_ok=True)
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
-    fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, lambda n: 1.0, points=3)
-    return net
+    return net, fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, lambda n: 1.0, points=3)
 
 
 def _settings(precision: str, every_s: float = 1e-9) -> Train:
@@ -84,10 +83,11 @@ def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(
     tmp_path: Path, precision: str, step: int
 ) -> None:
     train = _settings(precision)
-    whole = _train(tmp_path / "whole", Silent(), train)
+    whole, curve = _train(tmp_path / "whole", Silent(), train)
     with pytest.raises(Stop):
         _train(tmp_path / "killed", KilledAt(step), train)
-    resumed = _train(tmp_path / "killed", Silent(), train)
+    resumed, again = _train(tmp_path / "killed", Silent(), train)
+    assert again == curve
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 

@@ -1,0 +1,143 @@
+"""The whole product in one small run: every stage of ``recipe=tiny``, its bundle, its reuse, its resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from compress.artefacts import Artefact, Bundle, Measurements, Quantized, Verdict
+from compress.bundle.keys import public_pem, resolve_key
+from compress.bundle.verify import verify_bundle
+from compress.config import load_plans
+from compress.flow import Quiet, RunResult, run
+from compress.records import BuildList, QualityReport, QuantizationTable, SpeedReport, VerdictRecord
+from compress.store import Store
+
+WORDS = ("recipe=tiny", "data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]")
+REPEATABLE = ("teacher", "distill", "prune", "quantize", "export")
+Kind = TypeVar("Kind", bound=Artefact)
+KILLS = int(os.environ.get("COMPRESS_KILLS", "3"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    os.environ["COMPRESS_HOME"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("tiny") / "store")
+
+
+@pytest.fixture(scope="module")
+def result(store: Store, home: Path) -> RunResult:
+    return run(load_plans((*WORDS, "target=x86_edge", "distill.control=true"))[0], store, Quiet())
+
+
+def _newest(result: RunResult, kind: type[Kind]) -> Kind:
+    found = result.newest(kind)
+    assert found is not None
+    return found
+
+
+def test_every_network_is_measured(result: RunResult) -> None:
+    folder = _newest(result, Measurements).folder
+    quality, speed = QualityReport.read(folder / "quality.json"), SpeedReport.read(folder / "speed.json")
+    assert {row.variant for row in quality.rows} == {"input", "teacher", "student", "control", "pruned", "int8", "ptq"}
+    assert {row.runtime for row in quality.rows if row.variant == "int8"} == {"torch", "onnx", "openvino"}
+    assert speed.rows and all(row.origin == "measured" and row.p50_ms <= row.p90_ms <= row.p99_ms for row in speed.rows)
+
+
+def test_the_table_of_scales_is_in_the_builds(result: RunResult) -> None:
+    table = QuantizationTable.read(_newest(result, Quantized).table)
+    export = next(o.artefact for o in result.outcomes if o.name == "export")
+    int8 = [b for b in BuildList.read(export.folder / "builds.json").builds if b.variant == "int8"]
+    assert table.tensors and int8
+    for build in int8:
+        assert build.inspection.scales_compared == len(table.tensors) and build.inspection.scale_differences == ()
+
+
+def test_the_bundle_verifies_with_openssl(result: RunResult, home: Path, tmp_path: Path) -> None:
+    bundle = _newest(result, Bundle).bundle
+    public = tmp_path / "public.pem"
+    public.write_text(public_pem(resolve_key(None)))
+    verify_bundle(bundle, public)
+    command = ["openssl", "dgst", "-sha256", "-verify", str(public), "-signature", "manifest.sig", "manifest.json"]
+    assert "Verified OK" in subprocess.run(command, cwd=bundle, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_second_run_makes_nothing(result: RunResult, store: Store) -> None:
+    again = run(load_plans((*WORDS, "target=x86_edge", "distill.control=true"))[0], store, Quiet())
+    assert all(outcome.reused for outcome in again.outcomes)
+
+
+def test_a_changed_budget_runs_the_gate_and_the_package_only(result: RunResult, store: Store) -> None:
+    words = (*WORDS, "target=x86_edge", "distill.control=true", "target.budget.min_fps=1e9")
+    again = run(load_plans(words)[0], store, Quiet())
+    assert [o.name for o in again.outcomes if not o.reused] == ["gate", "package"]
+    verdict = VerdictRecord.read(_newest(again, Verdict).folder / "verdict.json")
+    assert {c.name: c.result for c in verdict.checks}["min_fps"] == "fail" and verdict.result == "fail"
+
+
+def test_other_targets_share_the_distillation_and_end_incomplete(result: RunResult, store: Store) -> None:
+    for target in ("jetson", "rk3588"):
+        other = run(load_plans((*WORDS, f"target={target}", "distill.control=true"))[0], store, Quiet())
+        assert {"teacher", "distill", "control"} <= {o.name for o in other.outcomes if o.reused}
+        verdict = VerdictRecord.read(_newest(other, Verdict).folder / "verdict.json")
+        assert verdict.result == "incomplete"
+        speed = SpeedReport.read(_newest(other, Measurements).folder / "speed.json")
+        assert speed.rows == () and speed.not_measured
+
+
+def _command(store: Path) -> list[str]:
+    return [sys.executable, "-m", "compress", "run", *WORDS, "target=x86_edge", "--store", str(store)]
+
+
+def _digests(store: Path) -> dict[str, str]:
+    """Digest of each artefact up to ``export``, and of the repeatable half of ``validate``."""
+    import hashlib
+
+    found = {}
+    for manifest in store.glob("*/manifest.json"):
+        facts = json.loads(manifest.read_text())
+        if facts["stage"] in REPEATABLE:
+            found[facts["stage"]] = facts["digest"]
+        if facts["stage"] == "validate":
+            found["quality"] = hashlib.sha256((manifest.parent / "quality.json").read_bytes()).hexdigest()
+    return found
+
+
+@pytest.mark.timeout(1800)
+def test_killed_runs_end_with_the_same_digests(tmp_path: Path, home: Path) -> None:
+    """SIGKILL at random moments, each into an empty store; ``COMPRESS_KILLS=20`` for the long version."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    started = time.monotonic()
+    subprocess.run(_command(tmp_path / "whole"), env=environment, capture_output=True, check=False, timeout=600)
+    whole_s = time.monotonic() - started
+    wanted = _digests(tmp_path / "whole")
+    assert set(wanted) == {*REPEATABLE, "quality"}
+    moments = random.Random(7)
+    for kill in range(KILLS):
+        store = tmp_path / f"killed{kill}"
+        nowhere = subprocess.DEVNULL
+        process = subprocess.Popen(
+            _command(store), env=environment, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+        time.sleep(whole_s * moments.uniform(0.05, 0.95))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        subprocess.run(_command(store), env=environment, capture_output=True, check=False, timeout=600)
+        assert _digests(store) == wanted, f"kill {kill}"
+        shutil.rmtree(store)
