@@ -27,7 +27,7 @@ from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
 
 WIDTHS = (16, 24, 32, 48)
-KEPT = QuantizeSpec(keep_float=("light", "unshuffle"))
+KEPT = QuantizeSpec(keep_float=("light",))
 
 
 def make(net: nn.Module, name: str, size: tuple[int, int], folder: Path) -> tuple[str, ...]:

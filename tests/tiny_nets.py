@@ -15,7 +15,7 @@ from compress.models.weights import save_net
 from compress.schema import DataSpec, QuantizeSpec, Scheme
 
 HEIGHT, WIDTH = 32, 48
-KEPT = QuantizeSpec(keep_float=("light", "unshuffle"))
+KEPT = QuantizeSpec(keep_float=("light",))
 DATA = DataSpec(licence="with scikit-image", kind="embedded", size=(HEIGHT, WIDTH))
 
 

@@ -3,7 +3,8 @@
 NNCF's names: ``light/enter/conv2d/0`` is the first conv2d call inside module ``light.enter``;
 ``/mul/2`` is the third multiplication written in the network's own ``forward``. What stands there is
 image-space arithmetic (thumbnail, gain, shoulder, last add, clip) and stays out of int8: eight bits
-of a dark input times 16 would be four bits of picture.
+of a dark input times 16 would be four bits of picture. The one exception loses nothing: the camera's
+own 8-bit codes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ Which = Literal["qat", "ptq"]
 
 IMAGE_SPACE = r"^/[^/]+/\d+$"
 """NNCF names of operations written in the outermost ``forward``."""
+
+ENTRY = "unshuffle"
+"""The fixed convolution on the camera's picture. Affine codes hold its input exactly (steps of 1/255);
+symmetric ones would halve them, so there it stays float."""
 
 
 @contextmanager
@@ -76,7 +81,9 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
 
     if scheme.activation_bits != 8:
         raise BuildError("scheme.activation_bits: 16-bit activations can't be trained yet; use 8")
-    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in spec.keep_float)]
+    affine = scheme.activations == "affine"
+    floating = spec.keep_float if affine else (*spec.keep_float, ENTRY)
+    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in floating)]
     with _quiet():
         quantized: nn.Module = nncf.quantize(
             net.eval(), nncf.Dataset(frames), subset_size=len(frames),
@@ -84,9 +91,30 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
             ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
             advanced_parameters=_advanced(scheme),
         )  # fmt: skip
-    if scheme.activations == "symmetric":
+    if affine:
+        _pin_input(quantized)
+    else:
         _sign(quantized)
     return quantized
+
+
+def _pin_input(net: nn.Module) -> None:
+    """Make the input's codes the camera's: [0, 1] in 256 steps of 1/255, never trained.
+
+    An 8-bit picture passes such a layer unchanged, and so it does the fixed 0/1 kernel of the unshuffling
+    convolution behind it, which may then run on the bytes themselves.
+    """
+    for name, module in net.named_modules():
+        place = name.removeprefix("__nncf_hooks.").split("__")[0]
+        if place in ("post_hooks.x", f"pre_hooks.{ENTRY}/conv2d/0") and hasattr(module, "levels"):
+            with torch.no_grad():
+                if hasattr(module, "input_low"):
+                    module.input_low.zero_()
+                    module.input_range.fill_(1.0)
+                else:
+                    module.scale.fill_(1.0)
+            for parameter in module.parameters():
+                parameter.requires_grad_(False)
 
 
 def _sign(net: nn.Module) -> None:

@@ -15,7 +15,7 @@ from compress.models.quantized import insert_fake_quant, load_fake_quant, read_t
 from compress.models.weights import save_net
 from compress.schema import QuantizeSpec, Scheme
 
-KEPT = QuantizeSpec(keep_float=("light", "unshuffle"))
+KEPT = QuantizeSpec(keep_float=("light",))
 
 
 def _net() -> nn.Module:
@@ -31,14 +31,27 @@ def fake() -> nn.Module:
 def test_image_space_and_the_light_branch_stay_float(fake: nn.Module) -> None:
     table = read_table(fake, Scheme(), KEPT.keep_float)
     places = {row.tensor.split("/")[0] for row in table.tensors if row.kind == "weight"}
-    assert places == {"repair"}
-    assert not [row.tensor for row in table.tensors if row.tensor.startswith(("/", "x ", "unshuffle"))]
+    assert places == {"repair", "unshuffle"}
+    assert not [row.tensor for row in table.tensors if row.tensor.startswith(("/", "light"))]
+
+
+def test_the_cameras_codes_pass_unchanged(fake: nn.Module) -> None:
+    x = torch.randint(0, 256, (1, 3, 32, 48)) / 255.0
+    seen: list[torch.Tensor] = []
+    net = strip(fake, 32, 48)
+    net.get_submodule("unshuffle").register_forward_hook(lambda _m, _i, out: seen.append(out))
+    net(x)
+    torch.testing.assert_close(seen[0], torch.nn.functional.pixel_unshuffle(x, 2), atol=1e-7, rtol=0)
+    (row,) = (row for row in read_table(fake, Scheme(), ()).tensors if row.tensor == "x output")
+    assert row.scale == pytest.approx((1 / 255,)) and row.zero_point == (0,)
+    trained = [name for name, p in fake.named_parameters() if p.requires_grad]
+    assert not [name for name in trained if "hooks.x__" in name or "unshuffle/" in name]
 
 
 def test_the_table_follows_the_scheme(fake: nn.Module) -> None:
     rows = read_table(fake, Scheme(), ()).tensors
     weights = [row for row in rows if row.kind == "weight"]
-    assert len(weights) == 5 and all(row.axis == 0 and set(row.zero_point) == {0} for row in weights)
+    assert len(weights) == 6 and all(row.axis == 0 and set(row.zero_point) == {0} for row in weights)
     assert all(row.axis is None and len(row.scale) == 1 for row in rows if row.kind == "activation")
     assert all(s > 0 for row in rows for s in row.scale)
     assert all(low < high for row in rows for low, high in zip(row.low, row.high, strict=True))
@@ -47,7 +60,9 @@ def test_the_table_follows_the_scheme(fake: nn.Module) -> None:
 def test_a_symmetric_scheme_has_zero_points_of_zero() -> None:
     scheme = Scheme(activations="symmetric")
     net = insert_fake_quant(_net(), [torch.rand(1, 3, 32, 48) * 0.2], scheme, KEPT)
-    for row in read_table(net, scheme, ()).tensors:
+    rows = read_table(net, scheme, ()).tensors
+    assert not [row.tensor for row in rows if row.tensor.startswith(("x ", "unshuffle"))]
+    for row in rows:
         assert set(row.zero_point) == {0} and row.quant_min == -128, row.tensor
 
 

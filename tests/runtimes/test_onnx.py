@@ -64,7 +64,9 @@ def test_stored_weights_are_the_trained_ones(int8: onnx.ModelProto) -> None:
         place = row.tensor.removesuffix("/conv2d/0 weight")
         node = next(n for n in int8.graph.node if n.name.endswith(f"/{place}/conv2d/0__1.0/DequantizeLinear"))
         step = np.array(row.scale, np.float32).reshape(-1, 1, 1, 1)
-        truth = net.get_parameter(place.replace("/", ".") + ".weight").detach().numpy()
+        convolution = net.get_submodule(place.replace("/", "."))
+        weight = convolution.weight if isinstance(convolution, nn.Conv2d) else convolution.get_buffer("kernel")
+        truth = weight.detach().numpy()
         assert (np.abs(stored[node.input[0]] * step - truth) <= 0.501 * step).all(), row.tensor
 
 
