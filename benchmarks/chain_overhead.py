@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from compress import flow
-from compress.config import load_plans
+from compress.config.load import load_plans
 from compress.plan import Plan
 from compress.step import Done, Step, arguments, prepare
-from compress.store import Store, Workplace
+from compress.store.store import Store, Workplace
 from compress.wiring import wire
 
 TRAINING = ("teacher", "distill", "prune", "quantize")

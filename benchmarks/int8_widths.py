@@ -19,8 +19,8 @@ from torch import nn
 from compress.devices.fingerprint import fingerprint
 from compress.devices.local import exclusive, measure_latency
 from compress.models import build_net
+from compress.models.pruning import count_macs
 from compress.models.quantized import insert_fake_quant, strip
-from compress.pruning import count_macs
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, export_onnx

@@ -18,12 +18,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, Protocol, TypeVar
 
-from compress import ranks, runs
+from compress import ranks
 from compress.artefacts import Artefact
 from compress.stage import Progress
 from compress.stages import load_stage
 from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare
-from compress.store import Sealed, Store
+from compress.store import runs
+from compress.store.store import Sealed, Store
 from compress.wiring import ChainPlan, LoadStage, wire
 
 __all__ = [

@@ -12,7 +12,7 @@ import time
 
 from compress.stage import Progress
 from compress.step import Step, arguments
-from compress.store import Sealed, Store
+from compress.store.store import Sealed, Store
 
 _POLL_S = 0.2
 

@@ -82,8 +82,8 @@ class TeacherSpec(Section):
     network: str | None = Field(None, description="registered network; none: what the file itself says")
 
     def identity(self) -> dict[str, Any]:
-        from compress.digests import file_digest
         from compress.models.weights import resolve_weights
+        from compress.store.digests import file_digest
 
         return {"network": self.network, "weights_sha256": file_digest(resolve_weights(self.weights))}
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from compress.artefacts import Artefact
-from compress.digests import digest_of
-from compress.manifest import Manifest
 from compress.schema import Section, Seed
-from compress.sources import git_commit, sources_digest, tree_dirty
 from compress.stage import Chain, Link, Progress, Stage
-from compress.store import Sealed, Store, Workplace
+from compress.store.digests import digest_of
+from compress.store.manifest import Manifest
+from compress.store.sources import git_commit, sources_digest, tree_dirty
+from compress.store.store import Sealed, Store, Workplace
 from compress.wiring import Wire
 
 Identities = dict[type[Section], dict[str, Any]]

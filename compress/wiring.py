@@ -9,8 +9,8 @@ from types import NoneType, UnionType
 from typing import Any, Protocol, Union, get_args, get_origin
 
 from compress.artefacts import Artefact
+from compress.config.names import did_you_mean
 from compress.errors import ConfigError
-from compress.names import did_you_mean
 from compress.schema import Section
 from compress.stage import Chain, Progress, Stage
 from compress.stages import STAGES, load_stage

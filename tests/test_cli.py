@@ -13,10 +13,10 @@ import pytest
 from compress.cli import execute
 from compress.commands.completion import complete
 from compress.commands.show import plan_lines
-from compress.config import load_plans
+from compress.config.load import load_plans
+from compress.config.names import listing
+from compress.config.yaml_loader import parse_yaml
 from compress.console import PlainConsole, show_size, show_time
-from compress.names import listing
-from compress.yaml_loader import parse_yaml
 
 TOY = ("recipe=toy", "target=box")
 pytestmark = pytest.mark.usefixtures("workplace", "toy_stages")

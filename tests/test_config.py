@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.config import load_data, load_plans, load_recipe, load_target
+from compress.config.keys import all_keys, is_known, unknown_key
+from compress.config.load import load_data, load_plans, load_recipe, load_target
+from compress.config.words import split_commas
 from compress.errors import ConfigError
-from compress.keys import all_keys, is_known, unknown_key
 from compress.plan import Plan
-from compress.words import split_commas
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.usefixtures("workplace", "toy_stages")

@@ -1,4 +1,4 @@
-"""compress.digests: what equal and different things hash to, and that the memory never lies."""
+"""compress.store.digests: what equal and different things hash to, and that the memory never lies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress import digests
+from compress.store import digests
 
 _plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 _values = st.recursive(

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from toy_chain import TOYS, LimitToy, StudentToy, TeacherToy, ToyPlan, load
 
-from compress import collect, flow, runs, step
+from compress import flow, step
 from compress.artefacts import FloatNet, Pruned, Quantized, Student, Teacher, Verdict
 from compress.errors import ConfigError, DataError, StoreError
 from compress.schema import Section, Seed
 from compress.stage import Link, Progress, Stage, stage
 from compress.stages import STAGES
-from compress.store import Store
+from compress.store import collect, runs
+from compress.store.store import Store
 
 
 class Watcher(flow.Quiet):
@@ -255,7 +256,8 @@ def test_sigterm_is_given_back(store: Store) -> None:
 def test_reuse_needs_no_heavy_imports() -> None:
     """The command's own modules and every stage's module, without what only the bodies need."""
     code = (
-        "import sys; from compress import flow, collect; from compress.stages import STAGES, load_stage;"
+        "import sys; from compress import flow; from compress.store import collect;"
+        "from compress.stages import STAGES, load_stage;"
         "from importlib.util import find_spec;"
         "[load_stage(n).parameters for n, m in STAGES.items() if find_spec(m)];"
         "heavy = ('torch', 'nncf', 'openvino', 'onnx', 'onnxruntime', 'skimage', 'scipy');"

@@ -1,4 +1,4 @@
-"""compress.sources: which files belong to a stage."""
+"""compress.store.sources: which files belong to a stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from compress import sources
+from compress.store import sources
 
 FILES = {
     "boxes/__init__.py": "",
@@ -77,7 +77,7 @@ def test_the_stages_list_does_not_tie_stages_together() -> None:
 def test_a_stage_does_not_depend_on_the_command_or_the_report(module: str) -> None:
     closure = sources.import_closure(module)
     assert {"compress.stage", "compress.artefacts", module} <= closure
-    assert not closure & {"compress.cli", "compress.flow", "compress.store", "compress.config"}
+    assert not closure & {"compress.cli", "compress.flow", "compress.store.store", "compress.config.load"}
     assert not {name for name in closure if name.startswith("compress.report")}
 
 

@@ -1,4 +1,4 @@
-"""compress.store: sealing, reuse, refusal of changed bytes, failing disks."""
+"""compress.store.store: sealing, reuse, refusal of changed bytes, failing disks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from toy_store import KEY, draft, sealed, visible
 
 from compress.artefacts import Student
-from compress.digests import digest_of, hash_file, tree_digest
 from compress.errors import DataError, StoreError
-from compress.manifest import MANIFEST, FileEntry, Manifest
-from compress.store import Store
+from compress.store.digests import digest_of, hash_file, tree_digest
+from compress.store.manifest import MANIFEST, FileEntry, Manifest
+from compress.store.store import Store
 
 
 @pytest.fixture

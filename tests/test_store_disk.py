@@ -1,4 +1,4 @@
-"""compress.store on disks that are full, read-only or not ours."""
+"""compress.store.store on disks that are full, read-only or not ours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from toy_chain import LimitToy, ToyPlan, load
 from toy_store import KEY, draft, sealed, visible
 
 from compress import flow
-from compress.digests import digest_of
 from compress.errors import StoreError
-from compress.store import Store
+from compress.store.digests import digest_of
+from compress.store.store import Store
 
 
 @pytest.fixture

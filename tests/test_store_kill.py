@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import toy_chain
 
-from compress import collect, flow
-from compress.store import Store
+from compress import flow
+from compress.store import collect
+from compress.store.store import Store
 
 PLAN = toy_chain.ToyPlan()
 EVENTS = 4 * 2 + 6  # each stage starts and finishes; work tells of 6 rounds

@@ -18,10 +18,10 @@ import pytest
 from compress.artefacts import Artefact, Bundle, Measurements, Quantized, Verdict
 from compress.bundle.keys import public_pem, resolve_key
 from compress.bundle.verify import verify_bundle
-from compress.config import load_plans
+from compress.config.load import load_plans
 from compress.flow import Quiet, RunResult, run
 from compress.records import BuildList, QualityReport, QuantizationTable, SpeedReport, VerdictRecord
-from compress.store import Store
+from compress.store.store import Store
 
 WORDS = ("recipe=tiny", "data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]")
 REPEATABLE = ("teacher", "distill", "prune", "quantize", "export")

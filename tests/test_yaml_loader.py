@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compress.config.yaml_loader import parse_yaml
 from compress.errors import ConfigError
-from compress.yaml_loader import parse_yaml
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from compress import flow
 from compress.artefacts import FloatNet, Student, Teacher, Verdict
 from compress.schema import Section, Seed
 from compress.stage import Chain, Progress, Stage, stage
-from compress.store import Store
+from compress.store.store import Store
 
 
 class TeacherToy(Section):

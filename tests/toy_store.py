@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from compress.digests import digest_of
-from compress.manifest import Manifest
-from compress.store import Sealed, Store
+from compress.store.digests import digest_of
+from compress.store.manifest import Manifest
+from compress.store.store import Sealed, Store
 
 KEY = digest_of("a key")
 

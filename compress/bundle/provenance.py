@@ -57,8 +57,8 @@ def link_entries(chain: Chain) -> tuple[LinkEntry, ...]:
 
 def current_sources(stage: str) -> str:
     """Digest of the code of ``stage`` as it is now."""
-    from compress.sources import sources_digest
     from compress.stages import STAGES
+    from compress.store.sources import sources_digest
 
     return sources_digest(STAGES[stage])
 

@@ -6,8 +6,8 @@ before the cursor tell which key is meant. zsh and fish hand over the whole word
 
 from __future__ import annotations
 
-from compress.names import listing
-from compress.words import NAME_GROUPS
+from compress.config.names import listing
+from compress.config.words import NAME_GROUPS
 
 
 def complete(words_before: tuple[str, ...], incomplete: str) -> list[str]:
@@ -19,7 +19,7 @@ def complete(words_before: tuple[str, ...], incomplete: str) -> list[str]:
     key, equals, value = incomplete.partition("=")
     if equals:
         return [f"{key}={full}" for full in _values(key, value)]
-    from compress.keys import all_keys
+    from compress.config.keys import all_keys
 
     names = dict.fromkeys((*NAME_GROUPS, *all_keys()))
     return [f"{name}=" for name in names if name.startswith(incomplete)]
@@ -31,7 +31,7 @@ def _values(key: str, begun: str) -> list[str]:
     if key in NAME_GROUPS:
         known = tuple(listing(NAME_GROUPS[key]))
     else:
-        from compress.keys import words_allowed
+        from compress.config.keys import words_allowed
 
         known = words_allowed(key)
     taken = head.split(",")

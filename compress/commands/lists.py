@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from compress.config import load_recipe, load_target
+from compress.config.load import load_recipe, load_target
+from compress.config.names import Group, listing, show_path
 from compress.errors import ConfigError
-from compress.names import Group, listing, show_path
 from compress.schema import Recipe, Target
 
 

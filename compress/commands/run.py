@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.artefacts import Verdict
-from compress.config import load_plans
+from compress.config.load import load_plans
 from compress.console import make_console
 from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS
 from compress.ranks import is_follower
@@ -26,7 +26,7 @@ def run_plans(words: tuple[str, ...], store_root: Path) -> int:
     Gives 0, 1 (a gate failed) or 3 (a gate is incomplete), the worst of all. Raises UserError.
     """
     from compress.flow import run
-    from compress.store import Store
+    from compress.store.store import Store
 
     plans = load_plans(words)
     store = Store(store_root)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compress.config import load_plans
+from compress.config.load import load_plans
 from compress.console import show_time
 from compress.plan import Plan
 
@@ -30,7 +30,7 @@ _NOT_TEXT = {"true", "false", "null"}
 def show_plans(words: tuple[str, ...], store_root: Path) -> int:
     """Print every plan the words ask for. Raises ConfigError; changes nothing."""
     from compress.flow import dry_run
-    from compress.store import Store
+    from compress.store.store import Store
 
     plans = load_plans(words)
     store = Store(store_root)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
+from compress.config.names import show_path
 from compress.console import show_size, show_time
 from compress.errors import EXIT_USER
-from compress.names import show_path
 
 
 def list_store(root: Path) -> int:
     """Print one line an artefact: stage, key, when it was made, how long that took, its size."""
-    from compress.store import Store
+    from compress.store.store import Store
 
     total = 0
     entries = Store(root).ls()
@@ -31,7 +31,7 @@ def list_store(root: Path) -> int:
 
 def verify_store(root: Path) -> int:
     """Print a line for each problem; exit code 2 if there is one."""
-    from compress.store import Store
+    from compress.store.store import Store
 
     problems = Store(root).verify()
     for problem in problems:
@@ -43,8 +43,8 @@ def verify_store(root: Path) -> int:
 
 def collect_store(root: Path, keep_runs: int, dry_run: bool) -> int:
     """Remove (or list) what no recent run has used."""
-    from compress.collect import gc
-    from compress.store import Store
+    from compress.store.collect import gc
+    from compress.store.store import Store
 
     collected = gc(Store(root), keep_runs=keep_runs, dry_run=dry_run)
     for path in collected.removed:

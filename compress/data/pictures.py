@@ -65,7 +65,7 @@ def content_digest(path: Path) -> str:
     Raises:
         DataError: the file can't be read.
     """
-    from compress.digests import file_digest
+    from compress.store.digests import file_digest
 
     try:
         return file_digest(path)

@@ -75,7 +75,7 @@ def data_digest(spec: DataSpec) -> str:
         DataError: the set is missing, can't be read, or its names don't pair up.
     """
     from compress.data.pictures import content_digest
-    from compress.digests import digest_of
+    from compress.store.digests import digest_of
 
     if spec.kind == "embedded":
         from compress.data.embedded import PICTURES_VERSION, embedded_files

@@ -13,7 +13,7 @@ from compress.data.batches import Batch
 from compress.losses.picture import charbonnier, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
-from compress.train import Objective
+from compress.training.loop import Objective
 
 
 def _run(net: nn.Module, batch: Batch) -> Tensor:

@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.config.names import did_you_mean
 from compress.errors import WeightsError
 from compress.models import NETWORK_NAMES, build_net
-from compress.names import did_you_mean
 
 if TYPE_CHECKING:
     import torch

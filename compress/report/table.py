@@ -27,7 +27,7 @@ Kind = TypeVar("Kind", bound=Artefact)
 
 
 class _Point(BaseModel):
-    """What is shown of a training curve's point; the whole record is ``compress.train.CurvePoint`` (needs torch)."""
+    """What is shown of a training curve's point; ``training.loop.CurvePoint`` is the whole one (needs torch)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     loss: float

@@ -20,7 +20,7 @@ def control(
     from compress.losses.distill import Supervised
     from compress.models import build_net
     from compress.models.weights import save_net
-    from compress.training import train_net
+    from compress.training.course import train_net
 
     torch.manual_seed(seed.seed)
     net = build_net(student.network, {"width": student.width, "light_width": student.light_width})

@@ -22,7 +22,7 @@ def distill(
 
     from compress.models import build_net
     from compress.models.weights import save_net
-    from compress.teaching import train_under
+    from compress.training.under_teacher import train_under
 
     torch.manual_seed(seed.seed)
     net = build_net(student.network, {"width": student.width, "light_width": student.light_width})

@@ -168,8 +168,8 @@ def _not_built(export: ExportSpec) -> tuple[NotBuilt, ...]:
 
 
 def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:
+    from compress.models.pruning import count_macs
     from compress.models.weights import load_net
-    from compress.pruning import count_macs
 
     module = load_net(net.weights)
     return NetFacts(

@@ -28,9 +28,9 @@ def prune(
     """
     import torch
 
+    from compress.models.pruning import count_macs, prune_until
     from compress.models.weights import PRUNED, load_net, save_net
-    from compress.pruning import count_macs, prune_until
-    from compress.teaching import train_under
+    from compress.training.under_teacher import train_under
 
     torch.manual_seed(seed.seed)
     net = load_net(student.weights)

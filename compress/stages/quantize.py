@@ -29,7 +29,7 @@ def quantize(
     from compress.models.enhance import pad_to_multiple, to_tensor
     from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import load_net
-    from compress.teaching import train_under
+    from compress.training.under_teacher import train_under
 
     torch.manual_seed(seed.seed)
     ready = scratch / "ptq"

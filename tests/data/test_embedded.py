@@ -102,7 +102,7 @@ def test_every_photograph_says_where_it_comes_from() -> None:
 
 
 def test_the_shipped_file_reads() -> None:
-    from compress.config import load_data
+    from compress.config.load import load_data
 
     spec = load_data(Path(__file__).parents[2] / "calibration" / "embedded.yaml")
     assert spec.kind == "embedded" and len(open_data(spec, "train")) == 4 * spec.copies

@@ -341,7 +341,7 @@ def test_validation_scenes_are_a_proper_share(scenes: set[str], fraction: float)
 
 def test_lol(shared_data: Path) -> None:
     """399 pairs less the excluded ones, split by scene; a file that is empty in this copy is named."""
-    from compress.config import load_data
+    from compress.config.load import load_data
 
     root = shared_data / "lol_v1"
     shipped = load_data(Path(__file__).parents[2] / "calibration" / "lol.yaml")

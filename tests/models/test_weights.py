@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from compress.errors import WeightsError
 from compress.models import build_net
+from compress.models.pruning import take_out
 from compress.models.weights import PRUNED, load_net, read_metadata, resolve_weights, save_net
-from compress.pruning import take_out
 
 
 def test_a_network_comes_back(tmp_path: Path) -> None:

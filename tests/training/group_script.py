@@ -14,7 +14,7 @@ from compress.data.source import PairSource
 from compress.losses.distill import Supervised
 from compress.models import build_net
 from compress.schema import Phase, PictureLoss, Train
-from compress.train import fit, ranks
+from compress.training.loop import fit, ranks
 
 if TYPE_CHECKING:
     from compress.data.source import Pair

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from compress.models import build_net
-from compress.pruning import count_macs, prune_until, take_out
+from compress.models.pruning import count_macs, prune_until, take_out
 
 SIZE = (64, 96)
 

@@ -20,7 +20,7 @@ from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
 from compress.models import build_net
 from compress.schema import Augment, Phase, PictureLoss, Train
-from compress.train import Average, Curve, fit, learning_rate
+from compress.training.loop import Average, Curve, fit, learning_rate
 
 if TYPE_CHECKING:
     from compress.data.source import Pair

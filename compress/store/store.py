@@ -4,7 +4,7 @@
     <root>/.scratch/<key>/       what an unfinished stage keeps for its next attempt
     <root>/.tmp/<key>.*/         an artefact in the making
     <root>/.locks/<key>.lock     held by the one process that makes it; the file stays, it is empty
-    <root>/../runs/*.json        which chains used which artefacts (``compress.runs``)
+    <root>/../runs/*.json        which chains used which artefacts (``compress.store.runs``)
 
 An artefact becomes visible by one rename, after its files and its manifest are on the disk. A key
 determines what is made, so racers for one key wait for the first and take its result.
@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compress.artefacts import Artefact
-from compress.digests import tree_digest
 from compress.errors import CompressError, StoreError
-from compress.manifest import MANIFEST, Manifest, entries_of, verify_folder
+from compress.store.digests import tree_digest
+from compress.store.manifest import MANIFEST, Manifest, entries_of, verify_folder
 
 FOLLOWER = "follower-"  # begins the name of a temporary folder that is thrown away
 _PREFIXES = (12, 24, 64)  # of the key, in a folder's name; longer ones only if keys begin alike

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compress.config.names import Group, listing
+from compress.config.yaml_loader import Json, parse_yaml
 from compress.errors import ConfigError
-from compress.names import Group, listing
-from compress.yaml_loader import Json, parse_yaml
 
 NAME_GROUPS: dict[str, Group] = {"recipe": "recipes", "target": "targets", "data": "calibration"}
 _PAIRS = {"[": "]", "{": "}"}

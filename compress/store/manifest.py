@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from compress.digests import digest_of, hash_file, tree_digest
 from compress.errors import StoreError
 from compress.records import Record
+from compress.store.digests import digest_of, hash_file, tree_digest
 
 MANIFEST = "manifest.json"
 

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from compress.keys import unknown_key
-from compress.names import did_you_mean
+from compress.config.keys import unknown_key
+from compress.config.names import did_you_mean
 
 MAX_SHOWN = 60
 _SHOULD_BE = {

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from compress.names import did_you_mean
+from compress.config.names import did_you_mean
 from compress.schema import DataSpec, Recipe, Target
 
 PREFIXES: dict[str, type[BaseModel]] = {"": Recipe, "target.": Target, "data.": DataSpec}

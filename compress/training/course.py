@@ -12,7 +12,7 @@ from compress.metrics import psnr_db
 from compress.models.enhance import enhance
 from compress.schema import DataSpec, Train
 from compress.stage import Progress
-from compress.train import Objective, fit, ranks
+from compress.training.loop import Objective, fit, ranks
 
 
 def mean_psnr_db(net: nn.Module, source: PairSource) -> float:

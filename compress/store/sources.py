@@ -17,7 +17,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from compress.digests import hash_file, tree_digest
+from compress.store.digests import hash_file, tree_digest
 
 _REGISTRIES_NOT_FOLLOWED = frozenset({"compress.stages"})
 _DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.\w+)+)(?::\w+)?")

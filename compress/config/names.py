@@ -18,7 +18,7 @@ SINGULAR: dict[Group, str] = {"recipes": "recipe", "targets": "target", "calibra
 
 def group_folders(group: Group) -> tuple[Path, ...]:
     """The folders searched, the first wins: the working folder's, the installed package's, the checkout's."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     shipped = package / "share" / group
     checkout = package.parent / group
     folders = [Path.cwd() / group, shipped]

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from compress.data.source import open_data
-from compress.guide import consult
 from compress.losses.distill import Distill
 from compress.models.weights import load_net
 from compress.schema import DataSpec, DistillSpec, Train
 from compress.stage import Progress
-from compress.training import train_net
+from compress.training.course import train_net
+from compress.training.guide import consult
 
 
 def train_under(

@@ -20,14 +20,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from compress.config.keys import PREFIXES, defaults, is_known, keys_below, split_prefix, unknown_key
+from compress.config.names import Group, listing, show_path, unknown_name
+from compress.config.problems import problems_of
+from compress.config.words import NAME_GROUPS, Choice, parse_words
+from compress.config.yaml_loader import Json, parse_yaml
 from compress.errors import ConfigError
-from compress.keys import PREFIXES, defaults, is_known, keys_below, split_prefix, unknown_key
-from compress.names import Group, listing, show_path, unknown_name
 from compress.plan import Plan
-from compress.problems import problems_of
 from compress.schema import DataSpec, Recipe, Target
-from compress.words import NAME_GROUPS, Choice, parse_words
-from compress.yaml_loader import Json, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 COMMAND_LINE = "command line"
@@ -41,7 +41,7 @@ def load_plans(words: tuple[str, ...]) -> tuple[Plan, ...]:
 
     Raises ConfigError with all problems of all points, each once.
     """
-    from compress.plan_checks import check_plan
+    from compress.config.plan_checks import check_plan
 
     choices, unread = parse_words(words)
     problems = [*unread, *_key_problems(choices), *_name_problems(choices, words)]

@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress import runs
 from compress.errors import StoreError
-from compress.store import FOLLOWER, Store
+from compress.store import runs
+from compress.store.store import FOLLOWER, Store
 
 KEEP_RUNS = 20
 SCRATCH_DAYS = 7.0

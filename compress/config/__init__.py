@@ -1,0 +1,1 @@
+"""From the words of the command and YAML files to validated plans."""

@@ -1,0 +1,1 @@
+"""Where artefacts live, by content."""
