@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from compress.schema import DataSpec, Names, Recipe, Section, Seed, Target
 
+NO_TARGET = "none"
+"""The target's name where the command gives none; only chains that read nothing of a target may do so."""
+
 
 @dataclass(frozen=True)
 class Plan:

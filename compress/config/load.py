@@ -26,12 +26,11 @@ from compress.config.problems import problems_of
 from compress.config.words import NAME_GROUPS, Choice, parse_words
 from compress.config.yaml_loader import Json, parse_yaml
 from compress.errors import ConfigError
-from compress.plan import Plan
+from compress.plan import NO_TARGET, Plan
 from compress.schema import DataSpec, Recipe, Target
 
 Model = TypeVar("Model", bound=BaseModel)
 COMMAND_LINE = "command line"
-NO_TARGET = "none"  # its name where the command gives none; only chains that read nothing of a target may do so
 MAX_POINTS = 1000
 MAX_FILE_BYTES = 1 << 20
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compress.config.names import did_you_mean, listing
 from compress.models import NETWORK_NAMES
-from compress.plan import Plan
+from compress.plan import NO_TARGET, Plan
 from compress.schema import Section, Target
 
 
@@ -27,7 +27,6 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
 
 def _needs_target(plan: Plan) -> Iterator[str]:
     """Without a target, only stages that read nothing of one can run."""
-    from compress.config.load import NO_TARGET
     from compress.stages import load_stage
 
     parts = (getattr(plan.target, name) for name in Target.model_fields)
