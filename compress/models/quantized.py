@@ -27,7 +27,10 @@ from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
 
-os.environ.setdefault("NNCF_CI", "1")  # before its first import: else NNCF makes a telemetry client
+# Before NNCF's first import. Without the first it makes a telemetry client; the second is how long a busy
+# machine may take to compile its fake-quant kernels, once (25 s on two idle cores; NNCF itself gives up at 60 s).
+os.environ.setdefault("NNCF_CI", "1")
+os.environ.setdefault("NNCF_EXTENSION_LOAD_TIMEOUT", "900")
 
 Which = Literal["qat", "ptq"]
 
@@ -46,6 +49,21 @@ def _quiet() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     with redirect_stdout(io.StringIO()):
         yield
+
+
+def _load_kernels() -> None:
+    """Compile NNCF's kernels if this machine has not yet; one process at a time.
+
+    A process killed while compiling leaves torch's lock file, and whoever comes next would wait for it.
+    Under our own lock, which dies with its holder, such a file is nobody's.
+    """
+    from filelock import FileLock
+    from nncf.torch.quantization.extensions import QuantizedFunctionsCPU, QuantizedFunctionsCPULoader
+
+    folder = Path(QuantizedFunctionsCPULoader.get_build_dir())
+    with FileLock(folder / "compress.lock"):
+        (folder / "lock").unlink(missing_ok=True)
+        QuantizedFunctionsCPU.get("Quantize_forward")
 
 
 def _advanced(scheme: Scheme) -> Any:
@@ -85,6 +103,7 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     floating = spec.keep_float if affine else (*spec.keep_float, ENTRY)
     patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in floating)]
     with _quiet():
+        _load_kernels()
         quantized: nn.Module = nncf.quantize(
             net.eval(), nncf.Dataset(frames), subset_size=len(frames),
             preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
@@ -144,6 +163,7 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
     net = load_net(folder / "net.safetensors")
     config = json.loads((folder / f"{which}.json").read_text())
     with _quiet():
+        _load_kernels()
         restored: nn.Module = load_from_config(net, config)
     restored.load_state_dict(load_file(folder / f"{which}.safetensors"))
     return restored.eval()
