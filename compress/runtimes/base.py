@@ -27,6 +27,11 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 
+def first_line(error: Exception) -> str:
+    """What an SDK's error says first, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a build is run: CPU threads, and what its float layers compute in."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
-from compress.runtimes.base import Size
+from compress.runtimes.base import Size, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,8 +97,8 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
                 output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: axes} if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BuildError(f"{path.name}: can't be exported with opset {request.opset}: {first}") from None
+        problem = f"can't be exported with opset {request.opset}: {first_line(error)}"
+        raise BuildError(f"{path.name}: {problem}") from None
     finally:
         logging.getLogger("torch.onnx").setLevel(level)
 

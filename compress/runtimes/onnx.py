@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import RunOptions, Runtime, Session, Size
+from compress.runtimes.base import RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -71,7 +71,7 @@ class _OnnxSession(Session):
         try:
             answer: Batch = self._session.run([OUTPUT], {INPUT: x})[0]
         except Exception as error:  # ONNX Runtime's errors share no base class
-            raise BuildError(f"{self._name} does not take {list(x.shape)} {x.dtype}: {_first_line(error)}") from None
+            raise BuildError(f"{self._name} does not take {list(x.shape)} {x.dtype}: {first_line(error)}") from None
         if answer.shape != x.shape:
             raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
         return answer
@@ -85,10 +85,6 @@ class _OnnxSession(Session):
         binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(x))
         binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
         return lambda: self._session.run_with_iobinding(binding)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _resized(model: onnx.ModelProto, size: Size) -> bytes:
@@ -113,7 +109,7 @@ def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: b
     try:
         return onnxruntime.InferenceSession(resized or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {_first_line(error)}") from None
+        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {first_line(error)}") from None
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -122,7 +118,7 @@ def _read(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
-        raise BuildError(f"{path}: not a whole ONNX file: {_first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole ONNX file: {first_line(error)}") from None
 
 
 def _optimized(path: Path) -> list[onnx.NodeProto]:

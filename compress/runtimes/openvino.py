@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import RunOptions, Runtime, Session, Size
+from compress.runtimes.base import RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -107,10 +107,6 @@ class _OpenVinoSession(Session):
         return lambda: (self._request.start_async(), self._request.wait())[1]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 @cache
 def _core() -> openvino.Core:
     import openvino
@@ -122,7 +118,7 @@ def _read(path: Path) -> openvino.Model:
     try:
         return _core().read_model(str(path))
     except Exception as error:  # the reader raises RuntimeError and its own kinds
-        raise BuildError(f"{path}: OpenVINO can't read it: {_first_line(error)}") from None
+        raise BuildError(f"{path}: OpenVINO can't read it: {first_line(error)}") from None
 
 
 def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledModel:
@@ -135,7 +131,7 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
     try:
         return _core().compile_model(model, "CPU", settings)
     except Exception as error:  # the plugin raises RuntimeError and its own kinds
-        raise BuildError(f"OpenVINO can't compile the build: {_first_line(error)}") from None
+        raise BuildError(f"OpenVINO can't compile the build: {first_line(error)}") from None
 
 
 def _reshape(model: openvino.Model, size: Size, name: str) -> None:
@@ -144,7 +140,7 @@ def _reshape(model: openvino.Model, size: Size, name: str) -> None:
         model.reshape([1, *size, 3])
         fits = list(model.output().get_shape()) == [1, *size, 3]
     except Exception as error:  # shape inference raises its own kinds
-        raise BuildError(f"{name} can't be set to {size[0]}x{size[1]}: {_first_line(error)}") from None
+        raise BuildError(f"{name} can't be set to {size[0]}x{size[1]}: {first_line(error)}") from None
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {size[0]}x{size[1]} answers {answer}: its graph holds a size")

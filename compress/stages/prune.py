@@ -30,12 +30,13 @@ def prune(
 
     from compress.models.pruning import count_macs, prune_until
     from compress.models.weights import PRUNED, load_net, save_net
+    from compress.runtimes.picture import padded_size
     from compress.training.under_teacher import train_under
 
     torch.manual_seed(seed.seed)
     net = load_net(student.weights)
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
-    size = (-(-export.size[0] // multiple) * multiple, -(-export.size[1] // multiple) * multiple)
+    size = padded_size(*export.size, multiple)
     enough = _budget(prune, count_macs(net, *size), size)
     reduced, cuts = prune_until(
         net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size
