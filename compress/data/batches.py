@@ -30,6 +30,9 @@ Pixel = TypeVar("Pixel", np.uint8, np.float16)
 GRID = 16
 """Cuts fall on multiples of this many full-size pixels, so that features at 1/8 can be cut alike."""
 
+SIZE_MULTIPLE = 8
+"""A batch's sides are multiples of this after shrinking: what the networks take."""
+
 
 class Guide(Protocol):
     """What a teacher said about the pictures of a source, by index."""
@@ -153,7 +156,8 @@ class BatchPlan:
         keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
         if phase.crop:
             height, width = min(height, phase.crop), min(width, phase.crop)
-        height, width = (max(GRID, int(side * keep) // GRID * GRID) for side in (height, width))
+        grid = max(GRID, SIZE_MULTIPLE * phase.downscale)
+        height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
         cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)
         mine = range(size)[self.rank :: self.ranks]

@@ -70,13 +70,50 @@ def gain_from(logit: Tensor, stride: int) -> Tensor:
     return F.interpolate(gain, scale_factor=float(stride), mode="bilinear", align_corners=False)
 
 
-def apply_gain(x: Tensor, gain: Tensor) -> Tensor:
-    """Brightened picture in [0, 1] (``x`` and ``gain`` of one shape): the product with a parabolic shoulder, flat at 2.
+def shoulder(v: Tensor) -> Tensor:
+    """Brightened picture of any shape to [0, 1]: a parabola, slope 1 in the dark and flat at 2.
 
-    ``v - v**2 / 4`` has slope 1 in the dark and 0 at v = 2, and needs only Mul, Min and Sub on the device.
+    ``v - v**2 / 4`` needs only Clip, Mul and Sub on the device.
     """
-    v = torch.clamp(x * gain, max=2.0)
+    v = torch.clamp(v, 0.0, 2.0)
     return v - 0.25 * v * v
+
+
+COLOUR_TERMS = 12
+"""Terms of one picture's affine colour map: own, next and last colour's factors, then the offset, each for R, G, B."""
+
+
+class ColourMap(nn.Module):
+    """A 3x3 colour matrix and an offset, one for the whole picture, on pictures whose colours are ``pixels`` channels each.
+
+    White balance and camera matrix differ from scene to scene, and a gain for each channel can't mix colours.
+    Written as three products and fixed 1x1 convolutions that turn R, G, B to G, B, R: NPU compilers take these,
+    where many refuse a matrix product of two activations. Never trained, quantized or pruned.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        block = torch.eye(pixels)
+        for shift in (1, 2):
+            turn = torch.kron(torch.roll(torch.eye(3), shift, dims=1), block)
+            self.register_buffer(f"turn{shift}", turn[:, :, None, None].contiguous(), persistent=False)
+        spread = torch.kron(torch.eye(COLOUR_TERMS), torch.ones(pixels, 1))
+        self.register_buffer("spread", spread[:, :, None, None].contiguous(), persistent=False)
+
+    def blend(self, v: Tensor, terms: Tensor) -> Tensor:
+        """(N, 3 * pixels, h, w) mapped by ``terms`` (N, 12, 1, 1); terms of zero change nothing."""
+        own, following, last, offset = F.conv2d(terms, self.get_buffer("spread")).chunk(4, dim=1)
+        turned1, turned2 = (F.conv2d(v, self.get_buffer(f"turn{shift}")) for shift in (1, 2))
+        return v * (1.0 + own) + turned1 * following + turned2 * last + offset
+
+
+def start_small(layer: nn.Conv2d, factor: float) -> nn.Conv2d:
+    """``layer`` with its weights times ``factor`` and no bias, so that training starts near zero output."""
+    with torch.no_grad():
+        layer.weight.mul_(factor)
+        assert layer.bias is not None
+        layer.bias.zero_()
+    return layer
 
 
 class ResidualBlock(nn.Module):

@@ -1,6 +1,6 @@
 """The student: two branches, illumination and repair, at most 50 K parameters.
 
-``light`` sees a thumbnail of the whole picture and gives the gain map; ``repair``, a plain chain of 3x3
+``light`` sees a thumbnail of the whole picture and gives the gain map and the colour map; ``repair``, a plain chain of 3x3
 convolutions at half resolution, turns the brightened picture into an image-space residual. Everything
 in image space is done on twelve half-resolution channels (the four pixels of each 2x2 block), with one
 PixelShuffle at the very end (ADR 0002). The chain has no skips, gates or resizes inside: in INT8 each of
@@ -14,11 +14,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compress.models.brighten import THUMB_STRIDE, PixelUnshuffleConv, apply_gain, gain_from, spread_features
+from compress.models.brighten import (
+    COLOUR_TERMS,
+    THUMB_STRIDE,
+    ColourMap,
+    PixelUnshuffleConv,
+    gain_from,
+    shoulder,
+    spread_features,
+    start_small,
+)
 
 
 class Light(nn.Module):
-    """Illumination from a thumbnail (N, 6, h, w): logits of the gain (N, 3, h, w)."""
+    """Illumination from a thumbnail (N, 6, h, w): logits of the gain (N, 3, h, w) and colour terms (N, 12, 1, 1)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -30,15 +39,16 @@ class Light(nn.Module):
         self.down2 = nn.Conv2d(2 * w, 2 * w, 3, stride=2, padding=1)
         self.hidden = nn.Conv2d(4 * w, 4 * w, 1)
         self.to_gain = nn.Conv2d(4 * w, 3, 1)
+        self.to_colour = start_small(nn.Conv2d(4 * w, COLOUR_TERMS, 1), 0.01)
         self.leave = nn.Conv2d(w, 3, 3, padding=1)
 
-    def forward(self, small: Tensor) -> Tensor:
+    def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
         seen = F.relu(self.enter(small))
         deep = F.relu(self.down2(F.relu(self.down1(seen))))
         whole = torch.cat((deep.mean((2, 3), keepdim=True), deep.amax((2, 3), keepdim=True)), dim=1)
         local = F.relu(self.local2(F.relu(self.local1(seen)))) + seen
-        logit: Tensor = self.leave(local) + self.to_gain(F.relu(self.hidden(whole)))
-        return logit
+        code = F.relu(self.hidden(whole))
+        return self.leave(local) + self.to_gain(code), self.to_colour(code)
 
 
 class Repair(nn.Module):
@@ -70,17 +80,18 @@ class LightTwin(nn.Module):
         super().__init__()
         self.settings = {"width": width, "light_width": light_width}
         self.unshuffle = PixelUnshuffleConv()
+        self.colours = ColourMap(4)
         self.light = Light(light_width)
         self.repair = Repair(width)
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
         blocks = self.unshuffle(x)
         small = self.unshuffle.means(F.avg_pool2d(blocks, thumb_stride // 2))
-        logit = self.light(spread_features(small))
-        gain = gain_from(self.unshuffle.repeat(logit), 2)
+        logit, terms = self.light(spread_features(small))
+        gain = gain_from(self.unshuffle.repeat(logit), min(thumb_stride // 2, 2))
         if thumb_stride > 4:  # smooth to 1/4, then repeated: a third of the time of one bilinear resize to 1/2
             gain = F.interpolate(gain, scale_factor=thumb_stride / 4.0, mode="nearest")
-        bright = apply_gain(blocks, gain)
+        bright = shoulder(self.colours.blend(blocks * gain, terms))
         y = bright + self.repair(bright)
         y = y if self.training else torch.clamp(y, 0.0, 1.0)
         return F.pixel_shuffle(y, 2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from compress.models import NETWORK_NAMES, build_net
-from compress.models.brighten import GAIN_MAX, PixelUnshuffleConv, apply_gain, gain_from
+from compress.models.brighten import COLOUR_TERMS, GAIN_MAX, ColourMap, PixelUnshuffleConv, gain_from, shoulder
 from compress.models.enhance import enhance, pad_to_multiple, to_picture, to_tensor
 
 
@@ -36,15 +36,17 @@ def test_student_and_teacher_hold_their_size_limits() -> None:
     assert count["retinex_unet"] <= 3_000_000
 
 
-def test_the_thumbnail_branch_sees_the_same_at_half_resolution() -> None:
-    """Area-shrinking by 2 and a thumbnail stride of 4 give the gain of the full frame with stride 8."""
+def test_the_thumbnail_branch_sees_the_same_at_lower_resolutions() -> None:
+    """Area-shrinking by 2 or 4 with a thumbnail stride of 4 or 2 gives the gain of the full frame with stride 8."""
     net = build_net("light_twin", {}).eval()
     x = torch.rand(1, 3, 64, 96)
     seen = []
-    net.light.register_forward_hook(lambda _m, _i, out: seen.append(out[0]))  # type: ignore[union-attr, arg-type]
+    net.light.register_forward_hook(lambda _m, _i, out: seen.append(out))  # type: ignore[union-attr, arg-type]
     net(x)
-    net(F.avg_pool2d(x, 2), 4)
+    assert net(F.avg_pool2d(x, 2), 4).shape == (1, 3, 32, 48)
+    assert net(F.avg_pool2d(x, 4), 2).shape == (1, 3, 16, 24)
     torch.testing.assert_close(seen[0], seen[1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen[0], seen[2], atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
@@ -61,9 +63,24 @@ def test_gain_is_bounded_and_the_shoulder_ends_at_one() -> None:
     gain = gain_from(torch.tensor([-1e4, 0.0, 1e4]).view(1, 3, 1, 1), 2)
     assert float(gain.min()) >= 0 and float(gain.max()) <= GAIN_MAX
     x = torch.linspace(0, 1, 101)
-    bright = apply_gain(x, torch.full_like(x, 8.0))
+    bright = shoulder(8.0 * x)
     assert float(bright[0]) == 0.0 and float(bright.max()) == pytest.approx(1.0)
     assert bool((bright.diff() >= -1e-6).all())
+
+
+@pytest.mark.parametrize("pixels", [1, 4])
+def test_a_colour_map_is_a_matrix_and_an_offset(pixels: int) -> None:
+    v, terms = torch.randn(2, 3, 4, 6), torch.randn(2, COLOUR_TERMS, 1, 1)
+    own, following, last, offset = terms[:, :, 0, 0].chunk(4, dim=1)
+    matrix = torch.diag_embed(1.0 + own)
+    for row in range(3):
+        matrix[:, row, (row + 1) % 3] += following[:, row]
+        matrix[:, row, (row + 2) % 3] += last[:, row]
+    wanted = torch.einsum("nij,njhw->nihw", matrix, v) + offset[:, :, None, None]
+    shape = v if pixels == 1 else F.pixel_unshuffle(v, 2)
+    mapped = ColourMap(pixels).blend(shape, terms)
+    torch.testing.assert_close(mapped if pixels == 1 else F.pixel_shuffle(mapped, 2), wanted, atol=1e-5, rtol=1e-5)
+    assert torch.equal(ColourMap(pixels).blend(shape, torch.zeros_like(terms)), shape)
 
 
 def test_pictures_survive_the_way_in_and_out() -> None:
