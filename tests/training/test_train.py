@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from compress.data.batches import BatchPlan, WaitMeter, area_downscale
+from compress.data.batches import SIZE_MULTIPLE, BatchPlan, WaitMeter, area_downscale
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
-from compress.models import build_net
+from compress.models import NETWORK_NAMES, build_net
+from compress.models.brighten import THUMB_STRIDE
 from compress.schema import Augment, Phase, PictureLoss, Train
 from compress.training.loop import Average, Curve, fit, learning_rate
 
@@ -125,6 +126,14 @@ def test_ranks_share_a_batch_between_them() -> None:
     whole = BatchPlan(Noise(), PHASES, Augment(), seed=3).batch(0)
     halves = [BatchPlan(Noise(), PHASES, Augment(), seed=3, rank=r, ranks=2).batch(0) for r in (0, 1)]
     assert torch.equal(whole.bright[0::2], halves[0].bright) and torch.equal(whole.bright[1::2], halves[1].bright)
+
+
+@pytest.mark.parametrize("downscale", [1, 2, 4])
+def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None:
+    batch = BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=downscale),), Augment(), seed=1).batch(0)
+    assert all(side % SIZE_MULTIPLE == 0 for side in batch.dark.shape[2:])
+    for name in NETWORK_NAMES:
+        assert build_net(name, {})(batch.dark, THUMB_STRIDE // downscale).shape == batch.bright.shape
 
 
 def test_every_picture_is_seen_once_an_epoch() -> None:
