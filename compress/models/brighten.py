@@ -84,7 +84,7 @@ COLOUR_TERMS = 12
 
 
 class ColourMap(nn.Module):
-    """A 3x3 colour matrix and an offset, one for the whole picture, on pictures whose colours are ``pixels`` channels each.
+    """A 3x3 colour matrix and an offset for the whole picture; each colour is ``pixels`` channels.
 
     White balance and camera matrix differ from scene to scene, and a gain for each channel can't mix colours.
     Written as three products and fixed 1x1 convolutions that turn R, G, B to G, B, R: NPU compilers take these,
