@@ -1,8 +1,8 @@
 """The student: two branches, illumination and repair, at most 50 K parameters.
 
 ``light`` sees a thumbnail of the whole picture and gives the gain map and the colour map (ADR 0006); ``repair``, a
-plain chain of 3x3 convolutions at half resolution, turns the brightened picture into an image-space residual. Everything
-in image space is done on twelve half-resolution channels (the four pixels of each 2x2 block), with one
+plain chain of 3x3 convolutions at half resolution, turns the brightened picture into an image-space residual.
+Everything in image space is done on twelve half-resolution channels (the four pixels of each 2x2 block), with one
 PixelShuffle at the very end (ADR 0002). The chain has no skips, gates or resizes inside: in INT8 each of
 them costs as much as a convolution. Image-space residual and final clip after ABPN (Du et al., CVPRW
 2021): the quantized part only has to carry a small correction.
