@@ -63,8 +63,10 @@ class PictureLoss(Section):
 
     charbonnier: Weight = 1.0
     ssim: Weight = 0.2
+    log_error: Weight = Field(0.0, description="log of each picture's mean squared error, as PSNR has it")
     brightness: Weight = Field(0.0, description="L1 between 16x16 block means")
     colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
 
 
 class Hint(Section):

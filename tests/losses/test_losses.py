@@ -7,7 +7,7 @@ import torch
 
 from compress.data.batches import Batch
 from compress.losses.distill import Distill, Supervised
-from compress.losses.picture import brightness, charbonnier, colour, picture_loss, structural
+from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
 from compress.models import build_net
 from compress.schema import DistillSpec, Hint, PictureLoss
 
@@ -31,6 +31,28 @@ def test_the_sum_is_the_weighted_sum() -> None:
     total, parts = picture_loss(y, truth, PictureLoss(charbonnier=1.0, ssim=0.5, brightness=0, colour=0))
     assert set(parts) == {"charbonnier", "ssim"}
     assert float(total) == pytest.approx(float(parts["charbonnier"]) + 0.5 * float(parts["ssim"]), rel=1e-5)
+
+
+def test_log_error_falls_by_equal_steps_for_equal_decibels() -> None:
+    truth = torch.zeros(1, 3, 8, 8)
+    steps = [float(log_error(truth + error, truth)) for error in (0.8, 0.4, 0.2)]
+    assert steps[0] - steps[1] == pytest.approx(steps[1] - steps[2], rel=0.05)
+    first = float(log_error(torch.cat((truth + 0.4, truth + 0.2)), torch.cat((truth, truth))))
+    assert first == pytest.approx((steps[1] + steps[2]) / 2)
+
+
+def test_a_matched_picture_costs_nothing_for_its_exposure_alone() -> None:
+    truth = torch.rand(2, 3, 32, 32) * 0.5 + 0.2
+    y = truth * torch.tensor([0.7, 1.3]).view(2, 1, 1, 1)
+    torch.testing.assert_close(matched(y, truth), truth)
+    weights = PictureLoss(charbonnier=1.0, log_error=1.0, ssim=0.5, brightness=1.0, colour=0.1)
+    plain, _ = picture_loss(y, truth, weights)
+    half, parts = picture_loss(y, truth, weights.model_copy(update={"matched": 0.5}))
+    assert float(parts["ssim"]) == pytest.approx(0, abs=1e-5) and float(parts["brightness"]) > 0.05
+    assert float(half) < float(plain)
+    none, parts = picture_loss(y, truth, weights.model_copy(update={"matched": 1.0}))
+    assert float(parts["charbonnier"]) == pytest.approx(1e-3, rel=0.1) and float(none) < float(half)
+    assert torch.isfinite(matched(torch.zeros_like(y), truth)).all()
 
 
 def test_charbonnier_takes_masked_pixels_only() -> None:
