@@ -40,6 +40,21 @@ class RunOptions:
     float_precision: FloatPrecision = "f32"
 
 
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is made for, beyond its network. A runtime takes what concerns it and ignores the rest.
+
+    ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
+    float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
+    """
+
+    platform: str | None = None
+    calibration: Path | None = None
+
+
+PLAIN = BuildOptions()
+
+
 class Session(ABC):
     """A build, loaded and compiled for pictures of one size (or of any, where the build is free)."""
 
@@ -65,7 +80,7 @@ class Runtime(ABC):
         """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
 
     @abstractmethod
-    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """Make the build ``name`` from the ONNX file ``source``; its files in ``out``, the main one first."""
 
     @abstractmethod

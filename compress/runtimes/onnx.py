@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -32,7 +32,7 @@ class OnnxRuntime(Runtime):
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
-    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         shutil.copyfile(source, out / f"{name}.onnx")
         return (f"{name}.onnx",)
 

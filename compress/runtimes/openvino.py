@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class OpenVino(Runtime):
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, height, width, 3), layout="NHWC", dtype="uint8", low=0.0, high=255.0)
 
-    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         import openvino
         from openvino._offline_transformations import apply_moc_transformations
 
