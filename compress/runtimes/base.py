@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.toolchains import ToolchainName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,8 @@ class Runtime(ABC):
     """One SDK. Every method raises BuildError, in one line, for a build it can't make or read."""
 
     name: RuntimeName
+    toolchain: ToolchainName | None = None
+    """Which isolated environment ``build`` needs; None where the core packages do."""
 
     @abstractmethod
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
