@@ -43,7 +43,7 @@ TOOLCHAINS: dict[ToolchainName, Toolchain] = {
     "tensorrt": Toolchain(
         "tensorrt", "TensorRT-RTX, checks a graph without a GPU", "tensorrt-rtx-cu13-bindings",
         ("3.11", "3.12", "3.13"),
-        "import onnx, tensorrt_rtx",
+        "import onnx, tensorrt_rtx_bindings",
     ),
 }  # fmt: skip
 assert tuple(TOOLCHAINS) == get_args(ToolchainName)

@@ -82,7 +82,7 @@ def _fill(toolchain: Toolchain, folder: Path, log: Path, progress: Progress, whe
     python = _base_python(toolchain)
     progress.update(0, 1, "making a virtual environment")
     _run([str(python), "-I", "-m", "venv", str(folder)], _VENV_TIMEOUT_S, f"{python} -m venv", toolchain, log)
-    pip = PipRun(toolchain.name, python_path(folder), folder, log, progress, len(lock.versions))
+    pip = PipRun(toolchain.name, python_path(folder), folder, log, progress, frozenset(lock.versions))
     run_pip(pip, lock_arguments(lock, wheels))
     if toolchain.unhashed:
         run_pip(pip, unhashed_arguments(toolchain.unhashed, wheels))

@@ -23,7 +23,7 @@ INDEX_VARIABLE = "PIP_INDEX_ARGS"
 """More options for pip, the same variable as in the Makefile: where to find the CPU build of torch, say."""
 
 _LOOK_EVERY_S = 0.5
-_COLLECTING = re.compile(r"^Collecting (\S+)", re.MULTILINE)
+_COLLECTING = re.compile(r"^(?:Collecting (\S+)|Processing \S*?([^/\s]+)$)", re.MULTILINE)
 _NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 _WRONG_HASH = re.compile(r"DO NOT MATCH THE HASHES.*?\n\s+(\S+==\S+) from", re.DOTALL)
 _NO_NETWORK = ("NewConnectionError", "name resolution", "Connection refused", "ProxyError", "timed out")
@@ -31,14 +31,14 @@ _NO_NETWORK = ("NewConnectionError", "name resolution", "Connection refused", "P
 
 @dataclass(frozen=True)
 class PipRun:
-    """What the pip calls for one environment share; ``packages`` is how many it will hold."""
+    """What the pip calls for one environment share; ``wanted`` names the packages it will hold."""
 
     name: ToolchainName
     python: Path
     folder: Path
     log: Path
     progress: Progress
-    packages: int
+    wanted: frozenset[str]
 
 
 def lock_arguments(lock: Lock, wheels: Path | None) -> list[str]:
@@ -70,12 +70,14 @@ def _sources(wheels: Path | None) -> list[str]:
 
 def _tell(run: PipRun) -> None:
     """Fetching is the first half, unpacking the second."""
-    fetched = _COLLECTING.findall(_text(run.log))
-    installed = len(installed_versions(run.folder))
-    note = f"unpacking, {installed} of {run.packages}" if "Installing collected" in _text(run.log) else ""
-    note = note or (f"fetching {fetched[-1]}" if fetched else "asking the package index")
-    done = min(max(len(fetched), installed), run.packages) + min(installed, run.packages)
-    run.progress.update(done, 2 * run.packages, note)
+    text, count = _text(run.log), len(run.wanted)
+    fetched = [name or file for name, file in _COLLECTING.findall(text)]
+    installed = len(run.wanted & installed_versions(run.folder).keys())
+    if "Installing collected" in text:
+        note = f"unpacking, {installed} of {count}"
+    else:
+        note = f"fetching {fetched[-1]}" if fetched else "asking the package index"
+    run.progress.update(min(max(len(fetched), installed), count) + installed, 2 * count, note)
 
 
 def _cause(run: PipRun, code: int) -> str:
