@@ -67,6 +67,8 @@ class Inspection(Record):
     float_islands: tuple[str, ...] = ()
     scales_compared: int = 0
     scale_differences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else the SDK said of the build, a line each."""
 
 
 class Build(Record):

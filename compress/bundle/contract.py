@@ -78,7 +78,7 @@ def read_ports(build: Build, folder: Path) -> tuple[list[Port], list[Port]]:
     """Inputs and outputs as the build's main file declares them."""
     main = folder / build.files[0]
     try:
-        if build.runtime == "onnx":
+        if build.runtime in ("onnx", "tensorrt"):  # a TensorRT build is an ONNX file and how to make an engine of it
             return _onnx_ports(main)
         if build.runtime == "openvino":
             return _openvino_ports(main)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 RUNTIMES = {
     "onnx": "compress.runtimes.onnx:OnnxRuntime",
     "openvino": "compress.runtimes.openvino:OpenVino",
+    "tensorrt": "compress.runtimes.tensorrt:TensorRt",
 }
 
 
@@ -19,3 +20,8 @@ def open_runtime(name: str) -> Runtime:
     module, cls = RUNTIMES[name].split(":")
     made: Runtime = getattr(import_module(module), cls)()
     return made
+
+
+def runs_here(name: str) -> bool:
+    """Whether this version makes builds of the runtime called ``name`` and this machine runs them."""
+    return name in RUNTIMES and open_runtime(name).why_not_here() is None

@@ -78,6 +78,10 @@ class Runtime(ABC):
     toolchain: ToolchainName | None = None
     """Which isolated environment ``build`` needs; None where the core packages do."""
 
+    def why_not_here(self) -> str | None:
+        """Why builds can't run on this machine, None where they can; with a reason ``load`` raises BuildError."""
+        return None
+
     @abstractmethod
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""

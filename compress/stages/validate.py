@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from compress.artefacts import Builds, Measurements, Quantized
 from compress.errors import BuildError
 from compress.records import Build, BuildList, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
-from compress.runtimes import RUNTIMES, open_runtime
+from compress.runtimes import open_runtime, runs_here
 from compress.runtimes.base import RunOptions
 from compress.schema import DataSpec, DeviceSpec, ValidateSpec
 from compress.stage import Progress, stage
@@ -82,7 +82,7 @@ def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[B
     order = [device.runtime, "openvino", "onnx"]
     found: dict[str, Build] = {}
     for build in sorted(listed.builds, key=lambda build: build.height is None):
-        if build.variant == variant and build.runtime in RUNTIMES:
+        if build.variant == variant and runs_here(build.runtime):
             found.setdefault(build.runtime, build)
     return sorted(found.values(), key=lambda build: order.index(build.runtime))
 
@@ -173,7 +173,7 @@ def _speed(
     full = _float_self(listed)
     timed = [
         build for build in listed.builds
-        if build.height is not None and build.runtime in RUNTIMES
+        if build.height is not None and runs_here(build.runtime)
         and (build.runtime == device.runtime or build.variant in ("int8", full))
     ]  # fmt: skip
     conditions = {**fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
