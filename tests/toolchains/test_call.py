@@ -174,15 +174,16 @@ PARENT = """
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_dead_parent_leaves_no_orphan(worker: Write, tmp_path: Path, number: signal.Signals) -> None:
-    worker("open(asked['folder'] + '/self', 'w').write(str(os.getpid()))\n" + textwrap.dedent(CHILD) + "time.sleep(600)")
+    itself = "open(asked['folder'] + '/self', 'w').write(str(os.getpid()))\n"
+    worker(itself + textwrap.dedent(CHILD) + "time.sleep(600)")
     code = textwrap.dedent(PARENT).format(
         root=str(ROOT), tests=str(Path(__file__).parent), scripts=str(tmp_path / "workers"), folder=str(tmp_path)
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    child, itself = written(tmp_path / "child"), written(tmp_path / "self")
+    pids = written(tmp_path / "child"), written(tmp_path / "self")
     os.kill(parent.pid, number)
     parent.wait(30)
-    assert gone(itself) and gone(child)
+    assert all(gone(pid) for pid in pids)
 
 
 SERVING = """
