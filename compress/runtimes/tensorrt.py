@@ -149,7 +149,7 @@ class TensorRt(Runtime):
         proxy = _proxy(source, model, options.platform or ORIN)
         files = _files(name)
         shutil.copyfile(source, out / files[0])
-        (out / files[1]).write_text(_COMMAND.format(name=name), encoding="utf-8")
+        (out / files[1]).write_text(command_script(name), encoding="utf-8")
         shutil.copyfile(Path(__file__).with_name("tensorrt_engine.py"), out / files[2])
         proxy.write(out / files[3])
         return files
@@ -169,6 +169,11 @@ class TensorRt(Runtime):
         """Always raises BuildError: there is nothing here that the build could run on."""
         read_file(folder / files[0])
         raise BuildError(f"{files[0]} can't run here: {self.why_not_here()}")
+
+
+def command_script(name: str) -> str:
+    """``NAME.engine.sh``: makes the engine of build ``name`` with the board's trtexec."""
+    return _COMMAND.format(name=name)
 
 
 def _files(name: str) -> tuple[str, ...]:
