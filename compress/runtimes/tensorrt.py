@@ -44,11 +44,13 @@ _ENDS = (".onnx", ".engine.sh", ".engine.py", ".proxy.json")
 _COMMAND = """\
 #!/bin/sh
 # Makes {name}.engine from {name}.onnx with this board's own TensorRT, 10 or newer (JetPack 6.2 has 10.3):
-#   sh {name}.engine.sh
+#   sh {name}.engine.sh FOLDER    (the current one where none is named; not inside a bundle, which is sealed)
 # The precision is the graph's alone: strongly typed, float32 stays float32 (no TF32), int8 where it says so.
 # {name}.timing keeps what the builder measured; {name}.layers.json says what the engine runs, and in what.
 set -eu
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
+out=${{1:-.}}
+mkdir -p "$out"
 trtexec=$(command -v trtexec || echo /usr/src/tensorrt/bin/trtexec)
 [ -x "$trtexec" ] || {{ echo "no trtexec here; it is part of JetPack (package libnvinfer-bin)" >&2; exit 2; }}
 about=$("$trtexec" --help 2>&1 || true)
@@ -58,9 +60,9 @@ esac
 # TensorRT 10 must be told; 11 knows nothing else.
 typed=
 case "$about" in *--stronglyTyped*) typed=--stronglyTyped ;; esac
-exec "$trtexec" --onnx={name}.onnx --saveEngine={name}.engine $typed --noTF32 \\
-  --timingCacheFile={name}.timing --builderOptimizationLevel=3 \\
-  --profilingVerbosity=detailed --exportLayerInfo={name}.layers.json --skipInference
+exec "$trtexec" --onnx="$here/{name}.onnx" --saveEngine="$out/{name}.engine" $typed --noTF32 \\
+  --timingCacheFile="$out/{name}.timing" --builderOptimizationLevel=3 \\
+  --profilingVerbosity=detailed --exportLayerInfo="$out/{name}.layers.json" --skipInference
 """
 
 
@@ -130,7 +132,7 @@ class TensorRt(Runtime):
 
     def why_not_here(self) -> str | None:
         """Always a reason: full TensorRT with a GPU was at hand nowhere, so no code for it could be tried."""
-        return "a TensorRT engine is made and run on its own board; there: sh NAME.engine.sh"
+        return "a TensorRT engine is made and run on its own board; there: sh NAME.engine.sh FOLDER"
 
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)

@@ -1,6 +1,6 @@
 """Makes NAME.engine from NAME.onnx with the board's own TensorRT; lies in a build as NAME.engine.py.
 
-    python3 NAME.engine.py
+    python3 NAME.engine.py FOLDER    (the current one where none is named; not inside a bundle, which is sealed)
 
 For a board without trtexec; needs JetPack's Python package tensorrt, version 10 or newer, and nothing
 else. The precision is the graph's alone: the network is strongly typed, float32 stays float32 (no TF32),
@@ -18,13 +18,14 @@ from typing import Any
 LEVEL = 3
 
 
-def main(script: Path) -> None:
-    """Write the engine beside ``script``; ends the process with one line when TensorRT refuses."""
+def main(script: Path, out: Path) -> None:
+    """Write the engine into ``out``; ends the process with one line when TensorRT refuses."""
     trt: Any = import_module("tensorrt")
     if not hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
         sys.exit(f"TensorRT {trt.__version__} has no strongly typed networks; version 10 or newer is needed")
     stem = script.name[: -len(".engine.py")]
-    graph, engine, timing = (script.with_name(stem + end) for end in (".onnx", ".engine", ".timing"))
+    graph, engine, timing = script.with_name(f"{stem}.onnx"), out / f"{stem}.engine", out / f"{stem}.timing"
+    out.mkdir(parents=True, exist_ok=True)
     logger = trt.Logger(trt.Logger.WARNING)
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
@@ -47,4 +48,4 @@ def main(script: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).resolve())
+    main(Path(__file__).resolve(), Path(*sys.argv[1:2]))

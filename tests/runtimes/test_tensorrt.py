@@ -225,21 +225,22 @@ def test_the_python_builder_makes_the_engine_by_the_same_interface(tmp_path: Pat
     """TensorRT-RTX has the same Python interface as TensorRT; here it stands in for the board's."""
     out = _out(tmp_path)
     open_runtime("tensorrt").build(_saved(_model(), tmp_path), "net", out)
+    engine = tmp_path / "made" / "net.engine"
     ended = _run_builder(out, "from tensorrt_rtx_bindings import *\nfrom tensorrt_rtx_bindings import __version__\n")
     assert ended.returncode == 0, ended.stderr
-    assert (out / "net.engine").stat().st_size > 10_000 and (out / "net.timing").is_file()
-    assert ended.stdout.startswith(f"net.engine: {(out / 'net.engine').stat().st_size} bytes, TensorRT ")
-    (out / "net.engine").unlink()
+    assert engine.stat().st_size > 10_000 and engine.with_suffix(".timing").is_file()
+    assert ended.stdout.startswith(f"net.engine: {engine.stat().st_size} bytes, TensorRT ")
+    engine.unlink()
     _saved(_model(last="Bernoulli"), out)
     refused = _run_builder(out, "from tensorrt_rtx_bindings import *\nfrom tensorrt_rtx_bindings import __version__\n")
-    assert refused.returncode == 1 and "net.onnx: end: " in refused.stderr and not (out / "net.engine").exists()
+    assert refused.returncode == 1 and "net.onnx: end: " in refused.stderr and not engine.exists()
     old = _run_builder(out, "__version__ = '8.5.2'\nclass NetworkDefinitionCreationFlag: EXPLICIT_BATCH = 0\n")
     assert old.returncode == 1 and "TensorRT 8.5.2 has no strongly typed networks" in old.stderr
 
 
 def _run_builder(out: Path, package: str) -> subprocess.CompletedProcess[str]:
     (out / "tensorrt.py").write_text(package)  # beside the script, so that its import finds it
-    command = [str(python_of("tensorrt")), "-W", "ignore", str(out / "net.engine.py")]
+    command = [str(python_of("tensorrt")), "-W", "ignore", str(out / "net.engine.py"), str(out.parent / "made")]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -265,15 +266,16 @@ def _run_script(script: Path, version: int, help_text: str) -> subprocess.Comple
 
 
 def _sh(script: Path, path: str) -> subprocess.CompletedProcess[str]:
-    command = ["/bin/sh", str(script)]
+    command = ["/bin/sh", str(script), str(script.parent / "made")]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": path}, cwd="/")
 
 
 def test_the_command_takes_the_precision_from_the_graph(script: Path) -> None:
     ten = _run_script(script, 100300, "--stronglyTyped  Create a strongly typed network")
     asked = ten.stdout.split()
-    assert ten.returncode == 0 and {"--stronglyTyped", "--noTF32", "--onnx=net.onnx"} < set(asked)
-    assert {"--saveEngine=net.engine", "--timingCacheFile=net.timing"} < set(asked)
+    assert ten.returncode == 0 and {"--stronglyTyped", "--noTF32", f"--onnx={script.parent}/net.onnx"} < set(asked)
+    made = script.parent / "made"
+    assert {f"--saveEngine={made}/net.engine", f"--timingCacheFile={made}/net.timing"} < set(asked) and made.is_dir()
     assert not {"--int8", "--fp16", "--best"} & set(asked)
     eleven = _run_script(script, 110400, "no such flag any more")
     assert eleven.stdout.split() == [word for word in asked if word != "--stronglyTyped"]
