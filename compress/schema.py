@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from compress.operators import OperatorLimit
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
@@ -204,6 +206,14 @@ class ExportSpec(Section):
     opset: int = Field(18, ge=13, le=25)
     size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
     dynamic: bool = Field(True, description="also an ONNX build of free height and width")
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it"
+    )
+    lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
+
+    def identity(self) -> dict[str, Any]:
+        """Without who says that an operator is lacking: a better source changes no build."""
+        return self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
 
 
 class DeviceSpec(Section):
@@ -251,7 +261,6 @@ class Target(Section):
 
     description: str = ""
     hardware: tuple[HardwareFact, ...] = ()
-    missing_operators: tuple[str, ...] = Field((), description="ONNX operators that the device's compiler lacks")
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()

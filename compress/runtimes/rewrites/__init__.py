@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 Rewrite = Callable[[Graph, "onnx.NodeProto", Limits], Iterator[Patch]]
 
 REWRITES = {
-    "DepthToSpace": "shuffle:depth_to_space",
-    "SpaceToDepth": "shuffle:space_to_depth",
-    "PRelu": "arithmetic:prelu",
-    "Min": "arithmetic:minimum",
-    "Reciprocal": "arithmetic:reciprocal",
-    "ReduceSum": "pooling:total",
-    "GlobalAveragePool": "pooling:whole_picture",
-    "GlobalMaxPool": "pooling:whole_picture",
-    "ReduceMean": "pooling:whole_picture",
-    "ReduceMax": "pooling:whole_picture",
-    "AveragePool": "pooling:window",
-    "MaxPool": "pooling:window",
-    "Pow": "power:power",
-    "Resize": "resize:resize",
-    "Slice": "selection:slices",
-    "Split": "selection:split",
-    "Gather": "selection:gather",
+    "DepthToSpace": "compress.runtimes.rewrites.shuffle:depth_to_space",
+    "SpaceToDepth": "compress.runtimes.rewrites.shuffle:space_to_depth",
+    "PRelu": "compress.runtimes.rewrites.arithmetic:prelu",
+    "Min": "compress.runtimes.rewrites.arithmetic:minimum",
+    "Reciprocal": "compress.runtimes.rewrites.arithmetic:reciprocal",
+    "ReduceSum": "compress.runtimes.rewrites.pooling:total",
+    "GlobalAveragePool": "compress.runtimes.rewrites.pooling:whole_picture",
+    "GlobalMaxPool": "compress.runtimes.rewrites.pooling:whole_picture",
+    "ReduceMean": "compress.runtimes.rewrites.pooling:whole_picture",
+    "ReduceMax": "compress.runtimes.rewrites.pooling:whole_picture",
+    "AveragePool": "compress.runtimes.rewrites.pooling:window",
+    "MaxPool": "compress.runtimes.rewrites.pooling:window",
+    "Pow": "compress.runtimes.rewrites.power:power",
+    "Resize": "compress.runtimes.rewrites.resize:resize",
+    "Slice": "compress.runtimes.rewrites.selection:slices",
+    "Split": "compress.runtimes.rewrites.selection:split",
+    "Gather": "compress.runtimes.rewrites.selection:gather",
 }
 _WAYS_OUT = {
     "Resize": "use nearest, or linear with align_corners=False, by a whole factor",
@@ -104,7 +104,7 @@ def forms(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patch]
     if node.op_type not in REWRITES or node.domain not in ("", "ai.onnx"):
         return iter(())
     module, name = REWRITES[node.op_type].split(":")
-    rewrite: Rewrite = getattr(import_module(f"{__name__}.{module}"), name)
+    rewrite: Rewrite = getattr(import_module(module), name)
     return rewrite(graph, node, limits)
 
 
