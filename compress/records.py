@@ -271,3 +271,62 @@ class ParityFile(Record):
     """What ``compress parity --json`` writes: one report a folder of builds."""
 
     reports: tuple[ParityReport, ...]
+
+
+class LayerCost(Record):
+    """What a layer costs where the device runs it: milliseconds if measured, else millions of MACs as a stand-in."""
+
+    int8: float
+    floating: float
+    unit: Literal["ms", "MMAC"]
+    origin: Origin
+
+    @property
+    def of_promotion(self) -> float:
+        """What leaving it float adds; never below zero, for a profile is noisy."""
+        return max(0.0, self.floating - self.int8) if self.unit == "ms" else self.floating
+
+
+class SensitivityRow(Record):
+    """What int8 does to one layer, in dB of mean PSNR against ground truth; positive: int8 is worse.
+
+    ``cost_alone_db``: this layer alone in int8, the others float. ``gain_if_float_db``: all in int8 but this one;
+    ``gain_if_16bit_db``: the same with its activations in 16 bit. ``closeness_db``: PSNR of the picture with this
+    layer alone in int8 against the float one's.
+    """
+
+    layer: str
+    quantizers: tuple[str, ...]
+    cost_alone_db: float
+    worst_alone_db: float
+    gain_if_float_db: float
+    gain_if_16bit_db: float
+    closeness_db: float
+    cost: LayerCost
+    promoted: bool = False
+
+
+class SensitivityReport(Record):
+    """``sensitivity.json``: rows by falling cost. Drops are the float network's PSNR minus the fake-quant one's.
+
+    ``limit_db`` / ``worst_limit_db``: the target's budget for mean and worst image, None where none is set.
+    """
+
+    definition: str
+    data_kind: str
+    data_digest: str
+    split: str
+    images: tuple[str, ...]
+    float_psnr_db: float
+    drop_db: float
+    worst_drop_db: float
+    limit_db: float | None
+    worst_limit_db: float | None
+    rows: tuple[SensitivityRow, ...]
+    promoted: tuple[str, ...]
+    drop_after_db: float
+    worst_drop_after_db: float
+    cost_of_promotion: float
+    cost_unit: Literal["ms", "MMAC"]
+    cost_origin: Origin
+    holds: bool

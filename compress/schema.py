@@ -140,6 +140,13 @@ class QuantizeSpec(Section):
     keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
 
 
+class SensitivitySpec(Section):
+    """How the layers that int8 harms are looked for, on validation pictures."""
+
+    max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
+    promote: bool = Field(True, description="leave layers float until the target's INT8 drop budget holds")
+
+
 class ValidateSpec(Section):
     """What is measured on the test split."""
 
@@ -261,6 +268,7 @@ class Target(Section):
 
     description: str = ""
     hardware: tuple[HardwareFact, ...] = ()
+    float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()
@@ -269,7 +277,8 @@ class Target(Section):
 
 
 StageName = Literal[
-    "teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"
+    "teach", "teacher", "distill", "control", "prune", "quantize", "sensitivity", "export", "validate", "gate",
+    "package",
 ]
 
 
@@ -286,8 +295,18 @@ class Recipe(Section):
     distill: DistillSpec = DistillSpec()
     prune: PruneSpec = PruneSpec()
     quantize: QuantizeSpec = QuantizeSpec()
+    sensitivity: SensitivitySpec = SensitivitySpec()
     validation: ValidateSpec = ValidateSpec()
     package: PackageSpec = PackageSpec()
+
+
+class Promotion(Section):
+    """What the choice of float layers needs of a target: its INT8 drop budget, and the size of its pictures."""
+
+    float_layers: bool
+    max_int8_drop_db: float | None
+    max_worst_drop_db: float | None
+    size: tuple[PositiveInt, PositiveInt]
 
 
 class Seed(Section):
