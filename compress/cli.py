@@ -122,6 +122,11 @@ def setup(names: tuple[str, ...], wheels: Path | None) -> int:
     """Make the isolated environment of a vendor SDK: tflite, rknn or tensorrt.
 
     Only the runtimes of that name need it. One that is ready is left alone, a broken one is made anew.
+
+    \b
+    Without network, use --wheels with a folder filled elsewhere, by the same Python version:
+      pip download --no-deps -d FOLDER -r compress/toolchains/locks/NAME.txt
+      pip download --no-deps -d FOLDER torch==2.13.0        (not for tensorrt)
     """
     from compress.commands.setup import set_up
 

@@ -77,6 +77,8 @@ def _tell(run: PipRun) -> None:
         note = f"unpacking, {installed} of {count}"
     else:
         note = f"fetching {fetched[-1]}" if fetched else "asking the package index"
+        if text.rpartition("\n")[0].rpartition("\n")[2].startswith("WARNING: Retrying"):
+            note += ", which does not answer; trying again"
     run.progress.update(min(max(len(fetched), installed), count) + installed, 2 * count, note)
 
 
