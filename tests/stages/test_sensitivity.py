@@ -15,6 +15,7 @@ from torch import nn
 
 from compress.artefacts import Quantized
 from compress.bundle.golden import write_png
+from compress.config.load import load_plans
 from compress.errors import DataError
 from compress.models.enhance import enhance, to_tensor
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
@@ -25,6 +26,7 @@ from compress.schema import DataSpec, DeviceSpec, Promotion, Scheme, Sensitivity
 from compress.sensitivity.layers import only, quantized_layers
 from compress.sensitivity.promote import Candidate, cheapest
 from compress.stages import load_stage
+from compress.wiring import wire
 
 SIZE = (32, 48)
 HARD = "repair.wide"
@@ -213,3 +215,15 @@ def test_the_cheapest_set_that_holds_is_chosen() -> None:
     assert cheapest(three, 9.0, lambda names: "c" in names) == {"c"}
     many = [Candidate(f"l{i}", 0.1 * i, 1.0) for i in range(20)]
     assert cheapest(many, 1.0, lambda names: {"l19", "l18"} <= names) == {"l19", "l18"}
+
+
+def test_in_a_chain_what_follows_gets_the_promoted_network() -> None:
+    stages = ("teacher", "distill", "quantize", "sensitivity", "export", "validate", "gate", "package")
+    words = ("recipe=kd_int8", "target=x86_edge", f"stages=[{','.join(stages)}]", "sensitivity.max_images=2")
+    (plan,) = load_plans(words)
+    wires = {each.stage.name: each for each in wire(plan)}
+    assert wires["sensitivity"].inputs == {"quantized": stages.index("quantize")}
+    for name in ("export", "validate", "package"):
+        assert wires[name].inputs["quantized"] == stages.index("sensitivity")
+    read = wires["sensitivity"].sections["promotion"]
+    assert read == Promotion(float_layers=True, max_int8_drop_db=0.1, max_worst_drop_db=None, size=(400, 600))
