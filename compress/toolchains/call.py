@@ -45,7 +45,7 @@ def run_worker(name: ToolchainName, worker: str, request: Record, answer: type[R
         request.write(asked)
         with log.open("wb") as sink:
             command = [str(python), "-I", str(WORKERS / f"{worker}.py"), str(asked), str(answered)]
-            with Guarded(command, folder, DEVNULL, sink, sink, _environment(folder)) as running:
+            with Guarded(command, folder, DEVNULL, sink, sink, _environment(folder), folder) as running:
                 code = running.wait(timeout_s)
         if code is None:
             raise _failed(name, worker, f"was stopped after {timeout_s:g} s", log)
@@ -72,7 +72,8 @@ class Served:
         self._log = self.folder / "log"
         with self._log.open("wb") as sink:
             command = [str(python), "-I", str(WORKERS / f"{worker}.py")]
-            self._running = Guarded(command, self.folder, PIPE, PIPE, sink, _environment(self.folder))
+            surroundings = _environment(self.folder)
+            self._running = Guarded(command, self.folder, PIPE, PIPE, sink, surroundings, self.folder)
         self._rest = b""
         self._ended: str | None = None
         for pipe in (self._running.process.stdin, self._running.process.stdout):

@@ -1,9 +1,10 @@
 """Run a command so that nothing of it outlives its end, its parent, or a stop. A script of its own:
 
-    python -I -S guard.py PARENT_PID COMMAND...
+    python -I -S guard.py PARENT_PID FOLDER COMMAND...
 
 The guard adopts every process that the command leaves behind (Linux subreaper) and kills them when the
-command ends, on SIGTERM, and when PARENT_PID is gone. It ends as the command did: same exit code, or
+command ends, on SIGTERM, and when PARENT_PID is gone; then FOLDER (unless it is empty) is removed, since
+nobody else will. It ends as the command did: same exit code, or
 killed by the same signal. Standard streams go to the command untouched. Standard library only.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +25,7 @@ _WATCHED = {signal.SIGCHLD, signal.SIGTERM, _PARENT_DIED}
 _LOOK_EVERY_S = 1.0
 
 
-def guard(parent: int, command: list[str]) -> int:
+def guard(parent: int, folder: str, command: list[str]) -> int:
     """Run ``command`` to its end; gives its exit code, negative for a signal, as ``subprocess`` does."""
     libc = ctypes.CDLL(None, use_errno=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
@@ -45,6 +47,8 @@ def guard(parent: int, command: list[str]) -> int:
         return child.returncode
     finally:
         _kill_descendants()
+        if folder and os.getppid() != parent:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kill_descendants() -> None:
@@ -70,7 +74,7 @@ def _children() -> list[int]:
 
 def main() -> None:
     """Guard the command of the arguments, then end the way it did."""
-    code = guard(int(sys.argv[1]), sys.argv[2:])
+    code = guard(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
     if code < 0:
         if -code not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(-code, signal.SIG_DFL)

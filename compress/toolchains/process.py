@@ -16,14 +16,17 @@ _GRACE_S = 5.0
 
 
 class Guarded:
-    """A running command in a session of its own, seen through its guard. Leaving the context kills it all."""
+    """A running command in a session of its own, seen through its guard. Leaving the context kills it all.
+
+    ``litter``: a folder of the caller's that the guard removes should the caller be killed.
+    """
 
     def __init__(
         self, command: list[str], cwd: Path, stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes],
-        environment: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None, litter: Path | None = None,
     ) -> None:  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *command],
+            [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(litter or ""), *command],
             cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, bufsize=0,
             env=None if environment is None else {**os.environ, **environment},
         )  # fmt: skip

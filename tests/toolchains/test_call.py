@@ -179,11 +179,18 @@ def test_a_dead_parent_leaves_no_orphan(worker: Write, tmp_path: Path, number: s
     code = textwrap.dedent(PARENT).format(
         root=str(ROOT), tests=str(Path(__file__).parent), scripts=str(tmp_path / "workers"), folder=str(tmp_path)
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    left = tmp_path / "left"
+    left.mkdir()
+    surroundings = {**os.environ, "TMPDIR": str(left)}
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, env=surroundings)
     pids = written(tmp_path / "child"), written(tmp_path / "self")
     os.kill(parent.pid, number)
     parent.wait(30)
     assert all(gone(pid) for pid in pids)
+    end = time.monotonic() + 10
+    while list(left.iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list(left.iterdir()) == []
 
 
 SERVING = """
