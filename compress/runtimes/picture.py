@@ -37,7 +37,7 @@ def io_contract(runtime: RuntimeName, height: int, width: int, multiple: int) ->
     """The contract of a build of ``runtime`` for pictures of this size; 0 stands for a free side."""
     maker = open_runtime(runtime)
     dark, bright = maker.border(INPUT, height, width), maker.border(OUTPUT, height, width)
-    before, after = _STEPS[dark.dtype]
+    before, after = _STEPS[dark.dtype][0], _STEPS[bright.dtype][1]
     return IOContract(input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after)
 
 
