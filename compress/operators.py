@@ -23,6 +23,7 @@ class OperatorLimit(Record):
     strides: tuple[Side, ...] | None = Field(None, description="strides it can do; of Slice: its steps")
     max_groups: Side | None = Field(None, description="largest number of channel groups of a convolution")
     modes: tuple[str, ...] | None = Field(None, description="values of the attribute 'mode' it knows")
+    constant_first: bool | None = Field(None, description="false: the first input may not be a constant, as in 1 / x")
     centres: tuple[str, ...] | None = Field(None, description="coordinate transformations of Resize it knows")
     factors: tuple[Side, ...] | None = Field(None, description="whole factors by which Resize may enlarge; 1 is free")
     exponents: tuple[float, ...] | None = Field(None, description="exponents of Pow")

@@ -57,10 +57,21 @@ def test_min(seed: int, other: tuple[int, ...], swapped: bool) -> None:
 
 
 @FEW
+@given(seeds, st.booleans())
+def test_one_over_what_is_positive(seed: int, constant: bool) -> None:
+    above = helper.make_node("Clip", ["dark", "low"], ["x"])
+    node = helper.make_node("Div" if constant else "Reciprocal", ["five", "x"][not constant :], ["bright"])
+    constants = {"low": np.asarray(0.1, np.float32), "five": np.asarray(5, np.float32)}
+    assert_all_equal(model_of([above, node], (1, 2, 3, 4), constants), node.op_type, seed, 1 + (not constant))
+
+
+@FEW
 @given(seeds)
-def test_reciprocal(seed: int) -> None:
-    node = helper.make_node("Reciprocal", ["dark"], ["bright"])
-    assert_all_equal(model_of([node], (1, 2, 3, 4)), "Reciprocal", seed, 1)
+def test_one_over_anything(seed: int) -> None:
+    shifted = [helper.make_node("Sub", ["dark", "half"], ["x"]), helper.make_node("Reciprocal", ["x"], ["bright"])]
+    model = model_of(shifted, (1, 2, 3, 4), {"half": np.asarray(0.5, np.float32)})
+    assert [patch.form for patch, _ in all_forms(model, "Reciprocal")] == ["Div"]
+    assert_all_equal(model, "Reciprocal", seed, 1)
 
 
 @FEW

@@ -28,6 +28,7 @@ REWRITES = {
     "PRelu": "compress.runtimes.rewrites.arithmetic:prelu",
     "Min": "compress.runtimes.rewrites.arithmetic:minimum",
     "Reciprocal": "compress.runtimes.rewrites.arithmetic:reciprocal",
+    "Div": "compress.runtimes.rewrites.arithmetic:one_over",
     "ReduceSum": "compress.runtimes.rewrites.pooling:total",
     "GlobalAveragePool": "compress.runtimes.rewrites.pooling:whole_picture",
     "GlobalMaxPool": "compress.runtimes.rewrites.pooling:whole_picture",
@@ -44,6 +45,8 @@ REWRITES = {
 _WAYS_OUT = {
     "Resize": "use nearest, or linear with align_corners=False, by a whole factor",
     "Pow": "use an exponent that is a small number of eighths, or clip its input to [0, 1] before",
+    "Div": "divide by something that is certainly positive (behind a Clip, Sigmoid or Relu)",
+    "Reciprocal": "divide by something that is certainly positive (behind a Clip, Sigmoid or Relu)",
     "AveragePool": "use a window that is a product of smaller ones, with stride equal to it and no padding",
     "DepthToSpace": "export a fixed size (no free height or width)",
 }

@@ -1,4 +1,4 @@
-"""PRelu, Min and Reciprocal with the operators that every device has."""
+"""PRelu, Min and one over x with the operators that every device has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compress.runtimes.rewrites.graph import Graph, Patch
 from compress.runtimes.rewrites.limits import Limits
+from compress.runtimes.rewrites.power import value_range
 
 if TYPE_CHECKING:
     import onnx
@@ -45,8 +46,29 @@ def minimum(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patc
 
 
 def reciprocal(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patch]:
-    """One divided by it."""
+    """One divided by it; of what is not negative also the square of its power -1/2."""
     import numpy as np
 
     patch = Patch(node, "Div", "bits")
     yield patch.last("Div", [patch.store(np.asarray(1, np.float32)), node.input[0]])
+    yield from _inverse_root(graph, node, node.input[0], None)
+
+
+def one_over(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patch]:
+    """A constant divided by what is not negative: the constant times the square of the power -1/2."""
+    if graph.constant(node.input[0]) is not None:
+        yield from _inverse_root(graph, node, node.input[1], node.input[0])
+
+
+def _inverse_root(graph: Graph, node: onnx.NodeProto, x: str, factor: str | None) -> Iterator[Patch]:
+    import numpy as np
+
+    if value_range(graph, x)[0] < 0:
+        return
+    patch = Patch(node, "Pow -0.5 and Mul", "rounding")
+    root = patch.add("Pow", [x, patch.store(np.asarray(-0.5, np.float32))])
+    inverse = patch.add("Mul", [root, root])
+    if factor is not None:
+        patch.add("Mul", [factor, inverse])
+    patch.nodes[-1].output[0] = node.output[0]
+    yield patch

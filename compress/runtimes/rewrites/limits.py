@@ -44,6 +44,8 @@ def _beyond(graph: Graph, node: onnx.NodeProto, limit: OperatorLimit) -> str | N
     strides = strides_of(graph, node)
     if limit.strides is not None and not set(strides) <= {1, *limit.strides}:
         return f"stride {max(strides)}, the device has {_either(limit.strides)}"
+    if limit.constant_first is False and graph.constant(node.input[0]) is not None:
+        return "its first input is a constant"
     groups = attribute_of(node, "group", 1)
     if limit.max_groups is not None and groups > limit.max_groups:
         return f"{groups} groups, at most {limit.max_groups}"

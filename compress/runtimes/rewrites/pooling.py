@@ -1,7 +1,8 @@
 """Pooling over windows beyond a device's limit, in steps that together are the same window.
 
-A side that no product of allowed windows divides is filled up: with zeros for a mean, whose result is then
-multiplied by (filled side / true side), and with nothing at all for a maximum.
+A side that no product of allowed windows divides is filled up: for a maximum with nothing at all, for a mean
+with zeros, by a Conv of each channel whose weights make up for them. (Compilers differ in whether a pool's own
+padding counts: RKNN-Toolkit2 2.5.0 gets it wrong on one side only, and fails on a Pad before a pool.)
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def whole_picture(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterato
     plan = _Steps.of(sides[0], sides[1], largest) if largest > 1 else None
     if plan is not None:
         patch = Patch(node, f"{kind} {plan}", "bits" if kind == "MaxPool" else "rounding")
-        yield _finish(graph, patch, plan.write(patch, kind, node.input[0]), keeps)
+        yield _finish(graph, patch, plan.write(patch, kind, node.input[0], shape[1]), keeps)
 
 
 def total(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patch]:
@@ -129,20 +130,25 @@ class _Steps:
     def __str__(self) -> str:
         return ", ".join(f"{height}x{width}" for height, width in self.windows)
 
-    def write(self, patch: Patch, kind: Kind, tensor: str) -> str:
+    def write(self, patch: Patch, kind: Kind, tensor: str, channels: int) -> str:
         """The steps as nodes; gives the name of the (N, C, 1, 1) result."""
+        import numpy as np
+
+        missing = prod(height * width for height, width in self.windows) / (self.height * self.width)
         sides = [self.height, self.width]
         for window in self.windows:
             left = [-(-side // each) for side, each in zip(sides, window, strict=True)]
             fill = [n * each - side for n, each, side in zip(left, window, sides, strict=True)]
-            attributes: Attributes = {"kernel_shape": list(window), "strides": list(window), "pads": [0, 0, *fill]}
-            if kind == "AveragePool":
-                attributes["count_include_pad"] = 1
-            tensor = patch.add(kind, [tensor], attributes)
+            attributes: Attributes = {"kernel_shape": list(window), "strides": list(window)}
+            if any(fill):
+                attributes["pads"] = [0, 0, *fill]
+            if any(fill) and kind == "AveragePool":
+                weights = np.full((channels, 1, *window), missing / prod(window), np.float32)
+                attributes["group"], missing = channels, 1.0
+                tensor = patch.add("Conv", [tensor, patch.store(weights)], attributes)
+            else:
+                tensor = patch.add(kind, [tensor], attributes)
             sides = left
-        filled = prod(height * width for height, width in self.windows)
-        if kind == "AveragePool" and filled != self.height * self.width:
-            tensor = patch.add("Mul", [tensor, patch.number(filled / (self.height * self.width))])
         return tensor
 
 
