@@ -60,10 +60,12 @@ def sealed_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     )
 
     def export(out: Path) -> None:
-        load_stage("export").function(
-            None, student.as_artefact(Student), None, None, quantized.as_artefact(Quantized),
-            ExportSpec(size=SIZE), out, tiny_nets.Told(),
-        )  # fmt: skip
+        known = {
+            "student": student.as_artefact(Student), "quantized": quantized.as_artefact(Quantized),
+            "export": ExportSpec(size=SIZE), "data": tiny_nets.DATA, "out": out, "progress": tiny_nets.Told(),
+        }  # fmt: skip
+        stage = load_stage("export")
+        stage.function(**{name: known.get(name) for name in stage.parameters})
 
     digests = {"student": student.manifest.digest, "quantized": quantized.manifest.digest}
     return Chain(root, student, quantized, seal(store, Builds, "export", export, **digests))
