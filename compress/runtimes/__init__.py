@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 RUNTIMES = {
     "onnx": "compress.runtimes.onnx:OnnxRuntime",
     "openvino": "compress.runtimes.openvino:OpenVino",
+    "tflite": "compress.runtimes.tflite:Tflite",
     "rknn": "compress.runtimes.rknn:Rknn",
     "tensorrt": "compress.runtimes.tensorrt:TensorRt",
 }

@@ -29,6 +29,7 @@ _CUT = "cut to the input's height and width"
 _STEPS = {
     "float32": (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", f"{_CUT}; times 255, round half to even, clip, uint8 RGB"),
     "uint8": (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
+    "int8": (f"uint8 RGB minus 128 as int8, NHWC; {_PAD}", f"{_CUT}; plus 128 as uint8 RGB"),
 }
 _OPEN_SIZES = 4
 
