@@ -150,9 +150,10 @@ class Rknn(Runtime):
         from compress.runtimes.rknn_scales import compare_rknn
 
         record = _record(folder, files)
-        heavy = [layer for layer in record.layers if layer.kind.startswith(("Conv", "MatMul", "Gemm"))]
+        # One that has no name only lays the picture out for the NPU.
+        heavy = [each for each in record.layers if each.kind.startswith(("Conv", "MatMul", "Gemm")) and each.name]
         int8 = [layer for layer in heavy if layer.dtype == "INT8"]
-        floating = tuple(layer.name.removeprefix("Conv:") or layer.kind for layer in heavy if layer.dtype != "INT8")
+        floating = tuple(layer.name.removeprefix("Conv:") for layer in heavy if layer.dtype != "INT8")
         compared: int = 0
         differences: tuple[str, ...] = ()
         if table is not None and record.platform not in UNREADABLE:
