@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 Variant = Literal["input", "teacher", "student", "control", "pruned", "int8", "ptq"]
 Origin = Literal["measured", "simulated", "estimated", "counted"]
 RuntimeName = Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"]
+Through = Literal["torch", "none"] | RuntimeName
+"""What computed a picture: a runtime, the network in torch, or nothing (the dark input)."""
 
 
 class Record(BaseModel):
@@ -116,7 +118,7 @@ class QualityRow(Record):
     """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``."""
 
     variant: Variant
-    runtime: Literal["torch", "onnx", "openvino", "none"]
+    runtime: Through
     psnr_db: tuple[float, ...]
     ssim: tuple[float, ...]
     psnr_gtmean_db: tuple[float, ...]

@@ -217,10 +217,15 @@ class ExportSpec(Section):
         None, description="the chip, by its SDK's own name; rknn builds need it"
     )
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
+    calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
 
     def identity(self) -> dict[str, Any]:
-        """Without who says that an operator is lacking: a better source changes no build."""
-        return self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
+        """With the toolchains that are ready, for what is built depends on them. Without who says that an operator
+        is lacking: a better source changes no build."""
+        from compress.runtimes import made_with
+
+        kept = self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
+        return {**kept, "toolchains": {name: made_with(name) for name in self.builds}}
 
 
 class DeviceSpec(Section):

@@ -34,6 +34,19 @@ def first_line(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
+class Port:
+    """An input or output as a build's files declare it; 0 in ``shape`` stands for free."""
+
+    names: frozenset[str]
+    shape: tuple[int, ...]
+    dtype: str
+
+
+Ports = tuple[list[Port], list[Port]]
+"""Inputs and outputs."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """How a build is run: CPU threads, and what its float layers compute in."""
 
@@ -75,6 +88,9 @@ class Runtime(ABC):
     """One SDK. Every method raises BuildError, in one line, for a build it can't make or read."""
 
     name: RuntimeName
+    simulates = False
+    """Whether ``load`` gives a simulator of the device, whose time says nothing."""
+
     toolchain: ToolchainName | None = None
     """Which isolated environment ``build`` needs; None where the core packages do."""
 
@@ -85,6 +101,10 @@ class Runtime(ABC):
     @abstractmethod
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
+
+    @abstractmethod
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        """Inputs and outputs read back from the files of a build, to check what ``border`` says."""
 
     @abstractmethod
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -31,6 +31,9 @@ class OnnxRuntime(Runtime):
 
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
+
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        return file_ports(folder / files[0])
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         shutil.copyfile(source, out / f"{name}.onnx")
@@ -132,6 +135,21 @@ def _optimized(path: Path) -> list[onnx.NodeProto]:
         target = Path(folder) / "optimized.onnx"
         _open(path, 1, optimized=target)
         return list(onnx.load(str(target)).graph.node)
+
+
+def file_ports(path: Path) -> Ports:
+    """Inputs and outputs that an ONNX file declares. Raises BuildError for a file that can't be read."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    graph = read_file(path).graph
+    constants = {tensor.name for tensor in graph.initializer}
+
+    def port(value: onnx.ValueInfoProto) -> Port:
+        kind = value.type.tensor_type
+        shape = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim)
+        return Port(frozenset({value.name}), shape, str(tensor_dtype_to_np_dtype(kind.elem_type)))
+
+    return [port(v) for v in graph.input if v.name not in constants], [port(v) for v in graph.output]
 
 
 def file_scales(model: onnx.ModelProto) -> Iterator[FoundScale]:

@@ -9,6 +9,7 @@ in 1/16384.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,6 +66,23 @@ class RknnFile:
     tensors: tuple[RknnTensor, ...]
     nodes: tuple[RknnNode, ...]
     constants: tuple[bytes, ...]
+
+
+def read_sizes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Sizes of the network's inputs and outputs by name, as the ONNX file had them, from the JSON trailer.
+
+    Raises BuildError for a file that is cut short or no .rknn.
+    """
+    try:
+        raw = path.read_bytes()
+        start = _HEADER_BYTES + struct.unpack_from("<Q", raw, 16)[0]
+        length = struct.unpack_from("<Q", raw, start)[0]
+        trailer = json.loads(raw[start + 8 : start + 8 + length])
+        return {tensor["url"]: tuple(tensor["size"]) for tensor in trailer["norm_tensor"]}
+    except OSError as error:
+        raise BuildError(f"{path}: can't be read: {error.strerror}") from None
+    except (struct.error, ValueError, KeyError, TypeError):
+        raise BuildError(f"{path}: not a whole .rknn file") from None
 
 
 def read_rknn(path: Path) -> RknnFile:

@@ -25,8 +25,8 @@ from pydantic import ValidationError
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Runtime, Session, Size
-from compress.runtimes.onnx import file_scales, read_file
+from compress.runtimes.base import PLAIN, BuildOptions, Ports, RunOptions, Runtime, Session, Size
+from compress.runtimes.onnx import file_ports, file_scales, read_file
 from compress.runtimes.scales import compare_scales
 from compress.runtimes.tensorrt_rules import broken_rules
 
@@ -136,6 +136,9 @@ class TensorRt(Runtime):
 
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
+
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        return file_ports(folder / files[0])
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """``options.platform`` is the GPU's architecture, like SM87.

@@ -90,13 +90,21 @@ def state(name: ToolchainName) -> State:
     return State("ready", sdk_version=sdk_version, python=marker.python, size_bytes=marker.size_bytes)
 
 
-def python_of(name: ToolchainName) -> Path:
-    """The interpreter of a ready environment. Raises ToolchainError with the command that mends it."""
+def why_not_ready(name: ToolchainName) -> str | None:
+    """Why the environment can't be used, with the command that mends it; None if it can."""
     found = state(name)
     if found.kind == "ready":
-        return python_path(folder_of(name))
+        return None
     what = "isn't set up" if found.kind == "absent" else f"is broken ({found.reason})"
-    raise ToolchainError(f"toolchain {name} {what} in {folder_of(name)}; run: {mending_command(name)}")
+    return f"toolchain {name} {what} in {folder_of(name)}; run: {mending_command(name)}"
+
+
+def python_of(name: ToolchainName) -> Path:
+    """The interpreter of a ready environment. Raises ToolchainError with the command that mends it."""
+    problem = why_not_ready(name)
+    if problem:
+        raise ToolchainError(problem)
+    return python_path(folder_of(name))
 
 
 def make(name: ToolchainName, progress: Progress, wheels: Path | None = None) -> State:
