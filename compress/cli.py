@@ -27,6 +27,13 @@ def _complete_word(context: click.Context, parameter: click.Parameter, incomplet
     return complete(context.params.get(parameter.name or "") or (), incomplete)
 
 
+def _complete_toolchain(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from compress.toolchains import TOOLCHAINS
+
+    taken = context.params.get(parameter.name or "") or ()
+    return [name for name in TOOLCHAINS if name.startswith(incomplete) and name not in taken]
+
+
 _words = click.argument("words", nargs=-1, metavar="KEY=VALUE...", shell_complete=_complete_word)
 _store = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), default=_STORE, envvar="COMPRESS_STORE",
@@ -93,6 +100,39 @@ def targets() -> int:
     return list_targets()
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def doctor(as_json: bool) -> int:
+    """Look at runtimes, toolchains and devices: which are ready, and the command that mends each other one.
+
+    Changes nothing. Exit code 0 whatever it finds.
+    """
+    from compress.commands.doctor import examine
+
+    return examine(as_json)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_complete_toolchain)
+@click.option(
+    "--wheels", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Install from the wheels in this folder, without any network.",
+)  # fmt: skip
+def setup(names: tuple[str, ...], wheels: Path | None) -> int:
+    """Make the isolated environment of a vendor SDK: tflite, rknn or tensorrt.
+
+    Only the runtimes of that name need it. One that is ready is left alone, a broken one is made anew.
+
+    \b
+    Without network, use --wheels with a folder filled elsewhere, by the same Python version:
+      pip download --no-deps -d FOLDER -r compress/toolchains/locks/NAME.txt
+      pip download --no-deps -d FOLDER torch==2.13.0        (not for tensorrt)
+    """
+    from compress.commands.setup import set_up
+
+    return set_up(names, wheels)
+
+
 @cli.group(name="store")
 def store_group() -> None:
     """Look after the finished stages."""
@@ -139,6 +179,34 @@ def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
     from compress.commands.bundles import verify
 
     return verify(bundle, key, allow_draft)
+
+
+@cli.command()
+@click.argument("builds", nargs=-1, metavar="BUILD...")
+@_store
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of paired pictures.")
+@click.option(
+    "--reference", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of the fake-quant network.  [default: found in the store]",
+)
+@click.option("--golden", is_flag=True, help="Use a bundle's golden frames; without ground truth there is no verdict.")
+@click.option("--images", type=click.IntRange(min=1), help="Pictures of the test split.  [default: all]")
+@click.option("--layers", is_flag=True, help="Compare layer by layer also where a build is within the limits.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def parity(
+    builds: tuple[str, ...], store: Path, root: Path | None, reference: Path | None, golden: bool,
+    images: int | None, layers: bool, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Compare builds with the trained network, on real frames.
+
+    BUILD is a build's name (int8-onnx-400x600), a folder or file of the store, or a bundle; none: the newest
+    builds of the store. Where a build is outside the limits, its first layer that diverges is named.
+
+    Exit code: 0 all within the limits, 1 one is outside, 3 one could not be run or judged here.
+    """
+    from compress.commands.parity import parity as compare_builds
+
+    return compare_builds(builds, store, root, reference, golden, images, layers, json_file)
 
 
 @cli.group(name="keys")

@@ -7,6 +7,7 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── WeightsError           2  a network file that can't be trusted or read
 │   ├── StoreError             2  the store can't be written, or what lies in it was changed
 │   ├── BuildError             2  a build that can't be made or doesn't do what it should
+│   ├── ToolchainError         2  a vendor SDK's environment that isn't ready or can't be made
 │   └── SignatureError         2  a bundle or key that does not verify
 └── Busy                       2  another process holds what this one needs
 
@@ -56,6 +57,10 @@ class StoreError(UserError):
 
 class BuildError(UserError):
     """A build that can't be made, or that doesn't do what it should."""
+
+
+class ToolchainError(UserError):
+    """A vendor SDK's environment that isn't ready, or that can't be made."""
 
 
 class SignatureError(UserError):

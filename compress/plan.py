@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compress.schema import DataSpec, Names, Recipe, Section, Seed, Target
+from compress.schema import DataSpec, Names, Promotion, Recipe, Section, Seed, Target
 
 NO_TARGET = "none"
 """The target's name where the command gives none; only chains that read nothing of a target may do so."""
@@ -42,8 +42,12 @@ class Plan:
         recipe, target = self.recipe, self.target
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
-            recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
+            recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, target.device, target.budget,
+            Promotion(
+                float_layers=target.float_layers, max_int8_drop_db=target.budget.max_int8_drop_db,
+                max_worst_drop_db=target.budget.max_worst_drop_db, size=target.export.size,
+            ),
         )  # fmt: skip
         return {type(section): section for section in found}

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 Variant = Literal["input", "teacher", "student", "control", "pruned", "int8", "ptq"]
 Origin = Literal["measured", "simulated", "estimated", "counted"]
 RuntimeName = Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"]
+Through = Literal["torch", "none"] | RuntimeName
+"""What computed a picture: a runtime, the network in torch, or nothing (the dark input)."""
 
 
 class Record(BaseModel):
@@ -67,6 +69,8 @@ class Inspection(Record):
     float_islands: tuple[str, ...] = ()
     scales_compared: int = 0
     scale_differences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else the SDK said of the build, a line each."""
 
 
 class Build(Record):
@@ -114,7 +118,7 @@ class QualityRow(Record):
     """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``."""
 
     variant: Variant
-    runtime: Literal["torch", "onnx", "openvino", "none"]
+    runtime: Through
     psnr_db: tuple[float, ...]
     ssim: tuple[float, ...]
     psnr_gtmean_db: tuple[float, ...]
@@ -200,3 +204,131 @@ class QuantizationTable(Record):
     scheme: dict[str, Any]
     tensors: tuple[TensorScale, ...]
     kept_float: tuple[str, ...]
+
+
+class LayerDifference(Record):
+    """One inner tensor of a build against the reference's: power of the signal over that of the difference.
+
+    ``name`` is the same in all builds, ``label`` for people. At least ``limit_db``: equal but for rounding.
+    """
+
+    name: str
+    label: str
+    snr_db: float
+    limit_db: float
+
+
+class Divergence(Record):
+    """Where a build leaves the reference. ``first``: None where every layer is equal but for rounding.
+
+    ``operator``: an operator between two layers of the torch network that leaves it even before ``first``.
+    ``only_when_fused``: seen only while no other tensor is exposed, so what the SDK fuses differs.
+    """
+
+    layers: tuple[LayerDifference, ...]
+    first: LayerDifference | None
+    operator: LayerDifference | None = None
+    only_when_fused: bool = False
+
+
+ParityRuntime = Literal["torch"] | RuntimeName
+
+
+class ParityRow(Record):
+    """One network through one runtime; per-image lists follow ``ParityReport.images``.
+
+    ``psnr_db``: against ground truth, empty where there is none. ``delta_db``: that minus the reference's;
+    ``to_reference_db``: PSNR of its picture against the reference's picture. ``reference``: the row compared with,
+    empty for a reference itself. ``result``: None where nothing is asked of the row; ``note``: why incomplete,
+    or how its pictures were made to fit.
+    """
+
+    name: str
+    variant: Variant
+    runtime: ParityRuntime
+    reference: str
+    psnr_db: tuple[float, ...] = ()
+    delta_db: tuple[float, ...] = ()
+    to_reference_db: tuple[float, ...] = ()
+    result: Literal["pass", "fail", "incomplete"] | None
+    note: str = ""
+    divergence: Divergence | None = None
+    not_compared: str = ""
+
+
+class ParityReport(Record):
+    """What ``compress parity`` measured on one folder of builds."""
+
+    builds: str
+    definition: str
+    data_kind: str
+    data_digest: str
+    images: tuple[str, ...]
+    mean_limit_db: float
+    worst_limit_db: float
+    rows: tuple[ParityRow, ...]
+
+
+class ParityFile(Record):
+    """What ``compress parity --json`` writes: one report a folder of builds."""
+
+    reports: tuple[ParityReport, ...]
+
+
+class LayerCost(Record):
+    """What a layer costs where the device runs it: milliseconds if measured, else millions of MACs as a stand-in."""
+
+    int8: float
+    floating: float
+    unit: Literal["ms", "MMAC"]
+    origin: Origin
+
+    @property
+    def of_promotion(self) -> float:
+        """What leaving it float adds; never below zero, for a profile is noisy."""
+        return max(0.0, self.floating - self.int8) if self.unit == "ms" else self.floating
+
+
+class SensitivityRow(Record):
+    """What int8 does to one layer, in dB of mean PSNR against ground truth; positive: int8 is worse.
+
+    ``cost_alone_db``: this layer alone in int8, the others float. ``gain_if_float_db``: all in int8 but this one;
+    ``gain_if_16bit_db``: the same with its activations in 16 bit. ``closeness_db``: PSNR of the picture with this
+    layer alone in int8 against the float one's.
+    """
+
+    layer: str
+    quantizers: tuple[str, ...]
+    cost_alone_db: float
+    worst_alone_db: float
+    gain_if_float_db: float
+    gain_if_16bit_db: float
+    closeness_db: float
+    cost: LayerCost
+    promoted: bool = False
+
+
+class SensitivityReport(Record):
+    """``sensitivity.json``: rows by falling cost. Drops are the float network's PSNR minus the fake-quant one's.
+
+    ``limit_db`` / ``worst_limit_db``: the target's budget for mean and worst image, None where none is set.
+    """
+
+    definition: str
+    data_kind: str
+    data_digest: str
+    split: str
+    images: tuple[str, ...]
+    float_psnr_db: float
+    drop_db: float
+    worst_drop_db: float
+    limit_db: float | None
+    worst_limit_db: float | None
+    rows: tuple[SensitivityRow, ...]
+    promoted: tuple[str, ...]
+    drop_after_db: float
+    worst_drop_after_db: float
+    cost_of_promotion: float
+    cost_unit: Literal["ms", "MMAC"]
+    cost_origin: Origin
+    holds: bool

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from compress.operators import OperatorLimit
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
@@ -140,6 +142,13 @@ class QuantizeSpec(Section):
     keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
 
 
+class SensitivitySpec(Section):
+    """How the layers that int8 harms are looked for, on validation pictures."""
+
+    max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
+    promote: bool = Field(True, description="leave layers float until the target's INT8 drop budget holds")
+
+
 class ValidateSpec(Section):
     """What is measured on the test split."""
 
@@ -206,6 +215,19 @@ class ExportSpec(Section):
     opset: int = Field(18, ge=13, le=25)
     size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
     dynamic: bool = Field(True, description="also an ONNX build of free height and width")
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it"
+    )
+    lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
+    calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
+
+    def identity(self) -> dict[str, Any]:
+        """With the toolchains that are ready, for what is built depends on them. Without who says that an operator
+        is lacking: a better source changes no build."""
+        from compress.runtimes import made_with
+
+        kept = self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
+        return {**kept, "toolchains": {name: made_with(name) for name in self.builds}}
 
 
 class DeviceSpec(Section):
@@ -253,7 +275,7 @@ class Target(Section):
 
     description: str = ""
     hardware: tuple[HardwareFact, ...] = ()
-    missing_operators: tuple[str, ...] = Field((), description="ONNX operators that the device's compiler lacks")
+    float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()
@@ -262,7 +284,8 @@ class Target(Section):
 
 
 StageName = Literal[
-    "teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"
+    "teach", "teacher", "distill", "control", "prune", "quantize", "sensitivity", "export", "validate", "gate",
+    "package",
 ]
 
 
@@ -279,8 +302,18 @@ class Recipe(Section):
     distill: DistillSpec = DistillSpec()
     prune: PruneSpec = PruneSpec()
     quantize: QuantizeSpec = QuantizeSpec()
+    sensitivity: SensitivitySpec = SensitivitySpec()
     validation: ValidateSpec = ValidateSpec()
     package: PackageSpec = PackageSpec()
+
+
+class Promotion(Section):
+    """What the choice of float layers needs of a target: its INT8 drop budget, and the size of its pictures."""
+
+    float_layers: bool
+    max_int8_drop_db: float | None
+    max_worst_drop_db: float | None
+    size: tuple[PositiveInt, PositiveInt]
 
 
 class Seed(Section):

@@ -16,6 +16,7 @@ from compress.schema import DataSpec, QuantizeSpec, Scheme
 
 HEIGHT, WIDTH = 32, 48
 KEPT = QuantizeSpec(keep_float=("light",))
+AFFINE = Scheme()
 DATA = DataSpec(licence="with scikit-image", kind="embedded", size=(HEIGHT, WIDTH))
 
 
@@ -45,8 +46,8 @@ def frames(count: int) -> list[Tensor]:
 
 
 @cache
-def fake_quant_net() -> nn.Module:
-    return insert_fake_quant(student_net(), frames(2), Scheme(), KEPT)
+def fake_quant_net(scheme: Scheme = AFFINE) -> nn.Module:
+    return insert_fake_quant(student_net(), frames(2), scheme, KEPT)
 
 
 def make_student(folder: Path) -> Student:
@@ -60,5 +61,5 @@ def make_quantized(folder: Path) -> Quantized:
     save_net(student_net(), folder / "net.safetensors")
     for which in ("qat", "ptq"):
         save_fake_quant(fake_quant_net(), folder, which)  # type: ignore[arg-type]
-    read_table(fake_quant_net(), Scheme(), KEPT.keep_float).write(folder / "quantization.json")
+    read_table(fake_quant_net(), AFFINE, KEPT.keep_float).write(folder / "quantization.json")
     return Quantized(folder, "key", "digest")

@@ -1,16 +1,17 @@
 """What must be known to feed each build, checked against the build itself.
 
 A contract that was only written down can be wrong; names, shapes and types are therefore read back
-from the ONNX file or the OpenVINO model and compared before anything is signed.
+from the build and compared before anything is signed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from compress.errors import BuildError
 from compress.records import Build, IOContract, Record, RuntimeName, TensorSpec, Variant
+from compress.runtimes import open_runtime
+from compress.runtimes.base import Port, Ports, first_line
 
 CONTRACT = "contract.json"
 
@@ -32,15 +33,6 @@ class ContractFile(Record):
     """``contract.json``."""
 
     builds: tuple[BuildContract, ...]
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output as a build declares it; 0 in ``shape`` stands for free."""
-
-    names: frozenset[str]
-    shape: tuple[int, ...]
-    dtype: str
 
 
 def check_build(build: Build, folder: Path) -> None:
@@ -74,45 +66,10 @@ def _compare(what: str, wanted: TensorSpec, found: list[Port]) -> list[str]:
     return problems
 
 
-def read_ports(build: Build, folder: Path) -> tuple[list[Port], list[Port]]:
-    """Inputs and outputs as the build's main file declares them."""
-    main = folder / build.files[0]
+def read_ports(build: Build, folder: Path) -> Ports:
+    """Inputs and outputs as the build's files declare them. Raises BuildError for a file that can't be read."""
     try:
-        if build.runtime == "onnx":
-            return _onnx_ports(main)
-        if build.runtime == "openvino":
-            return _openvino_ports(main)
-    except BuildError:
-        raise
+        return open_runtime(build.runtime).ports(folder, build.files)
     except Exception as error:  # the parsers raise what they like on a broken file
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BuildError(f"build {build.name}: can't read {main.name} back: {first}") from None
-    raise BuildError(f"build {build.name}: no way to read a {build.runtime} build back, so it can't be packaged")
-
-
-def _onnx_ports(path: Path) -> tuple[list[Port], list[Port]]:
-    import onnx
-    from onnx.helper import tensor_dtype_to_np_dtype
-
-    graph = onnx.load(str(path), load_external_data=False).graph
-    constants = {tensor.name for tensor in graph.initializer}
-
-    def port(value: onnx.ValueInfoProto) -> Port:
-        kind = value.type.tensor_type
-        shape = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim)
-        return Port(frozenset({value.name}), shape, str(tensor_dtype_to_np_dtype(kind.elem_type)))
-
-    return [port(v) for v in graph.input if v.name not in constants], [port(v) for v in graph.output]
-
-
-def _openvino_ports(path: Path) -> tuple[list[Port], list[Port]]:
-    import numpy as np
-    import openvino
-
-    model = openvino.Core().read_model(path)
-
-    def port(value: openvino.Output) -> Port:
-        shape = tuple(0 if dim.is_dynamic else dim.get_length() for dim in value.partial_shape)
-        return Port(frozenset(value.get_names()), shape, str(np.dtype(value.get_element_type().to_dtype())))
-
-    return [port(v) for v in model.inputs], [port(v) for v in model.outputs]
+        main = build.files[0]
+        raise BuildError(f"build {build.name}: can't read {main} back: {first_line(error)}") from None

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from compress.config.keys import words_allowed
 from compress.config.names import did_you_mean, listing
+from compress.config.operator_check import operator_problems
 from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
 from compress.schema import Section, Target
 
 
 def check_plan(plan: Plan) -> tuple[str, ...]:
-    """One line for each thing in the plan that can't work; nothing is read but the file system's listing."""
+    """One line for each thing in the plan that can't work.
+
+    Nothing is read but the file system's listing; only a target that lacks operators, and a plan with nothing else
+    wrong, have the untrained student exported once (``compress.config.operator_check``).
+    """
     from compress.errors import ConfigError
     from compress.flow import check
 
@@ -22,7 +28,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
         problems.extend(_needs_target(plan))
     except ConfigError as error:
         problems.extend(error.problems)
-    return tuple(problems)
+    return tuple(problems) or operator_problems(plan)
 
 
 def _needs_target(plan: Plan) -> Iterator[str]:
@@ -67,3 +73,7 @@ def _target(plan: Plan) -> Iterator[str]:
     if target.device.runtime not in target.export.builds:
         builds = ", ".join(target.export.builds)
         yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"
+    if "rknn" in target.export.builds and target.export.platform is None:
+        chips = ", ".join(words_allowed("target.export.platform"))
+        problem = "rknn builds are made for one chip; add target.export.platform=CHIP, one of"
+        yield f"target.export.platform: {problem}: {chips}"

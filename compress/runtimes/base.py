@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.toolchains import ToolchainName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +34,39 @@ def first_line(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
+class Port:
+    """An input or output as a build's files declare it; 0 in ``shape`` stands for free."""
+
+    names: frozenset[str]
+    shape: tuple[int, ...]
+    dtype: str
+
+
+Ports = tuple[list[Port], list[Port]]
+"""Inputs and outputs."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """How a build is run: CPU threads, and what its float layers compute in."""
 
     threads: int = 2
     float_precision: FloatPrecision = "f32"
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is made for, beyond its network. A runtime takes what concerns it and ignores the rest.
+
+    ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
+    float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
+    """
+
+    platform: str | None = None
+    calibration: Path | None = None
+
+
+PLAIN = BuildOptions()
 
 
 class Session(ABC):
@@ -59,13 +88,26 @@ class Runtime(ABC):
     """One SDK. Every method raises BuildError, in one line, for a build it can't make or read."""
 
     name: RuntimeName
+    simulates = False
+    """Whether ``load`` gives a simulator of the device, whose time says nothing."""
+
+    toolchain: ToolchainName | None = None
+    """Which isolated environment ``build`` needs; None where the core packages do."""
+
+    def why_not_here(self) -> str | None:
+        """Why builds can't run on this machine, None where they can; with a reason ``load`` raises BuildError."""
+        return None
 
     @abstractmethod
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
 
     @abstractmethod
-    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        """Inputs and outputs read back from the files of a build, to check what ``border`` says."""
+
+    @abstractmethod
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """Make the build ``name`` from the ONNX file ``source``; its files in ``out``, the main one first."""
 
     @abstractmethod

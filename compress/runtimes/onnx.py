@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -32,18 +32,21 @@ class OnnxRuntime(Runtime):
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
-    def build(self, source: Path, name: str, out: Path) -> tuple[str, ...]:
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        return file_ports(folder / files[0])
+
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         shutil.copyfile(source, out / f"{name}.onnx")
         return (f"{name}.onnx",)
 
     def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
         """Operators of the file; which layers run in int8 is read from the graph that ONNX Runtime makes of it."""
         path = folder / files[0]
-        model = _read(path)
+        model = read_file(path)
         running = _optimized(path)
         int8 = [node.name for node in running if node.op_type in _HEAVY_INT8]
         floating = [node.name for node in running if node.op_type in _HEAVY]
-        compared, differences = compare_scales(_scales(model), table) if table else (0, ())
+        compared, differences = compare_scales(file_scales(model), table) if table else (0, ())
         return Inspection(
             operators=dict(sorted(Counter(node.op_type for node in model.graph.node).items())),
             int8_layers=len(int8), float_layers=len(floating), float_islands=tuple(floating) if int8 else (),
@@ -58,7 +61,7 @@ class OnnxRuntime(Runtime):
         session = _open(path, options.threads)
         shape = session.get_inputs()[0].shape
         if size is not None and isinstance(shape[2], int) and tuple(shape[2:]) != size:
-            session = _open(path, options.threads, resized=_resized(_read(path), size))
+            session = _open(path, options.threads, resized=_resized(read_file(path), size))
         return _OnnxSession(session, files[0])
 
 
@@ -112,7 +115,8 @@ def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: b
         raise BuildError(f"{path.name}: ONNX Runtime can't load it: {first_line(error)}") from None
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def read_file(path: Path) -> onnx.ModelProto:
+    """The model in ``path``. Raises BuildError when it is not a whole ONNX file."""
     import onnx
 
     try:
@@ -133,7 +137,22 @@ def _optimized(path: Path) -> list[onnx.NodeProto]:
         return list(onnx.load(str(target)).graph.node)
 
 
-def _scales(model: onnx.ModelProto) -> Iterator[FoundScale]:
+def file_ports(path: Path) -> Ports:
+    """Inputs and outputs that an ONNX file declares. Raises BuildError for a file that can't be read."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    graph = read_file(path).graph
+    constants = {tensor.name for tensor in graph.initializer}
+
+    def port(value: onnx.ValueInfoProto) -> Port:
+        kind = value.type.tensor_type
+        shape = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim)
+        return Port(frozenset({value.name}), shape, str(tensor_dtype_to_np_dtype(kind.elem_type)))
+
+    return [port(v) for v in graph.input if v.name not in constants], [port(v) for v in graph.output]
+
+
+def file_scales(model: onnx.ModelProto) -> Iterator[FoundScale]:
     """Scale and zero-point of every DequantizeLinear; activations and stored weights both have one."""
     import numpy as np
     from onnx import numpy_helper

@@ -29,6 +29,7 @@ _CUT = "cut to the input's height and width"
 _STEPS = {
     "float32": (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", f"{_CUT}; times 255, round half to even, clip, uint8 RGB"),
     "uint8": (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
+    "int8": (f"uint8 RGB minus 128 as int8, NHWC; {_PAD}", f"{_CUT}; plus 128 as uint8 RGB"),
 }
 _OPEN_SIZES = 4
 
@@ -37,7 +38,7 @@ def io_contract(runtime: RuntimeName, height: int, width: int, multiple: int) ->
     """The contract of a build of ``runtime`` for pictures of this size; 0 stands for a free side."""
     maker = open_runtime(runtime)
     dark, bright = maker.border(INPUT, height, width), maker.border(OUTPUT, height, width)
-    before, after = _STEPS[dark.dtype]
+    before, after = _STEPS[dark.dtype][0], _STEPS[bright.dtype][1]
     return IOContract(input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after)
 
 

@@ -42,7 +42,7 @@ def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tup
         by_name[f"{match['place']}__{match['port']}" if match else item.node].append(item)
     compared, differences, known = 0, [], set()
     for row in table.tensors:
-        names = [name for name in by_name if name.endswith("/" + _suffix(row))]
+        names = [name for name in by_name if name.endswith("/" + quantizer_of(row))]
         candidates = [item for name in names for item in by_name[name]]
         known.update(names)
         if not candidates:
@@ -56,7 +56,7 @@ def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tup
     return compared, tuple(differences)
 
 
-def _suffix(row: TensorScale) -> str:
+def quantizer_of(row: TensorScale) -> str:
     """The name of the quantizer of ``row``, whose tensor is ``place weight``, ``place input 0`` or ``place output``."""
     place, what = row.tensor.split(" ", 1)
     port = {"weight": "1", "output": "0"}.get(what, what.removeprefix("input "))

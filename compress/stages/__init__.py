@@ -13,6 +13,7 @@ STAGES = {
     "control": "compress.stages.control",
     "prune": "compress.stages.prune",
     "quantize": "compress.stages.quantize",
+    "sensitivity": "compress.stages.sensitivity",
     "export": "compress.stages.export",
     "validate": "compress.stages.validate",
     "gate": "compress.stages.gate",

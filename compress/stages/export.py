@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,8 +21,9 @@ from compress.records import (
     RuntimeName,
     Variant,
 )  # fmt: skip
-from compress.runtimes import RUNTIMES, open_runtime
-from compress.schema import ExportSpec
+from compress.runtimes import needs_toolchain, open_runtime, why_not_built
+from compress.runtimes.base import BuildOptions
+from compress.schema import DataSpec, ExportSpec
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -59,20 +60,32 @@ class _File:
     def stem(self) -> str:
         return "free" if self.free else f"{self.shape.height}x{self.shape.width}"
 
-    def runtimes(self, wanted: tuple[RuntimeName, ...]) -> tuple[RuntimeName, ...]:
-        made = tuple(name for name in wanted if name in RUNTIMES)
-        return tuple(name for name in made if name == "onnx") if self.free else made
+    def runtimes(self, wanted: tuple[RuntimeName, ...], full: Variant) -> tuple[RuntimeName, ...]:
+        """Of the runtimes ``wanted``, those that get this file.
+
+        A file of free size is ONNX only. An SDK of its own environment takes seconds a build: it gets what ships
+        and the float network that this was (``full``), not the whole chain.
+        """
+        if self.free:
+            return tuple(name for name in wanted if name == "onnx")
+        everything = self.network.variant in ("int8", full)
+        return tuple(name for name in wanted if everything or not needs_toolchain(name))
 
 
-@stage(gives=Builds, version=1, environment=("torch", "nncf", "onnx", "onnxsim", "onnxruntime", "openvino"))
+@stage(
+    gives=Builds, version=2,
+    environment=("torch", "nncf", "onnx", "onnxsim", "onnxruntime", "openvino", "ai-edge-litert"),
+)  # fmt: skip
 def export(
     teacher: Teacher | None, student: Student | None, control: Control | None, pruned: Pruned | None,
-    quantized: Quantized, export: ExportSpec, out: Path, progress: Progress,
+    quantized: Quantized, export: ExportSpec, data: DataSpec, out: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Write the builds and ``builds.json``.
 
     Every network gets builds of the fixed ``export.size`` (its sides rounded up to what the network
-    takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size.
+    takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size. Operators that
+    the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
+    is listed as not built.
 
     Raises BuildError for a network that can't be exported, or a file that answers otherwise than it.
     """
@@ -80,19 +93,37 @@ def export(
     floats = {variant: net for variant, net in nets.items() if net is not None}
     shape = _shape((*floats.values(), quantized), export, progress)
     files = list(_files(floats, quantized, export, shape))
-    total = sum(len(file.runtimes(export.builds)) for file in files)
+    reasons = {name: why_not_built(name) for name in export.builds}
+    ready = tuple(name for name in export.builds if reasons[name] is None)
+    full: Variant = "pruned" if pruned is not None else "student"
+    plan = [(file, file.runtimes(ready, full)) for file in files]
     builds: list[Build] = []
-    for file in files:
-        with tempfile.TemporaryDirectory() as text:
-            source = _interchange(file, export, Path(text))
-            for runtime in file.runtimes(export.builds):
-                progress.update(len(builds), total, f"{file.network.variant} {runtime} {file.stem}")
-                builds.append(_build(file, runtime, source, out))
+    with tempfile.TemporaryDirectory() as text:
+        options = _options(ready, export, data, shape, Path(text))
+        for file, runtimes in plan:
+            made = _Sources(file, export, Path(text))
+            for runtime in runtimes:
+                progress.update(len(builds), sum(len(each) for _, each in plan), f"{file.stem} {runtime}")
+                builds.append(_build(file, runtime, made, options, out))
                 _tell(builds[-1], progress)
     BuildList(
-        builds=tuple(builds), not_built=_not_built(export),
-        nets=tuple(_facts(variant, net, shape) for variant, net in floats.items()),
+        builds=tuple(builds), nets=tuple(_facts(variant, net, shape) for variant, net in floats.items()),
+        not_built=tuple(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None),
     ).write(out / "builds.json")  # fmt: skip
+
+
+def _options(
+    runtimes: tuple[RuntimeName, ...], export: ExportSpec, data: DataSpec, shape: _Shape, folder: Path
+) -> BuildOptions:
+    """Calibration frames are written for SDKs in environments of their own: only these may choose ranges."""
+    from compress.data.frames import write_frames
+
+    options = BuildOptions(platform=export.platform)
+    if not any(needs_toolchain(name) for name in runtimes):
+        return options
+    path = folder / "calibration.npy"
+    write_frames(data, (shape.height, shape.width), export.calibration_frames, path)
+    return replace(options, calibration=path)
 
 
 def _shape(nets: tuple[Net, ...], export: ExportSpec, progress: Progress) -> _Shape:
@@ -124,25 +155,37 @@ def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec,
     yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
 
 
-def _interchange(file: _File, export: ExportSpec, folder: Path) -> Path:
-    from compress.runtimes.interchange import OnnxRequest, export_onnx
+class _Sources:
+    """The interchange file of one network: as exported, and with what the target lacks rewritten."""
 
-    path = folder / f"{file.network.variant}-{file.stem}.onnx"
-    notes = {"variant": file.network.variant, "colour_order": "RGB", "range": "0..1"}
-    request = OnnxRequest((file.shape.height, file.shape.width), file.free, export.opset, notes)
-    export_onnx(file.network.load(), request, path)
-    return path
+    def __init__(self, file: _File, export: ExportSpec, folder: Path) -> None:
+        from compress.runtimes.interchange import OnnxRequest, export_onnx
+        from compress.runtimes.rewrites import rewrite_file
+
+        shape, variant = file.shape, file.network.variant
+        self.plain = folder / f"{variant}-{file.stem}.onnx"
+        notes = {"variant": variant, "colour_order": "RGB", "range": "0..1"}
+        request = OnnxRequest((shape.height, shape.width), file.free, export.opset, notes)
+        export_onnx(file.network.load(), request, self.plain)
+        self.rewritten = self.plain
+        self.notes: tuple[str, ...] = ()
+        if export.lacking and not file.free:
+            self.rewritten = self.plain.with_suffix(".rewritten.onnx")
+            self.notes = tuple(done.line() for done in rewrite_file(self.plain, self.rewritten, export.lacking))
 
 
-def _build(file: _File, runtime: RuntimeName, source: Path, out: Path) -> Build:
+def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOptions, out: Path) -> Build:
     variant, maker = file.network.variant, open_runtime(runtime)
     name = f"{variant}-{runtime}-{file.stem}"
-    made = maker.build(source, name, out)
+    plain = runtime == "onnx"
+    made = maker.build(source.plain if plain else source.rewritten, name, out, options)
+    found = maker.inspect(out, made, file.network.table)
     return Build(
         name=name, variant=variant, runtime=runtime, files=made, ships=variant == "int8",
         size_bytes=sum((out / each).stat().st_size for each in made),
         height=None if file.free else file.shape.height, width=None if file.free else file.shape.width,
-        contract=_contract(file, runtime), inspection=maker.inspect(out, made, file.network.table),
+        contract=_contract(file, runtime),
+        inspection=found.model_copy(update={"notes": (*found.notes, *(() if plain else source.notes))}),
     )  # fmt: skip
 
 
@@ -159,12 +202,9 @@ def _tell(build: Build, progress: Progress) -> None:
         progress.say(f"{build.name}: {difference}")
     if build.variant == "int8" and build.inspection.int8_layers == 0:
         progress.say(f"{build.name}: no layer of it runs in int8 on this machine")
-
-
-def _not_built(export: ExportSpec) -> tuple[NotBuilt, ...]:
-    made = " and ".join(RUNTIMES)
-    reason = f"this version builds {made}; make it from the ONNX build with the device's own toolchain"
-    return tuple(NotBuilt(runtime=name, reason=reason) for name in export.builds if name not in RUNTIMES)
+    if build.variant == "int8":
+        for note in build.inspection.notes:
+            progress.say(f"{build.name}: {note}")
 
 
 def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:

@@ -113,7 +113,7 @@ def _write_golden(
 ) -> None:
     from compress.bundle.golden import write_golden
     from compress.data.source import open_data
-    from compress.runtimes import RUNTIMES
+    from compress.runtimes import runs_here
     from compress.runtimes.base import RunOptions
     from compress.runtimes.picture import PictureRunner
 
@@ -122,7 +122,7 @@ def _write_golden(
     runs: dict[str, tuple[Build, Run]] = {}
     not_run: dict[str, str] = {}
     for build in listed.builds:
-        if build.ships and build.runtime in RUNTIMES:
+        if build.ships and runs_here(build.runtime):
             # The precision hint is for the device's own runtime; the others compute floats as floats.
             precision = device.float_precision if build.runtime == device.runtime else "f32"
             runs[build.name] = build, PictureRunner(build, source, RunOptions(device.threads, precision))

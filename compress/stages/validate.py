@@ -7,12 +7,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Measurements, Quantized
 from compress.errors import BuildError
-from compress.records import Build, BuildList, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
-from compress.runtimes import RUNTIMES, open_runtime
+from compress.records import (
+    Build,
+    BuildList,
+    Origin,
+    QualityReport,
+    QualityRow,
+    SpeedReport,
+    SpeedRow,
+    Through,
+    Variant,
+)
+from compress.runtimes import RUNTIMES, open_runtime, runs_here
 from compress.runtimes.base import RunOptions
 from compress.schema import DataSpec, DeviceSpec, ValidateSpec
 from compress.stage import Progress, stage
@@ -25,7 +35,6 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-Through = Literal["torch", "onnx", "openvino", "none"]
 
 
 @dataclass(frozen=True)
@@ -72,19 +81,19 @@ def _routes(
         found = _runnable(listed, variant, device)
         for build in found if variant == "int8" else found[:1]:
             runner = PictureRunner(build, folder, _options(build, device))
-            yield _Route(variant, build.runtime, runner)  # type: ignore[arg-type]
+            yield _Route(variant, build.runtime, runner)
         if variant == "int8":
             yield _Route("int8", "torch", partial(enhance, load_fake_quant(quantized.folder, "qat")))
 
 
 def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[Build]:
     """One build of ``variant`` per runtime that runs here, the device's runtime first, fixed size before free."""
-    order = [device.runtime, "openvino", "onnx"]
+    order = dict.fromkeys((device.runtime, "openvino", "onnx", *RUNTIMES))
     found: dict[str, Build] = {}
     for build in sorted(listed.builds, key=lambda build: build.height is None):
-        if build.variant == variant and build.runtime in RUNTIMES:
+        if build.variant == variant and runs_here(build.runtime):
             found.setdefault(build.runtime, build)
-    return sorted(found.values(), key=lambda build: order.index(build.runtime))
+    return sorted(found.values(), key=lambda build: list(order).index(build.runtime))
 
 
 def _options(build: Build, device: DeviceSpec) -> RunOptions:
@@ -151,8 +160,10 @@ def _answer(route: _Route, dark: Picture, name: str) -> Picture:
 
 
 def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
-    # A runtime of this machine that stands in for a device elsewhere shows what the device would do.
-    origin: Origin = "measured" if device.kind == "local" or route.variant == "input" else "simulated"
+    # A simulator, or a runtime of this machine that stands in for a device elsewhere: what the device would do.
+    simulates = route.through in RUNTIMES and open_runtime(route.through).simulates
+    here = route.variant == "input" or device.kind == "local" and not simulates
+    origin: Origin = "measured" if here else "simulated"
     return QualityRow(
         variant=route.variant, runtime=route.through, origin=origin,
         psnr_db=tuple(round(score.psnr_db, 6) for score in scores),
@@ -173,7 +184,7 @@ def _speed(
     full = _float_self(listed)
     timed = [
         build for build in listed.builds
-        if build.height is not None and build.runtime in RUNTIMES
+        if build.height is not None and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
         and (build.runtime == device.runtime or build.variant in ("int8", full))
     ]  # fmt: skip
     conditions = {**fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}

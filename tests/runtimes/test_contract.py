@@ -12,26 +12,57 @@ import pytest
 import tiny_nets
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from compress.errors import BuildError
 from compress.models.quantized import read_table, strip
 from compress.runtimes import RUNTIMES, open_runtime
-from compress.runtimes.base import RunOptions
+from compress.runtimes.base import RunOptions, Runtime
 from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import Scheme
+from compress.toolchains.environment import mending_command, state
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
 ONE = RunOptions(threads=1)
+SCHEMES = {"tensorrt": Scheme(activations="symmetric")}
+"""How a runtime's devices compute, where that is not the default."""
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The float student and its stripped fake-quant self as interchange files."""
+    """The float student and its stripped fake-quant selves as interchange files."""
     folder = tmp_path_factory.mktemp("sources")
-    nets = {"float": tiny_nets.student_net(), "int8": strip(tiny_nets.fake_quant_net(), *SIZE)}
+    nets = {"float": tiny_nets.student_net()}
+    nets |= {f"int8-{name}": strip(_fake_quant(name), *SIZE) for name in ("onnx", *SCHEMES)}
     for name, net in nets.items():
         export_onnx(net, OnnxRequest(SIZE, False, 18, {}), folder / f"{name}.onnx")
     return {name: folder / f"{name}.onnx" for name in nets}
+
+
+def _fake_quant(name: str) -> nn.Module:
+    return tiny_nets.fake_quant_net(SCHEMES.get(name, Scheme()))
+
+
+def _int8(sources: dict[str, Path], name: str) -> Path:
+    """The quantized source for runtime ``name``."""
+    return sources[f"int8-{name}"] if name in SCHEMES else sources["int8-onnx"]
+
+
+def _maker(name: str) -> Runtime:
+    """The runtime, if what it builds with is there."""
+    runtime = open_runtime(name)
+    if runtime.toolchain is not None and state(runtime.toolchain).kind != "ready":
+        pytest.skip(f"toolchain {runtime.toolchain} is not ready: {mending_command(runtime.toolchain)}")
+    return runtime
+
+
+def _runner(name: str) -> Runtime:
+    """The runtime, if its builds run on this machine."""
+    runtime = _maker(name)
+    reason = runtime.why_not_here()
+    if reason is not None:
+        pytest.skip(reason)
+    return runtime
 
 
 @pytest.fixture
@@ -62,11 +93,11 @@ def _digests(folder: Path, files: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("name", RUNTIMES)
 class TestRuntime:
     def test_builds_are_files_with_equal_bytes(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
-        runtime = open_runtime(name)
+        runtime = _maker(name)
         made = []
         for folder in (tmp_path / "a", tmp_path / "b"):
             folder.mkdir()
-            files = runtime.build(sources["int8"], "net", folder)
+            files = runtime.build(_int8(sources, name), "net", folder)
             assert {path.name for path in folder.iterdir()} == set(files)
             made.append(_digests(folder, files))
             runtime.build(sources["float"], "between", tmp_path)  # whatever the process did before
@@ -75,7 +106,7 @@ class TestRuntime:
     def test_float_build_answers_like_torch(
         self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
     ) -> None:
-        runtime = open_runtime(name)
+        runtime = _runner(name)
         files = runtime.build(sources["float"], "net", tmp_path)
         with torch.no_grad():
             truth = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
@@ -88,10 +119,10 @@ class TestRuntime:
     def test_int8_build_answers_like_the_fake_quant_net(
         self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
     ) -> None:
-        runtime = open_runtime(name)
-        files = runtime.build(sources["int8"], "net", tmp_path)
+        runtime = _runner(name)
+        files = runtime.build(_int8(sources, name), "net", tmp_path)
         with torch.no_grad():
-            truth = tiny_nets.fake_quant_net()(torch.from_numpy(dark)).numpy()
+            truth = _fake_quant(name)(torch.from_numpy(dark)).numpy()
             floating = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
         answer = runtime.load(tmp_path, files, ONE).infer(dark)
         assert np.abs(answer - _seen(truth, name)).mean() < 0.3 * np.abs(answer - floating).mean()
@@ -99,8 +130,8 @@ class TestRuntime:
     def test_answers_repeat_bit_for_bit_and_belong_to_the_caller(
         self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
     ) -> None:
-        runtime = open_runtime(name)
-        files = runtime.build(sources["int8"], "net", tmp_path)
+        runtime = _runner(name)
+        files = runtime.build(_int8(sources, name), "net", tmp_path)
         session = runtime.load(tmp_path, files, RunOptions(threads=2))
         first = session.infer(dark)
         kept = first.copy()
@@ -111,7 +142,7 @@ class TestRuntime:
     def test_prepared_run_computes_on_its_input(
         self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
     ) -> None:
-        runtime = open_runtime(name)
+        runtime = _runner(name)
         session = runtime.load(tmp_path, runtime.build(sources["float"], "net", tmp_path), ONE)
         run = session.prepare(dark)
         assert run() is None  # type: ignore[func-returns-value]
@@ -121,20 +152,20 @@ class TestRuntime:
         assert time.process_time_ns() > before
 
     def test_inspection_tells_int8_from_float(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
-        runtime = open_runtime(name)
+        runtime = _maker(name)
         layers = sum(node.op_type == "Conv" for node in onnx.load(str(sources["float"])).graph.node)
         floating = runtime.inspect(tmp_path, runtime.build(sources["float"], "float", tmp_path), None)
         assert (floating.int8_layers, floating.float_layers, floating.float_islands) == (0, layers, ())
-        quantized = runtime.inspect(tmp_path, runtime.build(sources["int8"], "int8", tmp_path), None)
-        trained = sum(row.kind == "weight" for row in read_table(tiny_nets.fake_quant_net(), Scheme(), ()).tensors)
+        quantized = runtime.inspect(tmp_path, runtime.build(_int8(sources, name), "int8", tmp_path), None)
+        trained = sum(row.kind == "weight" for row in read_table(_fake_quant(name), Scheme(), ()).tensors)
         # ONNX Runtime takes no int8 convolution whose answer stays float: the first and the last one.
         assert quantized.int8_layers == (trained - 2 if name == "onnx" else trained)
         assert len(quantized.float_islands) == quantized.float_layers == layers - quantized.int8_layers
 
     def test_scales_are_the_trained_ones(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
-        runtime = open_runtime(name)
-        files = runtime.build(sources["int8"], "net", tmp_path)
-        table = read_table(tiny_nets.fake_quant_net(), Scheme(), ())
+        runtime = _maker(name)
+        files = runtime.build(_int8(sources, name), "net", tmp_path)
+        table = read_table(_fake_quant(name), Scheme(), ())
         found = runtime.inspect(tmp_path, files, table)
         assert (found.scales_compared, found.scale_differences) == (len(table.tensors), ())
         row = table.tensors[0]
@@ -148,7 +179,7 @@ class TestRuntime:
         assert extra.endswith("not in the table")
 
     def test_other_sizes_are_taken_when_asked_for(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
-        runtime = open_runtime(name)
+        runtime = _runner(name)
         files = runtime.build(sources["float"], "net", tmp_path)
         x = _codes(1, (40, 64))
         with torch.no_grad():
@@ -156,18 +187,33 @@ class TestRuntime:
         answer = runtime.load(tmp_path, files, ONE, (40, 64)).infer(x)
         np.testing.assert_allclose(answer, _seen(truth, name), atol=_tolerance(name))
 
-    def test_wrong_input_and_broken_files_are_one_line(
+    def test_what_can_not_run_here_says_why(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = _maker(name)
+        reason = runtime.why_not_here()
+        files = runtime.build(sources["float"], "net", tmp_path)
+        if reason is None:
+            assert runtime.load(tmp_path, files, ONE)
+            return
+        with pytest.raises(BuildError) as caught:
+            runtime.load(tmp_path, files, ONE)
+        assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+    def test_broken_files_are_one_line(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+        runtime = _maker(name)
+        files = runtime.build(sources["float"], "net", tmp_path)
+        (tmp_path / files[0]).write_bytes((tmp_path / files[0]).read_bytes()[:200])
+        for broken in (lambda: runtime.load(tmp_path, files, ONE), lambda: runtime.inspect(tmp_path, files, None)):
+            with pytest.raises(BuildError) as caught:
+                broken()
+            assert files[0] in str(caught.value) and "\n" not in str(caught.value)
+
+    def test_wrong_input_is_one_line(
         self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
     ) -> None:
-        runtime = open_runtime(name)
+        runtime = _runner(name)
         files = runtime.build(sources["float"], "net", tmp_path)
         session = runtime.load(tmp_path, files, ONE)
         for bad in (dark[:, :, :16], dark.astype(np.float64), dark[:, :1]):
             with pytest.raises(BuildError) as caught:
                 session.infer(bad)  # type: ignore[arg-type]
             assert "\n" not in str(caught.value)
-        (tmp_path / files[0]).write_bytes((tmp_path / files[0]).read_bytes()[:200])
-        for broken in (lambda: runtime.load(tmp_path, files, ONE), lambda: runtime.inspect(tmp_path, files, None)):
-            with pytest.raises(BuildError) as caught:
-                broken()
-            assert files[0] in str(caught.value) and "\n" not in str(caught.value)

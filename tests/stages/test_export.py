@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from compress.artefacts import Quantized, Student
 from compress.bundle.contract import check_build
+from compress.config.load import load_target
 from compress.records import BuildList
+from compress.runtimes import why_not_built
 from compress.schema import ExportSpec
 from compress.stages import load_stage
 
@@ -27,7 +29,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Quantized]
 def _export(chain: tuple[Student, Quantized], spec: ExportSpec, out: Path) -> tuple[BuildList, tiny_nets.Told]:
     out.mkdir()
     told = tiny_nets.Told()
-    load_stage("export").function(None, chain[0], None, None, chain[1], spec, out, told)
+    load_stage("export").function(None, chain[0], None, None, chain[1], spec, tiny_nets.DATA, out, told)
     return BuildList.read(out / "builds.json"), told
 
 
@@ -102,11 +104,48 @@ def test_the_same_chain_gives_the_same_bytes(
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
 
-def test_runtimes_this_version_lacks_are_told_not_faked(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+def test_toolchains_that_are_not_set_up_are_told_not_faked(
+    chain: tuple[Student, Quantized], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPRESS_TOOLCHAINS", str(tmp_path / "none"))
     spec = ExportSpec(size=(30, 48), builds=("onnx", "tensorrt"), dynamic=False)
     listed, told = _export(chain, spec, tmp_path / "out")
     (missing,) = listed.not_built
-    assert missing.runtime == "tensorrt" and "onnx and openvino" in missing.reason
+    assert missing.runtime == "tensorrt" and missing.reason.endswith("run: compress setup tensorrt")
     assert {build.runtime for build in listed.builds} == {"onnx"}
     assert {(build.height, build.width) for build in listed.builds} == {(32, 48)}
     assert [line for line in told.lines if line.startswith("export.size 30x48: built for 32x48")]
+
+
+def test_a_toolchain_that_becomes_ready_changes_what_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, plain = ExportSpec(builds=("onnx", "tensorrt")), ExportSpec(builds=("onnx",))
+    before = plain.identity()
+    with_ready = spec.identity()
+    monkeypatch.setenv("COMPRESS_TOOLCHAINS", str(tmp_path / "none"))
+    assert plain.identity() == before
+    if why_not_built("tensorrt") is None:
+        assert with_ready["toolchains"]["onnx"] == ""
+    assert "compress setup tensorrt" in spec.identity()["toolchains"]["tensorrt"]
+
+
+def test_sdks_of_their_own_get_what_ships_and_its_float_self(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    """With the real converters, for a device that lacks what a student is made of."""
+    absent = [name for name in ("tflite", "rknn") if why_not_built(name)]
+    if absent:
+        pytest.skip(f"{why_not_built(absent[0])}")
+    device = load_target(Path(__file__).parents[2] / "targets" / "rk3588.yaml").export
+    change = {"size": SIZE, "builds": ("onnx", "tflite", "rknn"), "calibration_frames": 2}
+    spec = device.model_copy(update=change)
+    listed, told = _export(chain, spec, tmp_path / "out")
+    made = {(build.variant, build.runtime) for build in listed.builds}
+    assert made == {
+        *((variant, "onnx") for variant in ("student", "int8", "ptq")),
+        *((variant, name) for variant in ("student", "int8") for name in ("tflite", "rknn")),
+    }  # fmt: skip
+    for build in listed.builds:
+        check_build(build, tmp_path / "out")
+        written = [note for note in build.inspection.notes if note.startswith("ReduceMax")]
+        assert bool(written) == (build.runtime != "onnx")
+    assert any("ReduceMax" in line for line in told.lines)

@@ -29,7 +29,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Builds, Quantized]:
     (folder / "builds").mkdir()
     # Another size than the pictures': builds are set to theirs, as for a device whose frames are larger.
     spec = ExportSpec(size=(24, 40))
-    load_stage("export").function(None, student, None, None, quantized, spec, folder / "builds", tiny_nets.Told())
+    export, told = load_stage("export").function, tiny_nets.Told()
+    export(None, student, None, None, quantized, spec, tiny_nets.DATA, folder / "builds", told)
     return Builds(folder / "builds", "key", "digest"), quantized
 
 

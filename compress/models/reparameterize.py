@@ -1,0 +1,111 @@
+"""Convolutions trained as several branches and shipped as one.
+
+Branches side by side train better than the one convolution that they add up to (RepVGG, Ding et al., CVPR 2021;
+with a widening branch, ECBSR, Zhang et al., ACM MM 2021). ``collapse`` makes that one convolution, equal but for
+the order of float sums. It belongs before quantization-aware training: a scale trained for each branch has no
+counterpart in the sum, and each branch would cost the device a layer.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+class Branches(nn.Module):
+    """(N, inside, H, W) to (N, outside, H / stride, W / stride): 3x3, 1x1, widening and identity branches, summed.
+
+    ``norm``: BatchNorm behind each branch. ``widen``: factor of a branch that goes through ``widen * inside``
+    channels (1x1, then 3x3), 0 for none. The identity is there where channels and size stay as they are.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int = 1, norm: bool = True, widen: int = 0) -> None:
+        super().__init__()
+        self.stride = stride
+        self.full = nn.Conv2d(inside, outside, 3, stride, 1)
+        self.point = nn.Conv2d(inside, outside, 1, stride)
+        self.widening = nn.Conv2d(inside, widen * inside, 1, bias=False) if widen else None
+        self.narrowing = nn.Conv2d(widen * inside, outside, 3, stride, 1) if widen else None
+        self.identity = inside == outside and stride == 1
+        self.norms = nn.ModuleDict({name: nn.BatchNorm2d(outside) for name in self._names()} if norm else {})
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = {"full": self.full(x), "point": self.point(x)}
+        if self.widening is not None and self.narrowing is not None:
+            branches["narrowing"] = self.narrowing(self.widening(x))
+        if self.identity:
+            branches["identity"] = x
+        parts = [self.norms[name](part) if self.norms else part for name, part in branches.items()]
+        return torch.stack(parts).sum(0)
+
+    def collapsed(self) -> nn.Conv2d:
+        """The one convolution that this module is in eval mode, on the same device and in the same type."""
+        outside, inside = self.full.weight.shape[:2]
+        one = nn.Conv2d(inside, outside, 3, self.stride, 1).to(self.full.weight)
+        with torch.no_grad():
+            parts = [self._as_full(name) for name in self._names()]
+            one.weight.copy_(torch.stack([weight for weight, _ in parts]).sum(0))
+            assert one.bias is not None
+            one.bias.copy_(torch.stack([bias for _, bias in parts]).sum(0))
+        return one
+
+    def _names(self) -> list[str]:
+        widened = ["narrowing"] if self.narrowing is not None else []
+        return ["full", "point", *widened, *(["identity"] if self.identity else [])]
+
+    def _as_full(self, name: str) -> tuple[Tensor, Tensor]:
+        """Weight (outside, inside, 3, 3) and bias of a branch in double precision, its norm folded in."""
+        weight, bias = self._branch(name)
+        if self.norms:
+            norm = self.norms[name]
+            assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
+            factor = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+            weight = weight * factor[:, None, None, None]
+            bias = (bias - norm.running_mean.double()) * factor + norm.bias.double()
+        return weight, bias
+
+    def _branch(self, name: str) -> tuple[Tensor, Tensor]:
+        outside, inside = self.full.weight.shape[:2]
+        if name == "identity":
+            point = torch.eye(outside, dtype=torch.float64, device=self.full.weight.device)[:, :, None, None]
+            return nn.functional.pad(point, (1, 1, 1, 1)), point.new_zeros(outside)
+        layer = self.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+        weight, bias = layer.weight.double(), layer.bias.double()
+        if name == "point":
+            weight = nn.functional.pad(weight, (1, 1, 1, 1))
+        elif name == "narrowing":  # the first has no bias, so the second's padding with zeros is the sum's own
+            assert self.widening is not None
+            weight = torch.einsum("owyx,wi->oiyx", weight, self.widening.weight.double()[:, :, 0, 0])
+        return weight, bias
+
+
+def collapse(net: nn.Module) -> nn.Module:
+    """A copy of ``net`` in eval mode: each ``Branches`` one Conv2d, each BatchNorm behind a Conv2d folded into it.
+
+    Only a norm that follows its convolution directly in a Sequential is folded: elsewhere the order is the
+    business of some ``forward``, which can't be read here.
+    """
+    plain: nn.Module = copy.deepcopy(net).eval()
+    if isinstance(plain, Branches):
+        return plain.collapsed().eval()
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, Branches):
+            plain.set_submodule(name, module.collapsed().eval())
+    for module in plain.modules():
+        if isinstance(module, nn.Sequential):
+            _fold_norms(module)
+    return plain
+
+
+def _fold_norms(sequence: nn.Sequential) -> None:
+    """Fold in place; the norm's place is kept by an Identity, so that the names of the others stay."""
+    names = list(sequence._modules)
+    for first, second in zip(names, names[1:], strict=False):
+        conv, norm = sequence._modules[first], sequence._modules[second]
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            sequence._modules[first] = fuse_conv_bn_eval(conv, norm)
+            sequence._modules[second] = nn.Identity()

@@ -1,0 +1,196 @@
+"""The same frames through torch and through every build, and how far apart the answers are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.errors import BuildError, ToolchainError
+from compress.parity.frames import Frame, Frames
+from compress.records import Build, NotBuilt, ParityReport, ParityRow, ParityRuntime, Variant
+from compress.runtimes import RUNTIMES
+from compress.runtimes.base import RunOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from compress.data.source import Picture
+    from compress.stage import Progress
+
+    Run = Callable[[Picture], Picture]
+
+MEAN_LIMIT_DB = 0.05
+"""A build's mean PSNR against ground truth may be this far from its torch reference's, either way."""
+
+WORST_LIMIT_DB = 0.3
+"""The same for the image where they are farthest apart."""
+
+FLOAT = "torch float"
+FAKE_QUANT = "torch fake-quant"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: builds in ``folder``, and the torch networks that they were made from.
+
+    ``quantized``: the folder of the Quantized artefact; ``nets``: files of the float networks that could be found.
+    """
+
+    title: str
+    folder: Path
+    builds: tuple[Build, ...]
+    not_built: tuple[NotBuilt, ...]
+    quantized: Path
+    nets: Mapping[Variant, Path]
+    float_self: Variant
+
+    def network(self, variant: Variant) -> nn.Module | None:
+        """The torch network that builds of ``variant`` should equal, in eval mode; None where it is not at hand."""
+        from compress.models.quantized import load_fake_quant
+        from compress.models.weights import load_net
+
+        if variant in ("int8", "ptq"):
+            return load_fake_quant(self.quantized, "qat" if variant == "int8" else "ptq")
+        return load_net(self.nets[variant]).eval() if variant in self.nets else None
+
+
+@dataclass
+class _Column:
+    """One build, or torch network, and what it scored so far; ``problem``: why it can't go on."""
+
+    name: str
+    variant: Variant
+    runtime: ParityRuntime
+    reference: _Column | None
+    run: Run
+    size: tuple[int, int] | None = None
+    judged: bool = True
+    psnr_db: list[float] = field(default_factory=list)
+    delta_db: list[float] = field(default_factory=list)
+    to_reference_db: list[float] = field(default_factory=list)
+    fitted: bool = False
+    problem: str = ""
+
+
+def compare(subject: Subject, frames: Frames, options: RunOptions, progress: Progress) -> ParityReport:
+    """Run everything on every frame. A build that can't run here has a row that says why.
+
+    Raises DataError for a frame that can't be decoded.
+    """
+    from compress.metrics import DEFINITION
+
+    columns = _columns(subject, options)
+    for number, frame in enumerate(frames):
+        answers: dict[tuple[str, bool], tuple[Picture, Frame]] = {}
+        for place, column in enumerate(columns):
+            progress.update(number + place / len(columns), len(frames), f"{column.name} on {frame.name}")
+            if not column.problem:
+                _score(column, frame, answers)
+    rows = [_row(column) for column in columns]
+    rows += [
+        ParityRow(name=each.runtime, variant="int8", runtime=each.runtime, reference="", result="incomplete",
+                  note=f"not built: {each.reason}")
+        for each in subject.not_built
+    ]  # fmt: skip
+    return ParityReport(
+        builds=subject.title, definition=DEFINITION, data_kind=frames.kind, data_digest=frames.digest,
+        images=frames.names, mean_limit_db=MEAN_LIMIT_DB, worst_limit_db=WORST_LIMIT_DB, rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _columns(subject: Subject, options: RunOptions) -> list[_Column]:
+    """Fake-quant torch first, then float torch, then what else is a reference, then the builds."""
+    from compress.runtimes.picture import PictureRunner
+
+    columns: list[_Column] = []
+    torch_of: dict[Variant, _Column | None] = {}
+    names: dict[Variant, str] = {"int8": FAKE_QUANT, subject.float_self: FLOAT}
+    for variant in dict.fromkeys(("int8", subject.float_self, *(build.variant for build in subject.builds))):
+        net = subject.network(variant)
+        torch_of[variant] = None
+        if net is not None:
+            reference = torch_of["int8"] if variant == subject.float_self else None
+            name = names.get(variant, f"torch {variant}")
+            column = _Column(name, variant, "torch", reference, partial(_enhance, net), judged=False)
+            torch_of[variant] = column
+            columns.append(column)
+    for build in subject.builds:
+        runner = PictureRunner(build, subject.folder, options)
+        size = (build.height, build.width) if build.height and build.width else None
+        column = _Column(build.name, build.variant, build.runtime, torch_of[build.variant], runner, size)
+        if build.runtime not in RUNTIMES:
+            column.problem = f"this version runs no {build.runtime} builds"
+        elif column.reference is None:
+            column.problem = f"the {build.variant} network it was made from is not in the store"
+        columns.append(column)
+    return columns
+
+
+def _enhance(net: nn.Module, picture: Picture) -> Picture:
+    from compress.models.enhance import enhance
+
+    return enhance(net, picture)
+
+
+def _score(column: _Column, frame: Frame, answers: dict[tuple[str, bool], tuple[Picture, Frame]]) -> None:
+    """Run ``column`` on ``frame``. ``answers``: those to this frame so far, by name and whether it was made to fit."""
+    from compress.metrics import psnr_db
+
+    try:
+        answer, given, fitted = _answer(column, frame)
+    except (BuildError, ToolchainError) as error:
+        column.problem = str(error)
+        return
+    answers[column.name, fitted] = answer, given
+    column.fitted = column.fitted or fitted
+    own = psnr_db(answer, given.truth) if given.truth is not None else None
+    if own is not None:
+        column.psnr_db.append(own)
+    if column.reference is None:
+        return
+    key = column.reference.name, fitted
+    if key not in answers:  # the reference has seen the frame as it is, not as this build takes it
+        answers[key] = column.reference.run(given.dark), given
+    truth = answers[key][0]
+    column.to_reference_db.append(psnr_db(answer, truth))
+    if own is not None and given.truth is not None:
+        column.delta_db.append(own - psnr_db(truth, given.truth))
+
+
+def _answer(column: _Column, frame: Frame) -> tuple[Picture, Frame, bool]:
+    """The answer, what was given, and whether that was made to fit: not every SDK can run another size than its own."""
+    if not column.fitted:
+        try:
+            return column.run(frame.dark), frame, False
+        except BuildError:
+            if column.size is None or column.size == frame.dark.shape[:2] or column.psnr_db:
+                raise
+    assert column.size is not None
+    given = frame.fitted(*column.size)
+    return column.run(given.dark), given, True
+
+
+def within(deltas: tuple[float, ...]) -> bool:
+    """Whether differences from the reference, one an image, are inside both limits."""
+    return abs(math.fsum(deltas) / len(deltas)) <= MEAN_LIMIT_DB and max(map(abs, deltas)) <= WORST_LIMIT_DB
+
+
+def _row(column: _Column) -> ParityRow:
+    deltas = tuple(round(value, 6) for value in column.delta_db)
+    note = column.problem
+    if not note and column.judged and not deltas:
+        note = "no ground truth with these frames, so no verdict"
+    if not note and column.fitted and column.size is not None:
+        note = f"takes {column.size[0]}x{column.size[1]} only: frames were cut or padded to it"
+    complete = bool(deltas) and not column.problem
+    result = ("pass" if within(deltas) else "fail") if complete else "incomplete"
+    return ParityRow(
+        name=column.name, variant=column.variant, runtime=column.runtime,
+        reference=column.reference.name if column.reference else "", result=result if column.judged else None,
+        psnr_db=tuple(round(value, 6) for value in column.psnr_db), delta_db=deltas,
+        to_reference_db=tuple(round(value, 6) for value in column.to_reference_db), note=note,
+    )  # fmt: skip

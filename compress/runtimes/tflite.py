@@ -1,0 +1,261 @@
+"""TFLite files with the trained scales, made by the LiteRT converter and run by LiteRT (XNNPACK on CPUs).
+
+The converter lives in its own environment; running needs ``ai-edge-litert``, or ``tflite-runtime`` on boards.
+A tensor behind a quantizer is called like the quantizer in the ONNX file, so scales are compared by name.
+
+What training left float stays float: image-space arithmetic and the light branch. So does a trained layer whose
+answer nobody quantized, as TFLite's int8 layers answer in int8 only; with calibration frames it gets a range
+and runs in int8. ``TfliteOptions.islands`` makes a file that is integer throughout.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from compress.errors import BuildError
+from compress.records import Inspection, QuantizationTable, Record, TensorSpec
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.scales import FoundScale, compare_scales
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from compress.runtimes.base import Batch
+
+_HEAVY = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
+_WALL = "/wall"
+_SEEN = "/seen"
+_TRAINED = ("/QuantizeLinear", "/DequantizeLinear")
+_SCALE, _ZERO = 1.0 / 255.0, -128
+_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True)
+class TfliteOptions:
+    """Which kind of file.
+
+    ``ends``: pictures go in and out as codes minus 128 (int8, scale 1/255, zero-point -128), or as float32 in
+    [0, 1]; NHWC either way. ``islands``: what becomes of arithmetic that training left float; ``int8`` and
+    ``int16`` need calibration frames. ``activations``: 16 widens the trained codes of every layer (int8 weights,
+    int16 activations over the trained ranges). ``half_weights``: float weights are stored as float16.
+    """
+
+    ends: Literal["int8", "float32"] = "int8"
+    islands: Literal["float", "int8", "int16"] = "float"
+    activations: Literal[8, 16] = 8
+    half_weights: bool = False
+
+
+class TfliteRequest(Record):
+    """What the worker ``tflite_build`` is asked; paths are absolute, ``islands`` in bits (32 is float)."""
+
+    onnx: str
+    tflite: str
+    codes: bool
+    calibration: str | None
+    islands: int
+    activations: int
+    half: bool
+
+
+class TfliteAnswer(Record):
+    """What it answers: the tensors whose range was seen on calibration frames."""
+
+    seen: tuple[str, ...]
+
+
+class Tflite(Runtime):
+    """``name.tflite`` for pictures of one size."""
+
+    name = "tflite"
+    toolchain = "tflite"
+
+    def __init__(self, kind: TfliteOptions = TfliteOptions()) -> None:  # noqa: B008  frozen
+        self._kind = kind
+
+    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+        shape = (1, height, width, 3)
+        if self._kind.ends == "float32":
+            return TensorSpec(name=tensor, shape=shape, layout="NHWC", dtype="float32", low=0.0, high=1.0)
+        return TensorSpec(
+            name=tensor, shape=shape, layout="NHWC", dtype="int8", low=-128.0, high=127.0, scale=_SCALE,
+            zero_point=_ZERO,
+        )  # fmt: skip
+
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        import numpy as np
+
+        interpreter = _open(folder / files[0], 1)
+
+        def port(item: dict[str, Any]) -> Port:
+            return Port(frozenset({item["name"]}), tuple(map(int, item["shape"])), str(np.dtype(item["dtype"])))
+
+        return [port(i) for i in interpreter.get_input_details()], [port(i) for i in interpreter.get_output_details()]
+
+    def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
+        """With ``options.calibration``, a trained layer whose answer nobody quantized runs in int8 as well."""
+        from compress.toolchains.call import run_worker
+
+        kind = self._kind
+        if kind.islands != "float" and options.calibration is None:
+            raise BuildError(f"{name}: islands in {kind.islands} need ranges; give calibration frames")
+        request = TfliteRequest(
+            onnx=str(source.resolve()), tflite=str((out / f"{name}.tflite").resolve()), codes=kind.ends == "int8",
+            calibration=str(options.calibration.resolve()) if options.calibration else None,
+            islands={"float": 32, "int16": 16, "int8": 8}[kind.islands],
+            activations=kind.activations, half=kind.half_weights,
+        )  # fmt: skip
+        run_worker("tflite", "tflite_build", request, TfliteAnswer, _TIMEOUT_S)
+        return (f"{name}.tflite",)
+
+    def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
+        """Operators as the file holds them: XNNPACK takes over whole runs of them as they are."""
+        interpreter = _open(folder / files[0], 1)
+        tensors = {item["index"]: item for item in interpreter.get_tensor_details()}
+        operators = [_Operator.read(item, tensors) for item in interpreter._get_ops_details()]
+        layers = [one for one in operators if one.kind in _HEAVY and not one.name.endswith(_WALL)]
+        integer = [one.name for one in layers if one.integer]
+        floating = tuple(one.name for one in layers if not one.integer)
+        compared, differences = compare_scales(_scales(tensors.values()), table) if table else (0, ())
+        return Inspection(
+            operators=dict(sorted(Counter(one.kind for one in operators).items())),
+            int8_layers=len(integer), float_layers=len(floating), float_islands=floating if integer else (),
+            scales_compared=compared, scale_differences=differences,
+            notes=tuple(_notes(operators, tensors)) if integer else (),
+        )  # fmt: skip
+
+    def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
+        if options.float_precision != "f32":
+            raise BuildError(f"LiteRT computes floats in f32 here, not {options.float_precision}")
+        interpreter = _open(folder / files[0], options.threads)
+        given = interpreter.get_input_details()[0]
+        wanted = [1, *(size or given["shape"].tolist()[1:3]), 3]
+        try:
+            with _quiet():
+                if wanted != given["shape"].tolist():
+                    interpreter.resize_tensor_input(given["index"], wanted, strict=False)
+                interpreter.allocate_tensors()
+            fits = interpreter.get_output_details()[0]["shape"].tolist() == wanted
+        except (ValueError, RuntimeError) as error:
+            raise BuildError(f"{files[0]} can't be set to {wanted[1]}x{wanted[2]}: {first_line(error)}") from None
+        if not fits:
+            raise BuildError(f"{files[0]} can't be set to {wanted[1]}x{wanted[2]}: its graph holds a size")
+        return _TfliteSession(interpreter, files[0])
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """``integer``: it answers in codes."""
+
+    kind: str
+    name: str
+    integer: bool
+
+    @classmethod
+    def read(cls, item: dict[str, Any], tensors: dict[int, Any]) -> _Operator:
+        answer = tensors[int(item["outputs"][0])]
+        whole = "int" in answer["dtype"].__name__
+        return cls(item["op_name"], answer["name"].split(";")[0], whole)
+
+
+class _TfliteSession(Session):
+    def __init__(self, interpreter: Any, name: str) -> None:
+        self._interpreter, self._name = interpreter, name
+        self._given = interpreter.get_input_details()[0]
+        self._answered = interpreter.get_output_details()[0]
+
+    def infer(self, x: Batch) -> Batch:
+        import numpy as np
+
+        self._set(x)
+        self._interpreter.invoke()
+        answer = self._interpreter.get_tensor(self._answered["index"]).transpose(0, 3, 1, 2)
+        if self._answered["dtype"] is np.float32:
+            return np.ascontiguousarray(answer)
+        return (np.ascontiguousarray(answer).astype(np.float32) - np.float32(_ZERO)) / np.float32(255)
+
+    def prepare(self, x: Batch) -> Callable[[], None]:
+        self._set(x)
+        run: Callable[[], None] = self._interpreter.invoke
+        return run
+
+    def _set(self, x: Batch) -> None:
+        import numpy as np
+
+        _, height, width, _ = self._given["shape"].tolist()
+        if x.shape != (1, 3, height, width) or x.dtype != np.float32:
+            raise BuildError(f"{self._name} takes [1, 3, {height}, {width}] float32, not {list(x.shape)} {x.dtype}")
+        self._interpreter.set_tensor(self._given["index"], _taken(x, self._given["dtype"] is np.float32))
+
+
+def _taken(x: Batch, floating: bool) -> NDArray[Any]:
+    """What the file takes; exact for a picture of 8-bit codes."""
+    import numpy as np
+
+    pixels: NDArray[np.float32] = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    if floating:
+        return pixels
+    return np.asarray(np.rint(pixels * np.float32(255)).clip(0, 255) + np.float32(_ZERO), np.int8)
+
+
+def _open(path: Path, threads: int) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:  # the older package, for boards
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError:
+            problem = "no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime on a board"
+            raise BuildError(problem) from None
+    try:
+        with _quiet():
+            return Interpreter(model_path=str(path), num_threads=threads)
+    except (ValueError, RuntimeError) as error:
+        raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps LiteRT's notes on its delegate off the screen; they are written by C++."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _scales(tensors: Any) -> Iterator[FoundScale]:
+    """Of tensors named after a trained quantizer; codes are uint8 minus 128 here, so ranges are compared."""
+    import numpy as np
+
+    for item in tensors:
+        found, name = item["quantization_parameters"], item["name"].split(";")[0]
+        if not name.endswith(_TRAINED) or not found["scales"].size:
+            continue
+        scale, zero = found["scales"].astype(np.float32), found["zero_points"].astype(np.int64)
+        if name.endswith("/DequantizeLinear"):
+            yield FoundScale(name, scale, zero_point=zero)
+        else:
+            yield FoundScale(name, scale, low=((np.iinfo(item["dtype"]).min - zero) * scale).astype(np.float32))
+
+
+def _notes(operators: list[_Operator], tensors: dict[int, Any]) -> Iterator[str]:
+    """What is not trained integer arithmetic, a line each."""
+    floating = Counter(one.kind for one in operators if not one.integer and one.kind not in (*_HEAVY, "DEQUANTIZE"))
+    if floating:
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(floating.items()))
+        yield f"in float between its layers: {counts}"
+    for name in sorted({item["name"] for item in tensors.values() if item["name"].endswith(_SEEN)}):
+        yield f"{name.removesuffix(_SEEN)}: range from calibration frames, not trained"

@@ -1,0 +1,1 @@
+"""Which layers suffer from int8, and which of them are worth leaving out of it."""

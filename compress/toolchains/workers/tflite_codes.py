@@ -1,0 +1,160 @@
+"""Where a TFLite file needs codes that training did not give: at its ends, and for answers of int8 layers.
+
+TFLite's int8 convolution answers in int8, so a trained layer whose answer nobody quantized needs a range,
+seen on frames, or it runs in float. The image-space part stays float unless the file must be all integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tflite_graph import Codes, Graph, Rounded, Step, Wire
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CAMERA = Codes((1.0 / 255.0,), (-128,))
+"""8-bit pictures, minus 128."""
+
+HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_MOVES = ("DepthToSpace", "SpaceToDepth", "Transpose", "Reshape", "Flatten", "Slice", "MaxPool", "Identity")
+_AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean", "Resize")
+_CODED = ("camera", "picture", "seen")
+_MARGIN = 1.25
+"""Frames that are seen later may go beyond those that the range was read from."""
+
+Ranges = dict[str, tuple[float, float]]
+
+
+class Wall(nn.Module):
+    """A product with one, (1, C, H, W): the converter carries no codes across it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("ones", torch.ones(channels, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.get_buffer("ones"), groups=len(self.get_buffer("ones")))
+
+
+def see_ranges(graph: Graph, frames: Iterable[np.ndarray]) -> Ranges:
+    """Lowest and highest value of every tensor over ``frames``, each (3, H, W) float32 in [0, 1]."""
+    ranges: Ranges = {}
+    with torch.no_grad():
+        for frame in frames:
+            for name, value in graph.run(torch.from_numpy(np.ascontiguousarray(frame[None], np.float32))).items():
+                low, high = ranges.get(name, (0.0, 0.0))
+                ranges[name] = min(low, float(value.min())), max(high, float(value.max()))
+    return ranges
+
+
+def code_ends(graph: Graph) -> None:
+    """8-bit codes at both ends; whatever only moves pixels before the output moves codes."""
+    if not (graph.readers(graph.input) and _all_read_codes(graph, graph.input, CAMERA)):
+        graph.round_after(graph.input, CAMERA, "camera")
+    tensor = graph.output
+    while (wire := graph.maker(tensor)) is not None and wire.kind in _MOVES:
+        tensor = wire.inputs[0]
+    if tensor != graph.output:
+        graph.round_after(tensor, CAMERA, "picture")
+    graph.round_after(graph.output, CAMERA, "picture")
+
+
+def _all_read_codes(graph: Graph, tensor: str, codes: Codes) -> bool:
+    """Whether all who read ``tensor`` round it to ``codes`` (scales are float32)."""
+    for wire in graph.readers(tensor):
+        found = graph.codes.get(wire.output)
+        if found is None or found.zero_point != codes.zero_point or found.bits != codes.bits:
+            return False
+        if abs(found.scale[0] - codes.scale[0]) > 1e-6 * codes.scale[0]:
+            return False
+    return True
+
+
+def answers_in_float(graph: Graph) -> list[Wire]:
+    """Layers with codes on both inputs whose answer nobody quantizes; those that only pick pixels are left out.
+
+    To pick pixels is exact in float and cheap.
+    """
+    layers = [wire for wire in graph.wires if _takes_codes(graph, wire) and _answers_anyone(graph, wire)]
+    return [wire for wire in layers if not _picks(graph, wire)]
+
+
+def _takes_codes(graph: Graph, wire: Wire) -> bool:
+    return bool(wire.kind in HEAVY and len(wire.inputs) >= 2 and all(name in graph.codes for name in wire.inputs[:2]))
+
+
+def _answers_anyone(graph: Graph, wire: Wire) -> bool:
+    """Whether somebody takes the answer as it is, not through an activation into a quantizer."""
+    for reader in graph.readers(wire.output):
+        after = graph.readers(reader.output) if reader.kind in ("Relu", "Clip") else [reader]
+        if any(each.output not in graph.codes for each in after):
+            return True
+    return bool(graph.output == wire.output)
+
+
+def _picks(graph: Graph, wire: Wire) -> bool:
+    maker = graph.maker(wire.inputs[1])
+    assert maker is not None
+    kernel = graph.get_submodule(maker.module)().reshape(-1)
+    return bool(((kernel == 0) | (torch.abs(kernel - 1) < 1e-5)).all())
+
+
+def codes_for(low: float, high: float, bits: int) -> Codes:
+    """Codes that hold [low, high], zero and a margin; 16-bit ones are symmetric, as TFLite has them."""
+    low, high = min(low, 0.0) * _MARGIN, max(high, 0.0) * _MARGIN
+    if bits == 16:
+        return Codes((max(high, -low, 1e-6) / 32767,), (0,), 16)
+    scale = float(np.float32(max(high - low, 1e-6) / 255))
+    return Codes((scale,), (int(np.clip(round(-low / scale) - 128, -128, 127)),))
+
+
+def code_islands(graph: Graph, ranges: Ranges, bits: int) -> list[str]:
+    """Codes for every tensor and every float weight that has none yet; the tensors among them."""
+    for wire in graph.wires:
+        step = graph.get_submodule(wire.module)
+        if isinstance(step, Step) and wire.kind in HEAVY:
+            step.round_weight()
+    done: list[str] = []
+    for wire in list(graph.wires):
+        after = graph.readers(wire.output)
+        fused = bool(after) and all(each.kind in ("Relu", *_CODED) or each.output in graph.codes for each in after)
+        if wire.output not in graph.codes and not fused:
+            done.append(wire.output)
+            graph.round_after(wire.output, _fixed(wire, bits) or codes_for(*ranges[wire.output], bits), "seen")
+    return done
+
+
+def _fixed(wire: Wire, bits: int) -> Codes | None:
+    """TFLite's own codes of a sigmoid's and a tanh's answer."""
+    half = 1 << (bits - 1)
+    if wire.kind == "Sigmoid":
+        return Codes((1.0 / (2 * half),), (-half,)) if bits == 8 else Codes((1.0 / half,), (0,), 16)
+    return Codes((1.0 / half,), (0,), bits) if wire.kind == "Tanh" else None
+
+
+def keep_averages_float(graph: Graph, sample: Tensor) -> None:
+    """Walls before averages of codes that nobody quantizes: the converter would round them to their input's codes.
+
+    A dark thumbnail would be left with a handful of values.
+    """
+    with torch.no_grad():
+        tensors = graph.run(sample)
+    for wire in list(graph.wires):
+        rounded = all(reader.output in graph.codes for reader in graph.readers(wire.output))
+        if wire.kind in _AVERAGES and wire.inputs[0] in graph.codes and not rounded:
+            wall = Wall(tensors[wire.inputs[0]].shape[1])
+            graph.insert_after(wire.inputs[0], wall, "wall", readers=(wire.module,))
+
+
+def widen(graph: Graph) -> None:
+    """16-bit codes for every activation, over the trained range; weights stay int8."""
+    for wire in graph.wires:
+        module = graph.get_submodule(wire.module)
+        if isinstance(module, Rounded) and module.codes.bits == 8 and wire.kind not in ("camera", "picture"):
+            low, high = ((limit - module.codes.zero_point[0]) * module.codes.scale[0] for limit in module.codes.limits)
+            wider = replace(module.codes, scale=(max(high, -low) / 32767,), zero_point=(0,), bits=16)
+            graph.codes[wire.output] = wider
+            setattr(graph, wire.module, Rounded(wider))

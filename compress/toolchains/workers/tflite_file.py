@@ -1,0 +1,126 @@
+"""The last touches to a .tflite file: names by ONNX node, and float ends where these are wanted.
+
+A trained scale is found again by name, so a tensor behind a quantizer is called like the quantizer
+(``/net/repair/relu/0__0.0/QuantizeLinear``), any other like the node that computes it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+from tflite_graph import Graph
+
+_MODULE = re.compile(r"_([ni]\d+);")
+_INT8, _INT16, _FLOAT = schema.TensorType.INT8, schema.TensorType.INT16, schema.TensorType.FLOAT32
+
+
+def finish(raw: bytes, graph: Graph, coded_ends: bool) -> bytes:
+    """``raw`` with its names settled and, unless ``coded_ends``, float32 pictures at both ends."""
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    main = model.subgraphs[0]
+    _rename(main, graph)
+    main.inputs, main.outputs = list(main.inputs), list(main.outputs)
+    if not coded_ends:
+        _float_end(model, main, main.inputs, schema.BuiltinOperator.QUANTIZE)
+        _float_end(model, main, main.outputs, schema.BuiltinOperator.DEQUANTIZE)
+    _name_ends(model, main)
+    builder = flatbuffers.Builder(len(raw) + 4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def shrink(raw: bytes) -> bytes:
+    """``raw`` with its float weights stored as float16, and dequantized when the file is loaded."""
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    halving = quantizer.Quantizer(bytearray(raw))
+    halving.update_quantization_recipe(
+        regex=".*", operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+            compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True,
+        ),
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
+    )  # fmt: skip
+    return bytes(halving.quantize().quantized_model)
+
+
+def _rename(main: Any, graph: Graph) -> None:
+    names = _Names(graph)
+    taken: dict[str, int] = {}
+    for tensor in main.tensors:
+        name = names.of(tensor)
+        taken[name] = taken.get(name, -1) + 1
+        tensor.name = (f"{name};{taken[name]}" if taken[name] else name).encode()
+
+
+class _Names:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._wires = {wire.module: wire for wire in graph.wires}
+
+    def of(self, tensor: Any) -> str:
+        modules = _MODULE.findall(tensor.name.decode())
+        wire = self._wires.get(modules[0]) if modules else None
+        if wire is None:
+            return "constant"
+        if tensor.type not in (_INT8, _INT16) or tensor.quantization is None or tensor.quantization.scale is None:
+            return str(wire.node)
+        for module in modules:
+            for candidate in self._near(self._wires[module]):
+                if self._same(candidate, tensor):
+                    return candidate[1]
+        return str(wire.node)
+
+    def _near(self, wire: Any) -> list[tuple[Any, str]]:
+        """Codes of the quantizers around a node, with their names: itself, who reads it, what it reads."""
+        around = [wire, *self._graph.readers(wire.output)]
+        around += [maker for name in wire.inputs if (maker := self._graph.maker(name)) is not None]
+        return [(self._graph.codes[each.output], each.node) for each in around if each.output in self._graph.codes]
+
+    @staticmethod
+    def _same(candidate: tuple[Any, str], tensor: Any) -> bool:
+        codes, found = candidate[0], tensor.quantization
+        if len(found.scale) != len(codes.scale):
+            return False
+        scales = all(abs(a - b) <= 1e-6 * b for a, b in zip(found.scale, codes.scale, strict=True))
+        return scales and int(found.zeroPoint[0]) == codes.zero_point[0]
+
+
+def _float_end(model: Any, main: Any, ends: Any, kind: int) -> None:
+    """Float at an end that the converter made integer: a (de)quantize operator between."""
+    inner = int(ends[0])
+    if main.tensors[inner].type == _FLOAT:
+        return
+    outer = schema.TensorT()
+    outer.shape, outer.type, outer.buffer, outer.name = main.tensors[inner].shape, _FLOAT, 0, b"end"
+    main.tensors.append(outer)
+    number = len(main.tensors) - 1
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _opcode(model, kind)
+    first = kind == schema.BuiltinOperator.QUANTIZE
+    operator.inputs, operator.outputs = ([number], [inner]) if first else ([inner], [number])
+    main.operators.insert(0 if first else len(main.operators), operator)
+    ends[0] = number
+
+
+def _opcode(model: Any, kind: int) -> int:
+    for number, code in enumerate(model.operatorCodes):
+        if code.builtinCode == kind:
+            return number
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, min(kind, 127), 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _name_ends(model: Any, main: Any) -> None:
+    """``dark`` and ``bright``, in the graph and in its signature."""
+    signature = model.signatureDefs[0]
+    for ends, given, name in ((main.inputs, signature.inputs, "dark"), (main.outputs, signature.outputs, "bright")):
+        main.tensors[int(ends[0])].name = name.encode()
+        given[0].name, given[0].tensorIndex = name.encode(), int(ends[0])
