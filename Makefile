@@ -1,5 +1,6 @@
 # make demo    the main job on the embedded pictures: table, verdict, signed bundle
 # make test    the tests           make lint    ruff and mypy
+# make toolchains    environments of the TFLite, RKNN and TensorRT converters, for their builds and tests
 # make bench   the measurements    make clean   removes environment and caches, keeps artifacts/
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -24,6 +25,9 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+toolchains: $(READY)
+	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
 bench: $(READY)
 	@set -e; for script in benchmarks/*.py; do \
