@@ -12,16 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compress.models.brighten import (
-    COLOUR_TERMS,
-    THUMB_STRIDE,
-    ColourMap,
-    ResidualBlock,
-    gain_from,
-    shoulder,
-    start_small,
-    thumbnail,
-)
+from compress.models.brighten import THUMB_STRIDE, ResidualBlock, gain_from, shoulder, thumbnail
 
 
 def _stride2(inside: int, outside: int) -> nn.Conv2d:
@@ -29,8 +20,7 @@ def _stride2(inside: int, outside: int) -> nn.Conv2d:
 
 
 class Exposure(nn.Module):
-    """Thumbnail (N, 6, h, w) to gain logits (N, 3, h, w), and of the whole picture the colour terms (N, 12, 1, 1)
-    and a code (N, code, 1, 1)."""
+    """Thumbnail (N, 6, h, w) to gain logits (N, 3, h, w) and a code (N, code, 1, 1) of the whole picture."""
 
     def __init__(self, width: int, code: int) -> None:
         super().__init__()
@@ -47,13 +37,12 @@ class Exposure(nn.Module):
         )  # fmt: skip
         self.encode = nn.Sequential(nn.Conv2d(12 * w, code, 1), nn.ReLU(), nn.Dropout(0.1))
         self.to_gain = nn.Conv2d(code, 3, 1)
-        self.to_colour = start_small(nn.Conv2d(code, COLOUR_TERMS, 1), 0.01)
 
-    def forward(self, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
         seen = F.relu(self.enter(small))
         deep = self.deep(seen)
         code = self.encode(torch.cat((deep.mean((2, 3), keepdim=True), deep.amax((2, 3), keepdim=True)), dim=1))
-        return self.leave(self.local(seen) + seen) + self.to_gain(code), self.to_colour(code), code
+        return self.leave(self.local(seen) + seen) + self.to_gain(code), code
 
 
 class Level(nn.Module):
@@ -79,7 +68,6 @@ class RetinexUNet(nn.Module):
         super().__init__()
         self.settings = {"width": width, "code": code}
         w = width
-        self.colours = ColourMap(1)
         self.exposure = Exposure(w, code)
         self.enter = _stride2(6, w)
         self.half_in = Level(w, 1, code)
@@ -96,8 +84,8 @@ class RetinexUNet(nn.Module):
             self.leave.weight.mul_(0.1)
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
-        logit, terms, code = self.exposure(thumbnail(x, thumb_stride))
-        bright = shoulder(self.colours.blend(x * gain_from(logit, thumb_stride), terms))
+        logit, code = self.exposure(thumbnail(x, thumb_stride))
+        bright = shoulder(x * gain_from(logit, thumb_stride))
         half = self.half_in(F.relu(self.enter(torch.cat((x, bright), dim=1))), code)
         quarter = self.quarter_in(F.relu(self.down1(half)), code)
         body = self.body(F.relu(self.down2(quarter)), code)
