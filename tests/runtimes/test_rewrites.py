@@ -10,8 +10,9 @@ from one_node import Shape, all_forms, assert_all_equal, assert_equal_in_int8, l
 from onnx import helper
 
 from compress.runtimes.interchange import answer_of
+from compress.runtimes.rewrites.graph import Graph
 from compress.runtimes.rewrites.pooling import steps
-from compress.runtimes.rewrites.power import LARGEST_ERROR
+from compress.runtimes.rewrites.power import LARGEST_ERROR, value_range
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**32 - 1)
@@ -255,3 +256,26 @@ def test_splits(axis: int) -> None:
              helper.make_node("Concat", ["b", "a"], ["bright"], axis=axis)]  # fmt: skip
     model = model_of(nodes, (1, 6, 6, 6), {"parts": np.asarray([2, 4], np.int64)})
     assert_all_equal(model, "Split", 1, 2 if axis == 1 else 1)
+
+
+@FEW
+@given(seeds, st.floats(-2, 2), st.floats(-2, 2))
+def test_ranges_hold(seed: int, factor: float, offset: float) -> None:
+    weights = picture(seed, (4, 3, 3, 3))
+    constants = {"w": weights, "b": weights[:, 0, 0, 0], "f": np.asarray(factor, np.float32),
+                 "o": np.asarray(offset, np.float32), "hw": np.asarray([1, 1, 2, 2], np.float32)}  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["dark", "w", "b"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Mul", ["a", "f"], ["c"]),
+        helper.make_node("Resize", ["c", "", "hw"], ["d"], mode="linear"), helper.make_node("Add", ["d", "o"], ["e"]),
+        helper.make_node("Relu", ["e"], ["g"]), helper.make_node("Sub", ["e", "g"], ["bright"]),
+    ]  # fmt: skip
+    model = model_of(nodes, (1, 3, 5, 6), constants)
+    graph = Graph(model)
+    assert value_range(graph, "bright") == (float("-inf"), float("inf"))  # a difference is not followed
+    for tensor in "acdeg":
+        low, high = value_range(graph, tensor)
+        model.graph.node[-1].input[:] = [tensor, "zero"]
+        seen = model_of([*model.graph.node], (1, 3, 5, 6), {**constants, "zero": np.zeros(1, np.float32)})
+        answer = answer_of(seen, picture(seed + 1, (1, 3, 5, 6), 0.0))
+        assert low - 1e-5 <= answer.min() and answer.max() <= high + 1e-5

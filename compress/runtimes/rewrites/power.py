@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from compress.runtimes.rewrites.graph import Graph, Patch, attribute_of
@@ -126,6 +127,10 @@ def value_range(graph: Graph, tensor: str) -> tuple[float, float]:
         return anything if values is None or not values.size else (float(values.min()), float(values.max()))
     if node.op_type in ("Sigmoid", "HardSigmoid"):
         return (0.0, 1.0)
+    if node.op_type in ("Sqrt", "Abs", "Exp"):
+        return (0.0, anything[1])
+    if node.op_type == "Conv":
+        return _weighed(graph, node)
     if node.op_type == "Clip":
         low, high = (graph.argument(node, place, name) for place, name in ((1, "min"), (2, "max")))
         return (anything[0] if low is None else float(low), anything[1] if high is None else float(high))
@@ -148,6 +153,22 @@ def _combined(graph: Graph, node: onnx.NodeProto) -> tuple[float, float]:
     first, second = (value_range(graph, each) for each in node.input)
     if node.op_type == "Add":
         return (first[0] + second[0], first[1] + second[1])
-    if min(first[0], second[0]) >= 0 and max(first[1], second[1]) < float("inf"):
-        return (first[0] * second[0], first[1] * second[1])
+    ends = [a * b for a in first for b in second]
+    if all(isfinite(end) for end in ends):
+        return (min(ends), max(ends))
     return (0.0 if min(first[0], second[0]) >= 0 else float("-inf"), float("inf"))
+
+
+def _weighed(graph: Graph, node: onnx.NodeProto) -> tuple[float, float]:
+    """Of a convolution by constants; what lies beyond the picture's edge counts as 0."""
+    import numpy as np
+
+    weights = graph.constant(node.input[1])
+    low, high = value_range(graph, node.input[0])
+    bias = graph.constant(node.input[2]) if len(node.input) > 2 else np.zeros(1)
+    if weights is None or bias is None or not isfinite(low) or not isfinite(high):
+        return (float("-inf"), float("inf"))
+    low, high = min(low, 0.0), max(high, 0.0)
+    above = np.maximum(weights, 0).reshape(len(weights), -1).sum(1)
+    below = np.minimum(weights, 0).reshape(len(weights), -1).sum(1)
+    return (float((above * low + below * high + bias).min()), float((above * high + below * low + bias).max()))
