@@ -22,9 +22,11 @@ from pydantic import ValidationError
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Runtime, Session, Size
-from compress.runtimes.rknn_file import UNREADABLE, read_rknn
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
+from compress.runtimes.interchange import INPUT
+from compress.runtimes.rknn_file import UNREADABLE, read_rknn, read_sizes
 from compress.toolchains.call import Served, run_worker
+from compress.toolchains.environment import why_not_ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,12 +112,26 @@ class Rknn(Runtime):
 
     name = "rknn"
     toolchain = "rknn"
+    simulates = True
+
+    def why_not_here(self) -> str | None:
+        return why_not_ready("rknn")
 
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
-        if tensor == "dark":
+        if tensor == INPUT:
             shape = (1, height, width, 3)
             return TensorSpec(name=tensor, shape=shape, layout="NHWC", dtype="uint8", low=0.0, high=255.0)
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
+
+    def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
+        """What the SDK's calls take and give (bytes in NHWC, float32) for the sizes that stand in the file."""
+        ends: Ports = [], []
+        for name, (count, channels, height, width) in read_sizes(folder / files[0]).items():
+            if name == INPUT:
+                ends[0].append(Port(frozenset({name}), (count, height, width, channels), "uint8"))
+            else:
+                ends[1].append(Port(frozenset({name}), (count, channels, height, width), "float32"))
+        return ends
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """Raises ToolchainError without the toolkit, BuildError with its own words where it has errors."""

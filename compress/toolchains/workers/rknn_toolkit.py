@@ -21,7 +21,7 @@ from typing import Any
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _STAMP = re.compile(r"\[\d\d:\d\d:\d\d\.\d+\] ?")
 _RAISED = re.compile(r"^\w*(Error|Exception): ")
-_LAYER = re.compile(r"^D RKNN: \d+ +(?P<kind>\S+) +(?P<dtype>\S+) +(?P<target>NPU|CPU|GPU) .*? (?P<name>\S*) *$")
+_LAYER = re.compile(r"^D RKNN: \d+ +(?P<kind>\S+) +(?P<dtype>\S+) +(?P<target>NPU|CPU|GPU) .* (?P<name>\S+) *$")
 _MEMORY = re.compile(r"Total (Internal|Weight) Memory Size: ([\d.]+)KB")
 _LINE_BUFFERED = 1  # <stdio.h>
 _ERROR = re.compile(r"(^E |E RKNN: ).*")
@@ -75,7 +75,8 @@ def layers(lines: list[str]) -> list[dict[str, str]]:
     for line in lines:
         match = _LAYER.match(line)
         if match and match["kind"] not in _BORDERS:
-            found.append({key: match[key] for key in ("kind", "dtype", "target", "name")})
+            named = ":" in match["name"]  # the column is empty for what the compiler put in: the last word is a number
+            found.append({**match.groupdict(), "name": match["name"] if named else ""})
     return found
 
 
