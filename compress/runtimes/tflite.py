@@ -5,7 +5,7 @@ A tensor behind a quantizer is called like the quantizer in the ONNX file, so sc
 
 What training left float stays float: image-space arithmetic and the light branch. So does a trained layer whose
 answer nobody quantized, as TFLite's int8 layers answer in int8 only; with calibration frames it gets a range
-and runs in int8. ``TfliteOptions.islands`` makes a file that is integer throughout.
+and runs in int8. ``TfliteOptions.integer`` makes a file that is integer throughout.
 """
 
 from __future__ import annotations
@@ -42,25 +42,26 @@ class TfliteOptions:
     """Which kind of file.
 
     ``ends``: pictures go in and out as codes minus 128 (int8, scale 1/255, zero-point -128), or as float32 in
-    [0, 1]; NHWC either way. ``islands``: what becomes of arithmetic that training left float; ``int8`` and
-    ``int16`` need calibration frames. ``activations``: 16 widens the trained codes of every layer (int8 weights,
-    int16 activations over the trained ranges). ``half_weights``: float weights are stored as float16.
+    [0, 1]; NHWC either way. ``integer``: arithmetic that training left float gets 8-bit codes, from ranges seen
+    on calibration frames; dark pictures lose much by it (docs/adr/0008-tflite.md). ``activations``: 16 widens
+    the trained codes of every layer (int8 weights, int16 activations over the trained ranges); XNNPACK has no
+    such layers. ``half_weights``: float weights are stored as float16.
     """
 
     ends: Literal["int8", "float32"] = "int8"
-    islands: Literal["float", "int8", "int16"] = "float"
+    integer: bool = False
     activations: Literal[8, 16] = 8
     half_weights: bool = False
 
 
 class TfliteRequest(Record):
-    """What the worker ``tflite_build`` is asked; paths are absolute, ``islands`` in bits (32 is float)."""
+    """What the worker ``tflite_build`` is asked; paths are absolute."""
 
     onnx: str
     tflite: str
     codes: bool
     calibration: str | None
-    islands: int
+    integer: bool
     activations: int
     half: bool
 
@@ -104,13 +105,12 @@ class Tflite(Runtime):
         from compress.toolchains.call import run_worker
 
         kind = self._kind
-        if kind.islands != "float" and options.calibration is None:
-            raise BuildError(f"{name}: islands in {kind.islands} need ranges; give calibration frames")
+        if kind.integer and options.calibration is None:
+            raise BuildError(f"{name}: an all-integer file needs ranges of what training left float; give frames")
         request = TfliteRequest(
             onnx=str(source.resolve()), tflite=str((out / f"{name}.tflite").resolve()), codes=kind.ends == "int8",
             calibration=str(options.calibration.resolve()) if options.calibration else None,
-            islands={"float": 32, "int16": 16, "int8": 8}[kind.islands],
-            activations=kind.activations, half=kind.half_weights,
+            integer=kind.integer, activations=kind.activations, half=kind.half_weights,
         )  # fmt: skip
         run_worker("tflite", "tflite_build", request, TfliteAnswer, _TIMEOUT_S)
         return (f"{name}.tflite",)
@@ -136,17 +136,20 @@ class Tflite(Runtime):
             raise BuildError(f"LiteRT computes floats in f32 here, not {options.float_precision}")
         interpreter = _open(folder / files[0], options.threads)
         given = interpreter.get_input_details()[0]
-        wanted = [1, *(size or given["shape"].tolist()[1:3]), 3]
+        own = given["shape"].tolist()
+        wanted = [1, *(size or own[1:3]), 3]
         try:
             with _quiet():
-                if wanted != given["shape"].tolist():
-                    interpreter.resize_tensor_input(given["index"], wanted, strict=False)
+                if wanted != own:
+                    interpreter.resize_tensor_input(given["index"], wanted)
                 interpreter.allocate_tensors()
             fits = interpreter.get_output_details()[0]["shape"].tolist() == wanted
         except (ValueError, RuntimeError) as error:
-            raise BuildError(f"{files[0]} can't be set to {wanted[1]}x{wanted[2]}: {first_line(error)}") from None
+            if wanted == own:
+                raise BuildError(f"{files[0]}: LiteRT can't run it: {first_line(error)}") from None
+            fits = False
         if not fits:
-            raise BuildError(f"{files[0]} can't be set to {wanted[1]}x{wanted[2]}: its graph holds a size")
+            raise BuildError(f"{files[0]} has one size, {own[1]}x{own[2]}; build another for {wanted[1]}x{wanted[2]}")
         return _TfliteSession(interpreter, files[0])
 
 

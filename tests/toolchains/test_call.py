@@ -162,7 +162,8 @@ def test_no_environment_is_a_user_error(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 PARENT = """
-    import sys, tempfile
+    import signal, sys, tempfile
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     from pathlib import Path
     sys.path[:0] = [{root!r}, {tests!r}]
     import compress.toolchains.call as call

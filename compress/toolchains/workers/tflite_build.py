@@ -3,9 +3,9 @@
     python -I tflite_build.py request.json answer.json
 
 Asked: ``onnx`` and ``tflite`` (paths), ``codes`` (8-bit pictures as int8 at both ends, else float32),
-``calibration`` (a .npy of frames (N, 3, H, W) float32 in [0, 1], or null), ``islands`` (bits of what training
-left float: 32, or 8 or 16 for an all-integer file), ``activations`` (8, or 16 for wider codes than the trained),
-``half`` (float weights stored as float16). Answered: ``seen``, the tensors whose range comes from frames.
+``calibration`` (a .npy of frames (N, 3, H, W) float32 in [0, 1], or null), ``integer`` (codes
+also for what training left float), ``activations`` (8, or 16 for wider codes than the trained), ``half`` (float
+weights stored as float16). Answered: ``seen``, the tensors whose range comes from frames.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Request:
     tflite: str
     codes: bool
     calibration: str | None
-    islands: int
+    integer: bool
     activations: int
     half: bool
 
@@ -82,11 +82,11 @@ def add_codes(graph: Graph, request: Request, sample: torch.Tensor) -> list[str]
     if ranges:
         seen = [wire.output for wire in codes.answers_in_float(graph)]
         for tensor in seen:
-            graph.round_after(tensor, codes.codes_for(*ranges[tensor], 8), "seen")
-    if request.codes or request.islands < 32:
+            graph.round_after(tensor, codes.codes_for(*ranges[tensor]), "seen")
+    if request.codes or request.integer:
         codes.code_ends(graph)
-    if ranges and request.islands < 32:
-        seen += codes.code_islands(graph, ranges, request.islands)
+    if ranges and request.integer:
+        seen += codes.code_islands(graph, ranges)
     if request.activations == 16:
         codes.widen(graph)
     codes.keep_averages_float(graph, sample)

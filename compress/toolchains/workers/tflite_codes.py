@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from tflite_graph import Codes, Graph, Rounded, Step, Wire
+from tflite_graph import Codes, Graph, Rounded, Step, Weight, Wire
+from tflite_operators import ELEMENTWISE
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +22,9 @@ CAMERA = Codes((1.0 / 255.0,), (-128,))
 HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _MOVES = ("DepthToSpace", "SpaceToDepth", "Transpose", "Reshape", "Flatten", "Slice", "MaxPool", "Identity")
 _AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean", "Resize")
-_CODED = ("camera", "picture", "seen")
+_FIXED = {"Sigmoid": Codes((1.0 / 256,), (-128,)), "Tanh": Codes((1.0 / 128,), (0,))}
+"""TFLite's own codes of these operators' answers."""
+
 _MARGIN = 1.25
 """Frames that are seen later may go beyond those that the range was read from."""
 
@@ -57,9 +60,18 @@ def code_ends(graph: Graph) -> None:
     tensor = graph.output
     while (wire := graph.maker(tensor)) is not None and wire.kind in _MOVES:
         tensor = wire.inputs[0]
-    if tensor != graph.output:
+    if wire is not None and wire.kind == "Clip" and _clips_to_picture(graph, wire) and len(graph.readers(tensor)) == 1:
+        graph.drop(wire)  # codes end where pictures do
+        tensor = wire.inputs[0]
+        graph.round_after(tensor, CAMERA, "picture")
+    elif tensor != graph.output:
         graph.round_after(tensor, CAMERA, "picture")
     graph.round_after(graph.output, CAMERA, "picture")
+
+
+def _clips_to_picture(graph: Graph, wire: Wire) -> bool:
+    far = torch.tensor([-9.0, 9.0])
+    return bool((graph.get_submodule(wire.module)(far) == torch.tensor([0.0, 1.0])).all())
 
 
 def _all_read_codes(graph: Graph, tensor: str, codes: Codes) -> bool:
@@ -102,37 +114,47 @@ def _picks(graph: Graph, wire: Wire) -> bool:
     return bool(((kernel == 0) | (torch.abs(kernel - 1) < 1e-5)).all())
 
 
-def codes_for(low: float, high: float, bits: int) -> Codes:
-    """Codes that hold [low, high], zero and a margin; 16-bit ones are symmetric, as TFLite has them."""
+def codes_for(low: float, high: float) -> Codes:
+    """8-bit codes that hold [low, high], zero and a margin."""
     low, high = min(low, 0.0) * _MARGIN, max(high, 0.0) * _MARGIN
-    if bits == 16:
-        return Codes((max(high, -low, 1e-6) / 32767,), (0,), 16)
     scale = float(np.float32(max(high - low, 1e-6) / 255))
     return Codes((scale,), (int(np.clip(round(-low / scale) - 128, -128, 127)),))
 
 
-def code_islands(graph: Graph, ranges: Ranges, bits: int) -> list[str]:
-    """Codes for every tensor and every float weight that has none yet; the tensors among them."""
-    for wire in graph.wires:
-        step = graph.get_submodule(wire.module)
-        if isinstance(step, Step) and wire.kind in HEAVY:
-            step.round_weight()
+def code_islands(graph: Graph, ranges: Ranges) -> list[str]:
+    """8-bit codes for whatever has none yet, float weights and constants too; the tensors among them."""
+    islands = [wire for wire in graph.wires if _is_island(graph, wire)]
     done: list[str] = []
-    for wire in list(graph.wires):
+    for wire in islands:
+        step = graph.get_submodule(wire.module)
+        assert isinstance(step, Step)
+        if wire.kind in HEAVY:
+            step.round_weight()
+        elif wire.kind in ELEMENTWISE:
+            step.round_constants()
         after = graph.readers(wire.output)
-        fused = bool(after) and all(each.kind in ("Relu", *_CODED) or each.output in graph.codes for each in after)
-        if wire.output not in graph.codes and not fused:
+        activated = len(after) == 1 and after[0].kind == "Relu"
+        coded = bool(after) and all(each.output in graph.codes for each in after)
+        if not (activated or coded):
             done.append(wire.output)
-            graph.round_after(wire.output, _fixed(wire, bits) or codes_for(*ranges[wire.output], bits), "seen")
+            graph.round_after(wire.output, _FIXED.get(wire.kind) or codes_for(*ranges[wire.output]), "seen")
     return done
 
 
-def _fixed(wire: Wire, bits: int) -> Codes | None:
-    """TFLite's own codes of a sigmoid's and a tanh's answer."""
-    half = 1 << (bits - 1)
-    if wire.kind == "Sigmoid":
-        return Codes((1.0 / (2 * half),), (-half,)) if bits == 8 else Codes((1.0 / half,), (0,), 16)
-    return Codes((1.0 / half,), (0,), bits) if wire.kind == "Tanh" else None
+def _is_island(graph: Graph, wire: Wire) -> bool:
+    """Whether training left it float: no layer with codes on both inputs, no activation of one, no move of codes."""
+    if isinstance(graph.get_submodule(wire.module), Rounded | Weight) or _takes_codes(graph, wire):
+        return False
+    maker = graph.maker(wire.inputs[0])
+    of_layer = maker is not None and wire.kind in ("Relu", "Clip") and _takes_codes(graph, maker)
+    moves = wire.kind in _MOVES and graph.codes.get(wire.inputs[0]) == CAMERA
+    return not (of_layer or moves)
+
+
+def _wider(codes: Codes) -> Codes:
+    """The same range in 16 bits, which TFLite has symmetric only."""
+    low, high = ((limit - codes.zero_point[0]) * codes.scale[0] for limit in codes.limits)
+    return replace(codes, scale=(max(high, -low) / 32767,), zero_point=(0,), bits=16)
 
 
 def keep_averages_float(graph: Graph, sample: Tensor) -> None:
@@ -153,8 +175,8 @@ def widen(graph: Graph) -> None:
     """16-bit codes for every activation, over the trained range; weights stay int8."""
     for wire in graph.wires:
         module = graph.get_submodule(wire.module)
-        if isinstance(module, Rounded) and module.codes.bits == 8 and wire.kind not in ("camera", "picture"):
-            low, high = ((limit - module.codes.zero_point[0]) * module.codes.scale[0] for limit in module.codes.limits)
-            wider = replace(module.codes, scale=(max(high, -low) / 32767,), zero_point=(0,), bits=16)
+        ends = wire.kind in ("camera", "picture") or wire.inputs == (graph.input,)
+        if isinstance(module, Rounded) and module.codes.bits == 8 and not ends:
+            wider = _wider(module.codes)
             graph.codes[wire.output] = wider
             setattr(graph, wire.module, Rounded(wider))

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_graph import Graph
 
@@ -27,6 +28,7 @@ def finish(raw: bytes, graph: Graph, coded_ends: bool) -> bytes:
         _float_end(model, main, main.inputs, schema.BuiltinOperator.QUANTIZE)
         _float_end(model, main, main.outputs, schema.BuiltinOperator.DEQUANTIZE)
     _name_ends(model, main)
+    _widen_biases(model, main)
     builder = flatbuffers.Builder(len(raw) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -66,9 +68,11 @@ class _Names:
     def of(self, tensor: Any) -> str:
         modules = _MODULE.findall(tensor.name.decode())
         wire = self._wires.get(modules[0]) if modules else None
-        if wire is None:
-            return "constant"
-        if tensor.type not in (_INT8, _INT16) or tensor.quantization is None or tensor.quantization.scale is None:
+        coded = tensor.type in (_INT8, _INT16) and getattr(tensor.quantization, "scale", None) is not None
+        if wire is None:  # the picture itself, or a constant
+            given = self._coded(self._graph.readers(self._graph.input)) if coded else []
+            return next((one[1] for one in given if self._same(one, tensor)), "constant")
+        if not coded:
             return str(wire.node)
         for module in modules:
             for candidate in self._near(self._wires[module]):
@@ -80,7 +84,10 @@ class _Names:
         """Codes of the quantizers around a node, with their names: itself, who reads it, what it reads."""
         around = [wire, *self._graph.readers(wire.output)]
         around += [maker for name in wire.inputs if (maker := self._graph.maker(name)) is not None]
-        return [(self._graph.codes[each.output], each.node) for each in around if each.output in self._graph.codes]
+        return self._coded(around)
+
+    def _coded(self, wires: Any) -> list[tuple[Any, str]]:
+        return [(self._graph.codes[each.output], each.node) for each in wires if each.output in self._graph.codes]
 
     @staticmethod
     def _same(candidate: tuple[Any, str], tensor: Any) -> bool:
@@ -108,6 +115,18 @@ def _float_end(model: Any, main: Any, ends: Any, kind: int) -> None:
     ends[0] = number
 
 
+def _widen_biases(model: Any, main: Any) -> None:
+    """64-bit biases for layers on 16-bit codes: with the converter's 32-bit ones LiteRT 2.3 answers nonsense."""
+    for operator in main.operators:
+        if len(operator.inputs) != 3 or main.tensors[operator.inputs[0]].type != _INT16:
+            continue
+        bias = main.tensors[operator.inputs[2]]
+        if bias.type == schema.TensorType.INT32 and bias.quantization is not None:
+            buffer = model.buffers[bias.buffer]
+            wide = np.frombuffer(bytes(buffer.data), np.int32).astype(np.int64)
+            buffer.data, bias.type = np.frombuffer(wide.tobytes(), np.uint8), schema.TensorType.INT64
+
+
 def _opcode(model: Any, kind: int) -> int:
     for number, code in enumerate(model.operatorCodes):
         if code.builtinCode == kind:
@@ -119,8 +138,10 @@ def _opcode(model: Any, kind: int) -> int:
 
 
 def _name_ends(model: Any, main: Any) -> None:
-    """``dark`` and ``bright``, in the graph and in its signature."""
+    """``dark`` and ``bright`` in the signature; tensors too, but an input that is a quantizer's keeps that name."""
     signature = model.signatureDefs[0]
     for ends, given, name in ((main.inputs, signature.inputs, "dark"), (main.outputs, signature.outputs, "bright")):
-        main.tensors[int(ends[0])].name = name.encode()
+        tensor = main.tensors[int(ends[0])]
+        if not tensor.name.endswith(b"/QuantizeLinear"):
+            tensor.name = name.encode()
         given[0].name, given[0].tensorIndex = name.encode(), int(ends[0])

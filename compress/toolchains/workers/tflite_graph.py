@@ -19,7 +19,7 @@ import torch.ao.quantization.fx._decomposed  # noqa: F401  declares torch.ops.qu
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.helper import get_attribute_value
-from tflite_operators import OPERATORS, Node, Unsupported
+from tflite_operators import ELEMENTWISE, OPERATORS, Node, Unsupported
 from torch import Tensor, nn
 
 _OPS = torch.ops.quantized_decomposed
@@ -84,26 +84,30 @@ class Step(nn.Module):
         super().__init__()
         self._run, self._places = run, places
         self._constants = tuple(constants)
-        self._weight: Rounded | None = None
+        self._rounded: dict[int, Rounded] = {}
         for place, value in constants.items():
             self.register_buffer(f"constant{place}", torch.from_numpy(np.array(value)))
 
     def forward(self, *given: Tensor) -> Tensor:
         tensors = dict(zip(self._places, given, strict=True))
         tensors |= {place: self.get_buffer(f"constant{place}") for place in self._constants}
-        if self._weight is not None:
-            tensors[1] = self._weight(tensors[1])
+        tensors |= {place: rounded(tensors[place]) for place, rounded in self._rounded.items()}
         return self._run(*(tensors.get(place) for place in range(max(tensors) + 1)))
 
 
     def round_weight(self) -> None:
         """Make a float weight int8, symmetric, one scale for each of its outputs (its first axis)."""
-        if 1 not in self._constants:
-            return
-        weight = self.get_buffer("constant1")
-        highest = weight.abs().amax(tuple(range(1, weight.ndim))).clamp(min=1e-8)
-        scale = tuple(float(value) for value in highest / 127.0)
-        self._weight = Rounded(Codes(scale, (0,) * len(scale), 8, 0))
+        if 1 in self._constants:
+            weight = self.get_buffer("constant1")
+            highest = weight.abs().amax(tuple(range(1, weight.ndim))).clamp(min=1e-8)
+            scale = tuple(float(value) for value in highest / 127.0)
+            self._rounded[1] = Rounded(Codes(scale, (0,) * len(scale), 8, 0))
+
+    def round_constants(self) -> None:
+        """Make constants of arithmetic int8, symmetric."""
+        for place in self._constants:
+            highest = float(self.get_buffer(f"constant{place}").abs().max())
+            self._rounded[place] = Rounded(Codes((max(highest, 1e-8) / 127,), (0,)))
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class Graph(nn.Module):
         """Of every rounded tensor, weights among them, by its name."""
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         self._same: dict[str, str] = {}
+        values = onnx.shape_inference.infer_shapes(model).graph
+        self._ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in (*values.value_info, *values.input)}
         for index, proto in enumerate(model.graph.node):
             self._add(f"n{index}", proto)
         self.output = self._named(model.graph.output[0].name)
@@ -151,6 +157,13 @@ class Graph(nn.Module):
 
     def readers(self, tensor: str) -> list[Wire]:
         return [wire for wire in self.wires if tensor in wire.inputs]
+
+    def drop(self, wire: Wire) -> None:
+        """Take a submodule out; who reads its output reads its input."""
+        self.wires.remove(wire)
+        for i, other in enumerate(self.wires):
+            names = tuple(wire.inputs[0] if name == wire.output else name for name in other.inputs)
+            self.wires[i] = replace(other, inputs=names)
 
     def insert_after(self, tensor: str, module: nn.Module, kind: str, readers: tuple[str, ...] | None = None) -> str:
         """Put ``module`` behind ``tensor`` for all who read it, or for the submodules ``readers``; its output."""
@@ -206,9 +219,16 @@ class Graph(nn.Module):
         inputs = [self.constants.get(name) if name else None for name in proto.input]
         run, consumed = OPERATORS[proto.op_type](Node(proto.op_type, proto.name, settings, inputs))
         given = tuple(i for i in consumed if i < len(inputs) and proto.input[i] and inputs[i] is None)
-        constants = {i: inputs[i] for i in consumed if i < len(inputs) and inputs[i] is not None}
+        constants = {i: value for i, value in enumerate(inputs) if i in consumed and value is not None}
+        if proto.op_type in ELEMENTWISE:
+            constants = {i: self._spread(value, [proto.input[g] for g in given]) for i, value in constants.items()}
         tensors = tuple(self._named(proto.input[i]) for i in given)
         self._put(Wire(module, proto.name, proto.op_type, tensors, proto.output[0]), Step(run, constants, given))
+
+    def _spread(self, value: NDArray[Any], beside: list[str]) -> NDArray[Any]:
+        """``value`` with as many dimensions as the tensors beside it: the layout pass turns nothing else."""
+        missing = max((self._ranks.get(name, 0) for name in beside), default=0) - value.ndim
+        return value.reshape((1,) * max(missing, 0) + value.shape)
 
     def _codes(self, proto: onnx.NodeProto) -> tuple[Codes, int]:
         """The scales of a Quantize- or DequantizeLinear as signed codes, and what was subtracted for that."""

@@ -208,6 +208,8 @@ def _of(run: Run, count: int = 1) -> Entry:
     return lambda node: (run, tuple(range(count)))
 
 
+ELEMENTWISE = ("Add", "Div", "Max", "Min", "Mul", "PRelu", "Sub")
+
 OPERATORS: dict[str, Entry] = {
     "Abs": _of(torch.abs),
     "Add": _of(torch.add, 2),
