@@ -94,11 +94,15 @@ class Tflite(Runtime):
         import numpy as np
 
         interpreter = _open(folder / files[0], 1)
+        (signature,) = interpreter.get_signature_list().values()
 
-        def port(item: dict[str, Any]) -> Port:
-            return Port(frozenset({item["name"]}), tuple(map(int, item["shape"])), str(np.dtype(item["dtype"])))
+        def port(item: dict[str, Any], names: list[str]) -> Port:
+            # A quantized end keeps its quantizer's name; the one signature says what it is called outside.
+            known = frozenset({item["name"], *names})
+            return Port(known, tuple(map(int, item["shape"])), str(np.dtype(item["dtype"])))
 
-        return [port(i) for i in interpreter.get_input_details()], [port(i) for i in interpreter.get_output_details()]
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        return [port(i, signature["inputs"]) for i in inputs], [port(o, signature["outputs"]) for o in outputs]
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """With ``options.calibration``, a trained layer whose answer nobody quantized runs in int8 as well."""
