@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.data.pictures import fit
 from compress.errors import BuildError
 from compress.records import Build, Record
 
@@ -59,15 +60,6 @@ class GoldenFile(Record):
     tolerance: Tolerance
     licence: str
     not_run: dict[str, str]
-
-
-def fit(picture: Picture, height: int, width: int) -> Picture:
-    """The top left ``height`` x ``width`` of ``picture`` ``(H, W, 3)``, its border repeated where it is too small."""
-    import numpy as np
-
-    cut = picture[:height, :width]
-    padding = ((0, height - cut.shape[0]), (0, width - cut.shape[1]), (0, 0))
-    return np.ascontiguousarray(np.pad(cut, padding, mode="edge"))
 
 
 def size_for(build: Build, picture: Picture) -> tuple[int, int]:

@@ -7,7 +7,6 @@ digest of all that decides it, in ``$XDG_CACHE_HOME/compress/operators`` (``~/.c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -61,7 +60,7 @@ def _refusal(student: StudentSpec, export: ExportSpec) -> str:
 
 
 def _key(student: StudentSpec, export: ExportSpec) -> str:
-    from compress.store.digests import hash_file
+    from compress.store.digests import digest_of, hash_file
     from compress.store.sources import sources_digest
 
     decides = {
@@ -70,7 +69,7 @@ def _key(student: StudentSpec, export: ExportSpec) -> str:
         "sources": [hash_file(Path(__file__)), *(sources_digest(name) for name in _DECIDING)],
         "versions": {name: version(name) for name in _DISTRIBUTIONS},
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return digest_of(decides)
 
 
 def _kept_answers() -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.data.source import open_data
+from compress.data.pictures import fit
+from compress.data.source import open_data, spread
 from compress.schema import DataSpec
 
 if TYPE_CHECKING:
@@ -22,17 +23,10 @@ def write_frames(data: DataSpec, size: tuple[int, int], count: int, path: Path) 
     import numpy as np
 
     source = open_data(data, "train")
-    step = max(1, len(source) // count)
-    frames = [_fitted(source.pair(index)[0], size) for index in range(0, len(source), step)[:count]]
-    np.save(path, np.stack(frames))
+    frames = [_middle(source.pair(index)[0], size) for index in spread(len(source), count)]
+    np.save(path, np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255))
 
 
-def _fitted(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
-    import numpy as np
-
-    height, width = size
+def _middle(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     top, left = (max(0, (have - want) // 2) for have, want in zip(picture.shape[:2], size, strict=True))
-    part = picture[top : top + height, left : left + width]
-    missing = [(0, want - have) for have, want in zip(part.shape[:2], size, strict=True)]
-    padded = np.pad(part, (*missing, (0, 0)), mode="edge")
-    return np.ascontiguousarray(padded.transpose(2, 0, 1), np.float32) / np.float32(255)
+    return fit(picture[top:, left:], *size)

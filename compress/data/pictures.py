@@ -109,3 +109,12 @@ def _png_bit_depth(path: Path, image: PilImage) -> int:
         return 8
     with path.open("rb") as file:
         return file.read(25)[24]
+
+
+def fit(picture: Picture, height: int, width: int) -> Picture:
+    """The top left ``height`` x ``width`` of ``picture`` ``(H, W, 3)``, its border repeated where it is too small."""
+    import numpy as np
+
+    cut = picture[:height, :width]
+    padding = ((0, height - cut.shape[0]), (0, width - cut.shape[1]), (0, 0))
+    return np.ascontiguousarray(np.pad(cut, padding, mode="edge"))

@@ -65,6 +65,11 @@ def open_data(spec: DataSpec, split: Split) -> PairSource:
     return open_paired(spec, split)
 
 
+def spread(total: int, count: int) -> range:
+    """Places of ``count`` of ``total`` things at equal distances, all of them where there are fewer."""
+    return range(0, total, max(1, total // count))[:count]
+
+
 def data_digest(spec: DataSpec) -> str:
     """SHA-256 (hex) over the name and content of every file of all splits.
 

@@ -24,7 +24,7 @@ class Frame:
 
     def fitted(self, height: int, width: int) -> Frame:
         """The frame for a build that takes this size only: cut, or its border repeated; the truth likewise."""
-        from compress.bundle.golden import fit
+        from compress.data.pictures import fit
 
         truth = None if self.truth is None else fit(self.truth, height, width)
         return Frame(self.name, fit(self.dark, height, width), truth)

@@ -10,7 +10,6 @@ The toolkit's compiler writes stray addresses of its own memory into the file: e
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import weakref
 from collections import Counter
@@ -25,6 +24,7 @@ from compress.records import Inspection, QuantizationTable, Record, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.interchange import INPUT
 from compress.runtimes.rknn_file import UNREADABLE, read_rknn, read_sizes
+from compress.store.digests import hash_file
 from compress.toolchains.call import Served, run_worker
 from compress.toolchains.environment import why_not_ready
 
@@ -151,7 +151,7 @@ class Rknn(Runtime):
         built = bench.built[best.name]
         RknnRecord(
             platform=platform, route=best.name, routes=tuple(results), layers=built.layers,
-            sha256=_sha256(out / f"{name}.rknn"),
+            sha256=hash_file(out / f"{name}.rknn"),
             internal_bytes=built.internal_bytes, weight_bytes=built.weight_bytes,
         ).write(out / f"{name}.json")  # fmt: skip
         files = (f"{name}.rknn", f"{name}.onnx", f"{name}.json")
@@ -331,15 +331,11 @@ def _record(folder: Path, files: tuple[str, ...]) -> RknnRecord:
     """How the build was made. Raises BuildError when a file of it is missing or changed."""
     try:
         record = RknnRecord.read(folder / files[2])
-        if _sha256(folder / files[0]) != record.sha256:
+        if hash_file(folder / files[0]) != record.sha256:
             raise BuildError(f"{folder / files[0]}: cut short or changed since it was built")
     except (OSError, ValidationError, IndexError):
         raise BuildError(f"{folder / files[0]}: the record of its build, NAME.json, can't be read") from None
     return record
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _codes(path: Path) -> NDArray[np.uint8]:

@@ -15,7 +15,6 @@ accuracy on the board. How the graph meets TensorRT's rules, and what runs in fl
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -29,6 +28,7 @@ from compress.runtimes.base import PLAIN, BuildOptions, Ports, RunOptions, Runti
 from compress.runtimes.onnx import file_ports, file_scales, read_file
 from compress.runtimes.scales import compare_scales
 from compress.runtimes.tensorrt_rules import broken_rules
+from compress.store.digests import hash_file
 
 if TYPE_CHECKING:
     import onnx
@@ -206,7 +206,8 @@ def _proxy(source: Path, model: onnx.ModelProto, architecture: str) -> Proxy:
     int8 = {name for layer in answer.layers if _is_int8(layer) for name in layer.nodes}
     return Proxy(
         what=f"an engine made ahead of time for {answer.architecture}; it stands in for {architecture}, proves nothing",
-        onnx_digest=_digest(source), asked_architecture=architecture, architecture=answer.architecture, sdk=answer.sdk,
+        onnx_digest=hash_file(source), asked_architecture=architecture, architecture=answer.architecture,
+        sdk=answer.sdk,
         int8_layers=tuple(name for name in heavy if name in int8),
         float_layers=tuple(name for name in heavy if name not in int8),
         engine_layers=len(answer.layers), engine_size_bytes=answer.engine_size_bytes,
@@ -220,17 +221,13 @@ def _is_int8(layer: EngineLayer) -> bool:
     return "Int8" in layer.inputs and "Int8" in (*layer.constants, *layer.inputs[1:])
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _read_proxy(folder: Path, files: tuple[str, ...]) -> Proxy:
     path = folder / files[-1]
     try:
         proxy = Proxy.read(path)
     except (OSError, ValidationError):
         raise BuildError(f"{path}: not the report of a TensorRT build; export it again") from None
-    if proxy.onnx_digest != _digest(folder / files[0]):
+    if proxy.onnx_digest != hash_file(folder / files[0]):
         raise BuildError(f"{folder / files[0]}: not the file that {path.name} is about; export it again")
     return proxy
 

@@ -96,12 +96,12 @@ def export(
     reasons = {name: why_not_built(name) for name in export.builds}
     ready = tuple(name for name in export.builds if reasons[name] is None)
     full: Variant = "pruned" if pruned is not None else "student"
-    plan = [(file, file.runtimes(ready, full)) for file in files]
+    plan = [(file, wanted) for file in files if (wanted := file.runtimes(ready, full))]
     builds: list[Build] = []
     with tempfile.TemporaryDirectory() as text:
         options = _options(ready, export, data, shape, Path(text))
         for file, runtimes in plan:
-            made = _Sources(file, export, Path(text))
+            made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
             for runtime in runtimes:
                 progress.update(len(builds), sum(len(each) for _, each in plan), f"{file.stem} {runtime}")
                 builds.append(_build(file, runtime, made, options, out))
@@ -158,7 +158,7 @@ def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec,
 class _Sources:
     """The interchange file of one network: as exported, and with what the target lacks rewritten."""
 
-    def __init__(self, file: _File, export: ExportSpec, folder: Path) -> None:
+    def __init__(self, file: _File, export: ExportSpec, folder: Path, *, rewrite: bool) -> None:
         from compress.runtimes.interchange import OnnxRequest, export_onnx
         from compress.runtimes.rewrites import rewrite_file
 
@@ -169,7 +169,7 @@ class _Sources:
         export_onnx(file.network.load(), request, self.plain)
         self.rewritten = self.plain
         self.notes: tuple[str, ...] = ()
-        if export.lacking and not file.free:
+        if export.lacking and rewrite:
             self.rewritten = self.plain.with_suffix(".rewritten.onnx")
             self.notes = tuple(done.line() for done in rewrite_file(self.plain, self.rewritten, export.lacking))
 

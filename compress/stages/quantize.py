@@ -25,7 +25,7 @@ def quantize(
     """
     import torch
 
-    from compress.data.source import open_data
+    from compress.data.source import open_data, spread
     from compress.models.enhance import pad_to_multiple, to_tensor
     from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import load_net
@@ -35,8 +35,7 @@ def quantize(
     ready = scratch / "ptq"
     if not (ready / "ptq.json").exists():
         source = open_data(data, "train")
-        every = max(1, len(source) // quantize.calibration_images)
-        chosen = range(0, len(source), every)[: quantize.calibration_images]
+        chosen = spread(len(source), quantize.calibration_images)
         floating = load_net(net.weights)
         multiple = int(floating.size_multiple)  # type: ignore[arg-type]
         frames = [pad_to_multiple(to_tensor(source.pair(i)[0]), multiple) for i in chosen]

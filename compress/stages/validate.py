@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 
-
 @dataclass(frozen=True)
 class _Route:
     """One network through one runtime, as a function of a dark picture."""
@@ -88,12 +87,12 @@ def _routes(
 
 def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[Build]:
     """One build of ``variant`` per runtime that runs here, the device's runtime first, fixed size before free."""
-    order = dict.fromkeys((device.runtime, "openvino", "onnx", *RUNTIMES))
+    order = list(dict.fromkeys((device.runtime, "openvino", "onnx", *RUNTIMES)))
     found: dict[str, Build] = {}
     for build in sorted(listed.builds, key=lambda build: build.height is None):
         if build.variant == variant and runs_here(build.runtime):
             found.setdefault(build.runtime, build)
-    return sorted(found.values(), key=lambda build: list(order).index(build.runtime))
+    return sorted(found.values(), key=lambda build: order.index(build.runtime))
 
 
 def _options(build: Build, device: DeviceSpec) -> RunOptions:
