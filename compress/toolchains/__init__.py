@@ -7,6 +7,7 @@ Nothing of the core needs any of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 ToolchainName = Literal["tflite", "rknn", "tensorrt"]
@@ -18,7 +19,8 @@ class Toolchain:
 
     ``sdk`` is the distribution whose version stands for the whole; ``pythons`` the Python versions that all
     of its wheels exist for; ``unhashed`` the requirements installed by version alone (see the lock's head);
-    ``probe`` the statements that must run in the finished environment.
+    ``probe`` the statements that must run in the finished environment. ``lock`` and ``setup``, the lock file and the
+    command that makes the environment, are for one that is no toolchain of the command (a peer in a benchmark).
     """
 
     name: ToolchainName
@@ -27,6 +29,8 @@ class Toolchain:
     pythons: tuple[str, ...]
     probe: str
     unhashed: tuple[str, ...] = ()
+    lock: Path | None = None
+    setup: str = ""
 
 
 _TORCH = ("torch==2.13.0",)

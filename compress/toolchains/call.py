@@ -32,20 +32,22 @@ _CHUNK_BYTES = 1 << 16
 R = TypeVar("R", bound=Record)
 
 
-def run_worker(name: ToolchainName, worker: str, request: Record, answer: type[R], timeout_s: float) -> R:
-    """Run ``workers/<worker>.py request.json answer.json`` to its end and read its answer.
+def run_worker(
+    name: ToolchainName, worker: str, request: Record, answer: type[R], timeout_s: float, folder: Path = WORKERS
+) -> R:
+    """Run ``<folder>/<worker>.py request.json answer.json`` to its end and read its answer.
 
     Raises ToolchainError when the environment isn't ready; BuildError, in one line with the log's last
     lines, when the worker refuses, crashes, hangs beyond ``timeout_s`` or answers with something else.
     """
     python = python_of(name)
     with _workplace() as place:
-        folder = Path(place)
-        asked, answered, log = folder / "request.json", folder / "answer.json", folder / "log"
+        work = Path(place)
+        asked, answered, log = work / "request.json", work / "answer.json", work / "log"
         request.write(asked)
         with log.open("wb") as sink:
-            command = [str(python), "-I", str(WORKERS / f"{worker}.py"), str(asked), str(answered)]
-            with Guarded(command, folder, DEVNULL, sink, sink, _environment(folder), folder) as running:
+            command = [str(python), "-I", str(folder / f"{worker}.py"), str(asked), str(answered)]
+            with Guarded(command, work, DEVNULL, sink, sink, _environment(work), work) as running:
                 code = running.wait(timeout_s)
         if code is None:
             raise _failed(name, worker, f"was stopped after {timeout_s:g} s", log)

@@ -64,7 +64,7 @@ def python_path(folder: Path) -> Path:
 
 def mending_command(name: ToolchainName) -> str:
     """The one command that makes the environment, or makes it anew."""
-    return f"compress setup {name}"
+    return TOOLCHAINS[name].setup or f"compress setup {name}"
 
 
 def state(name: ToolchainName) -> State:

@@ -23,8 +23,8 @@ class Lock:
 
 
 def read_lock(toolchain: Toolchain) -> Lock:
-    """The shipped lock of ``toolchain``, with what it installs without a hash."""
-    path = LOCKS / f"{toolchain.name}.txt"
+    """The lock of ``toolchain``, a shipped one unless it brings its own, with what it installs without a hash."""
+    path = toolchain.lock or LOCKS / f"{toolchain.name}.txt"
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     kept = [*(line for line in lines if line and not line.startswith("#")), *toolchain.unhashed]
     found = (_REQUIREMENT.match(line) for line in kept)
