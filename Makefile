@@ -2,6 +2,7 @@
 # make test    the tests           make lint    ruff and mypy
 # make toolchains    environments of the TFLite, RKNN and TensorRT converters, for their builds and tests
 # make bench   the measurements    make clean   removes environment and caches, keeps artifacts/
+# make peers   environment of Olive, which make bench compares with (1.3 GB); without it, its rows say that it lacks
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
 # PIP_INDEX_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" gets the small CPU build instead.
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench toolchains clean
+.PHONY: demo test lint bench peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -33,6 +34,9 @@ bench: $(READY)
 	@set -e; for script in benchmarks/*.py; do \
 	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+peers: $(READY)
+	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

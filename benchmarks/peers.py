@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from side_by_side import ai_edge, nncf_ptq, olive, ort_static, ours
-from side_by_side.measure import Course, measure, remove_files, sources_digest
+from side_by_side.measure import Course, measure, remove_files
 from side_by_side.peer import Job, Row
 from side_by_side.records import Measured, PeersFile
 from side_by_side.student import NoStudent, Student, choose
@@ -74,7 +74,7 @@ def prepare(student: Student, options: argparse.Namespace, folder: Path) -> Cour
     identity = digest_of({
         "weights": student.weights_digest, "quantized": student.quantized_digest, "data": frames.digest,
         "images": list(frames.names), "size": list(size), "calibration": student.calibration_images,
-        "threads": options.threads, "runs": options.runs, "sources": sources_digest(),
+        "threads": options.threads, "runs": options.runs,
     })  # fmt: skip
     place = folder / identity[:12]
     place.mkdir(parents=True, exist_ok=True)

@@ -57,8 +57,10 @@ def _version() -> str:
 
 _SETTINGS = "recipe static_wi8_ai8, float32 ends"
 
+_SOURCES = ("ai_edge.py", "workers/ai_edge.py")
+
 ROWS = (
-    Row("ai-edge", "ai-edge-quantizer PTQ", "tflite", WHOLE, _SETTINGS, _version, _make(True)),
+    Row("ai-edge", "ai-edge-quantizer PTQ", "tflite", WHOLE, _SETTINGS, _version, _make(True), _SOURCES),
     Row("ai-edge-islands", "ai-edge-quantizer PTQ", "tflite", ISLANDS, f"{_SETTINGS}, for our int8 layers only",
-        _version, _make(False)),
+        _version, _make(False), _SOURCES),
 )  # fmt: skip

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from compress.stage import Progress
 
 _WARM_UP_RUNS = 10
-_PRINTING = ("table.py", "records.py")
-"""Files beside this one that no figure depends on."""
+_SHARED = ("measure.py", "islands.py", "peer.py")
+"""Scripts that every row depends on."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,10 @@ def _one(course: Course, row: Row, reference: Measured | None, wanted: frozenset
 
 
 def _identity(course: Course, row: Row, version: str) -> str:
-    return digest_of({"course": course.identity, "row": row.name, "version": version, "settings": row.settings})
-
-
-def sources_digest() -> str:
-    """SHA-256 over the scripts that make and measure rows."""
     here = Path(__file__).parent
-    return digest_of({path.relative_to(here).as_posix(): hash_file(path) for path in sorted(here.rglob("*.py"))
-                      if path.name not in _PRINTING})  # fmt: skip
+    sources = {name: hash_file(here / name) for name in (*_SHARED, *row.sources)}
+    told = {"course": course.identity, "row": row.name, "version": version, "settings": row.settings}
+    return digest_of({**told, "sources": sources})
 
 
 def _known(path: Path, identity: str, folder: Path) -> Measured | None:

@@ -49,10 +49,13 @@ def _islands(model: Any, int8: tuple[str, ...]) -> list[str]:
 
 _VERSION = versions_of("nncf", "openvino")
 
+_SOURCES = ("nncf_ptq.py",)
+
 ROWS = (
     Row("nncf", "NNCF PTQ", "openvino", WHOLE, f"preset performance (default); {_COMMON}", _VERSION,
-        _make("performance", True)),
-    Row("nncf-mixed", "NNCF PTQ", "openvino", WHOLE, f"preset mixed; {_COMMON}", _VERSION, _make("mixed", True)),
-    Row("nncf-islands", "NNCF PTQ", "openvino", ISLANDS, f"preset mixed, IgnoredScope; {_COMMON}", _VERSION,
-        _make("mixed", False)),
+        _make("performance", True), _SOURCES),
+    Row("nncf-mixed", "NNCF PTQ mixed", "openvino", WHOLE, f"preset mixed; {_COMMON}", _VERSION,
+        _make("mixed", True), _SOURCES),
+    Row("nncf-islands", "NNCF PTQ mixed", "openvino", ISLANDS, f"preset mixed, IgnoredScope; {_COMMON}", _VERSION,
+        _make("mixed", False), _SOURCES),
 )  # fmt: skip

@@ -96,7 +96,10 @@ def _version() -> str:
 
 _SETTINGS = "pass OnnxStaticQuantization, per_channel, else defaults (int8, QDQ, MinMax)"
 
+_SOURCES = ("olive.py", "workers/olive_workflow.py", "workers/olive_frames.py")
+
 ROWS = (
-    Row("olive", "Olive PTQ", "onnx", WHOLE, _SETTINGS, _version, _make(True)),
-    Row("olive-islands", "Olive PTQ", "onnx", ISLANDS, f"{_SETTINGS}, nodes_to_exclude", _version, _make(False)),
-)
+    Row("olive", "Olive PTQ", "onnx", WHOLE, _SETTINGS, _version, _make(True), _SOURCES),
+    Row("olive-islands", "Olive PTQ", "onnx", ISLANDS, f"{_SETTINGS}, nodes_to_exclude", _version, _make(False),
+        _SOURCES),
+)  # fmt: skip

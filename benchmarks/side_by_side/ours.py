@@ -36,7 +36,7 @@ def _row(runtime: RuntimeName, kind: str) -> Row:
     ends = ", float32 ends" if runtime == "tflite" else ""
     distributions = _SDKS[runtime] if kind == "fp32" else ("nncf", *_SDKS[runtime])
     return Row(f"{kind}-{runtime}", tool, runtime, scope, settings + ends, versions_of(*distributions),
-               _make(runtime, kind))  # fmt: skip
+               _make(runtime, kind), ("ours.py",))  # fmt: skip
 
 
 FLOAT_ROWS = tuple(_row(runtime, "fp32") for runtime in _SDKS)

@@ -39,7 +39,10 @@ Make = Callable[[Job, str], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table. ``settings``: what the tool was asked, beside the pictures. ``version`` is asked late."""
+    """One row of the table. ``settings``: what the tool was asked, beside the pictures. ``version`` is asked late.
+
+    ``sources``: scripts of this folder that make the row; when they change, it is measured again.
+    """
 
     name: str
     tool: str
@@ -48,6 +51,7 @@ class Row:
     settings: str
     version: Callable[[], str]
     make: Make
+    sources: tuple[str, ...]
 
 
 def versions_of(*distributions: str) -> Callable[[], str]:

@@ -35,7 +35,7 @@ def quantize(tflite: str, frames: str, out: str, only: list[str] | None, threads
         made.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
     (key,) = Interpreter(model_path=tflite).get_signature_list()
     pictures = np.load(frames, mmap_mode="r")
-    given = ({"dark": np.ascontiguousarray(picture.transpose(1, 2, 0)[None])} for picture in pictures)
+    given = [{"dark": np.ascontiguousarray(picture.transpose(1, 2, 0)[None])} for picture in pictures]
     ranges = made.calibrate({key: given}, num_threads=threads)
     Path(out).write_bytes(bytes(made.quantize(ranges).quantized_model))
 
