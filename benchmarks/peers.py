@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from side_by_side import ai_edge, nncf_ptq, olive, ort_static, ours
@@ -135,7 +136,9 @@ def run(options: argparse.Namespace) -> None:
         remove_files(course.job.folder)
     rows = all_rows()
     wanted = frozenset(options.only.split(",") if options.only else (row.name for row in rows))
-    file = report(student, course, tuple(measure(course, rows, wanted, Lines())))
+    with redirect_stdout(sys.stderr):  # peers draw progress bars; what is printed is the table alone
+        measured = tuple(measure(course, rows, wanted, Lines()))
+    file = report(student, course, measured)
     file.write(options.out / "peers.json")
     print(markdown(file), end="")
 
