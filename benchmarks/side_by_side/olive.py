@@ -2,6 +2,11 @@
 
 The pass's defaults (int8 weights and activations, QDQ, MinMax, its own preprocessing and QDQ configuration) but for
 per-channel weights, so that granularity is not what the rows differ by.
+
+Its preprocessing is ONNX Runtime's with symbolic shape inference, which fails on our graph (see ``ort_static``). Olive
+then goes on with the file as it was, quantizes the graph's Constant nodes, the scales of Resize among them, and leaves
+a file that does not run. So it is given the file that ONNX Runtime's preprocessing leaves without symbolic shapes,
+where constants are initializers.
 """
 
 from __future__ import annotations
@@ -67,12 +72,11 @@ def _make(whole: bool) -> Make:
     def make(job: Job, name: str) -> tuple[str, ...]:
         from compress.toolchains.call import run_worker
 
-        # Its preprocessing is ONNX Runtime's: names of before and after it.
-        sources = () if whole else (job.onnx, pre_process(job))
-        exclude = dict.fromkeys(node for source in sources for node in island_nodes(source, job.int8_nodes))
+        source = pre_process(job)
+        exclude = () if whole else tuple(island_nodes(source, job.int8_nodes))
         place = job.folder / f"{name}.workflow"
         place.mkdir(exist_ok=True)
-        request = Request(onnx=str(job.onnx), frames=str(job.frames), folder=str(place), exclude=tuple(exclude))
+        request = Request(onnx=str(source), frames=str(job.frames), folder=str(place), exclude=exclude)
         with registered():
             answer = run_worker(_NAME, "olive_workflow", request, Answer, _TIMEOUT_S, _HERE / "workers")
         written = Path(answer.onnx)
@@ -94,7 +98,7 @@ def _version() -> str:
     return f"olive-ai {locked['olive-ai']} with onnxruntime {locked['onnxruntime']}, run by onnxruntime {there}"
 
 
-_SETTINGS = "pass OnnxStaticQuantization, per_channel, else defaults (int8, QDQ, MinMax)"
+_SETTINGS = "pass OnnxStaticQuantization, per_channel, else defaults (int8, QDQ, MinMax), on the file of the ort rows"
 
 _SOURCES = ("olive.py", "workers/olive_workflow.py", "workers/olive_frames.py")
 
