@@ -33,9 +33,9 @@ R = TypeVar("R", bound=Record)
 
 
 def run_worker(
-    name: ToolchainName, worker: str, request: Record, answer: type[R], timeout_s: float, folder: Path = WORKERS
+    name: ToolchainName, worker: str, request: Record, answer: type[R], timeout_s: float, folder: Path | None = None
 ) -> R:
-    """Run ``<folder>/<worker>.py request.json answer.json`` to its end and read its answer.
+    """Run ``<folder>/<worker>.py request.json answer.json`` to its end and read its answer; None: our own workers.
 
     Raises ToolchainError when the environment isn't ready; BuildError, in one line with the log's last
     lines, when the worker refuses, crashes, hangs beyond ``timeout_s`` or answers with something else.
@@ -46,7 +46,7 @@ def run_worker(
         asked, answered, log = work / "request.json", work / "answer.json", work / "log"
         request.write(asked)
         with log.open("wb") as sink:
-            command = [str(python), "-I", str(folder / f"{worker}.py"), str(asked), str(answered)]
+            command = [str(python), "-I", str((folder or WORKERS) / f"{worker}.py"), str(asked), str(answered)]
             with Guarded(command, work, DEVNULL, sink, sink, _environment(work), work) as running:
                 code = running.wait(timeout_s)
         if code is None:
