@@ -79,6 +79,7 @@ def test_the_student_and_its_pictures_come_from_the_manifests(chain) -> None:  #
         student.choose(Store(chain.root), "other", None)
 
 
+@pytest.mark.timeout(900)  # a minute alone; converters beside a training take several
 @pytest.mark.parametrize(
     ("toolchain", "names"),
     [("tflite", ("fp32-tflite", "ai-edge", "ai-edge-islands", "qat-tflite")),
