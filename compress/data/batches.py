@@ -9,8 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 Feature = NDArray[np.float16]
 Pixel = TypeVar("Pixel", np.uint8, np.float16)
+_Size = tuple[int, int]
 
 GRID = 16
 """Cuts fall on multiples of this many full-size pixels, so that features at 1/8 can be cut alike."""
@@ -45,19 +46,66 @@ class Guide(Protocol):
 
 
 @dataclass(frozen=True)
+class Around:
+    """The whole pictures that a batch was cut or shrunk from, at full size.
+
+    ``dark`` and ``bright`` uint8 (N, 3, H, W); ``factors`` float32 (N, 1, 1, 1), what the dark ones are multiplied by;
+    ``windows``: top, left, height and width of each cut in full-size pixels, all of one size.
+    """
+
+    dark: Tensor
+    bright: Tensor
+    factors: Tensor
+    windows: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the batch shows a part of the pictures only."""
+        return self.windows[0][2:] != tuple(self.dark.shape[2:])
+
+    def exposed(self) -> Tensor:
+        """The dark pictures as the batch has them, float32 (N, 3, H, W) in [0, 1]."""
+        return (self.dark.float() * (self.factors / 255.0)).clamp(max=1.0)
+
+    def cut(self, maps: Tensor, pixels: int) -> Tensor:
+        """The windows of ``maps`` (N, C, H/pixels, W/pixels)."""
+        import torch
+
+        if not self.is_cut:
+            return maps
+        places = [tuple(side // pixels for side in window) for window in self.windows]
+        return torch.stack([maps[n, :, t : t + h, lf : lf + w] for n, (t, lf, h, w) in enumerate(places)])
+
+
+@dataclass(frozen=True)
 class Batch:
-    """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each."""
+    """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
+
+    ``around`` is there where they are not whole pictures of full size.
+    """
 
     dark: Tensor
     bright: Tensor
     taught: Tensor | None
     hints: tuple[Tensor, ...]
     downscale: int
+    around: Around | None = None
+
+    def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with every tensor replaced by ``place(tensor)``."""
+        taught = None if self.taught is None else place(self.taught)
+        around = self.around
+        if around is not None:
+            around = replace(
+                around, dark=place(around.dark), bright=place(around.bright), factors=place(around.factors)
+            )
+        hints = tuple(map(place, self.hints))
+        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, around)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One sample's geometry in full-size pixels, then mirrors."""
+    """One sample's geometry in full-size pixels: the zoomed part of the picture, mirrors, the window within."""
 
     top: int
     left: int
@@ -65,13 +113,20 @@ class Cut:
     width: int
     mirror_lr: bool
     mirror_tb: bool
+    window: tuple[int, int, int, int]
+    """Top, left, height and width in the mirrored part."""
 
-    def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
-        """Cut (H, W, C); ``grid`` is how many full-size pixels one of this array's pixels spans."""
+    def whole(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
+        """The part of (H, W, C), mirrored; ``grid`` is how many full-size pixels one of this array's pixels spans."""
         t, left, h, w = (v // grid for v in (self.top, self.left, self.height, self.width))
         part = picture[t : t + h, left : left + w]
         part = part[:, ::-1] if self.mirror_lr else part
         return part[::-1] if self.mirror_tb else part
+
+    def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
+        """The window of ``whole``."""
+        t, left, h, w = (v // grid for v in self.window)
+        return self.whole(picture, grid)[t : t + h, left : left + w]
 
 
 def area_downscale(picture: Picture, factor: int) -> NDArray[np.float32]:
@@ -89,6 +144,13 @@ def _stacked(pictures: list[Picture], cuts: list[Cut], downscale: int) -> Tensor
 
     parts = [area_downscale(cut.apply(picture), downscale) for picture, cut in zip(pictures, cuts, strict=True)]
     return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
+
+
+def _wholes(pictures: list[Picture], cuts: list[Cut]) -> Tensor:
+    """The parts that the cuts' windows lie in, uint8 (N, 3, H, W)."""
+    import torch
+
+    return torch.from_numpy(np.stack([c.whole(p) for p, c in zip(pictures, cuts, strict=True)])).permute(0, 3, 1, 2)
 
 
 def _stacked_hints(hints: list[list[Feature]], cuts: list[Cut]) -> tuple[Tensor, ...]:
@@ -112,6 +174,11 @@ class WaitMeter:
     @property
     def share(self) -> float:
         return self.waited_s / max(time.perf_counter() - self.started_s, 1e-9)
+
+
+def _place(rng: np.random.Generator, side: int, part: int) -> int:
+    """A random start of ``part`` within ``side``, on the grid."""
+    return int(rng.integers(0, (side - part) // GRID + 1)) * GRID
 
 
 class BatchPlan:
@@ -154,28 +221,31 @@ class BatchPlan:
         pairs = [self.source.pair(i) for i in indices]
         height, width = (min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1))
         keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
-        if phase.crop:
-            height, width = min(height, phase.crop), min(width, phase.crop)
         grid = max(GRID, SIZE_MULTIPLE * phase.downscale)
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
-        cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
+        side = max(grid, phase.crop // grid * grid) if phase.crop else max(height, width)
+        inside = (min(height, side), min(width, side))
+        cuts = [self._cut(rng, pair[0], (height, width), inside) for pair in pairs]
         factors = self._exposures(rng, size)
         mine = range(size)[self.rank :: self.ranks]
-        kept = [cuts[k] for k in mine]
-        dark = _stacked([pairs[k][0] for k in mine], kept, phase.downscale)
-        dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
-        bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
+        kept, dark, bright = [cuts[k] for k in mine], [pairs[k][0] for k in mine], [pairs[k][1] for k in mine]
+        exposure = torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)
+        around = None
+        if phase.crop or phase.downscale > 1:
+            around = Around(_wholes(dark, kept), _wholes(bright, kept), exposure, tuple(cut.window for cut in kept))
+        shown = (_stacked(dark, kept, phase.downscale) * exposure).clamp(max=1.0)
+        truth = _stacked(bright, kept, phase.downscale)
         if self.guide is None:
-            return Batch(dark, bright, None, (), phase.downscale)
+            return Batch(shown, truth, None, (), phase.downscale, around)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale)
+        return Batch(shown, truth, taught, hints, phase.downscale, around)
 
-    def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
-        top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID
-        left = int(rng.integers(0, (picture.shape[1] - width) // GRID + 1)) * GRID
+    def _cut(self, rng: np.random.Generator, picture: Picture, size: _Size, inside: _Size) -> Cut:
+        top, left = (_place(rng, side, part) for side, part in zip(picture.shape[:2], size, strict=True))
         mirrors = rng.random(2) < 0.5 if self.augment.flip else (False, False)
-        return Cut(top, left, height, width, bool(mirrors[0]), bool(mirrors[1]))
+        down, right = (_place(rng, side, part) for side, part in zip(size, inside, strict=True))
+        return Cut(top, left, *size, bool(mirrors[0]), bool(mirrors[1]), (down, right, *inside))
 
     def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
         bound = -np.log1p(-self.augment.exposure)

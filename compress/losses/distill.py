@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +11,42 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from compress.data.batches import Batch
-from compress.losses.picture import charbonnier, picture_loss
+from compress.losses.picture import brightness_ratio, charbonnier, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
 
 
-def _run(net: nn.Module, batch: Batch) -> Tensor:
-    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size."""
-    y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
-    return y.float()
+@dataclass(frozen=True)
+class _Answer:
+    """Picture of a batch, and where that is a part of its pictures, the whole ones as thumbnails with their truth."""
+
+    picture: Tensor
+    preview: Tensor | None = None
+    preview_truth: Tensor | None = None
+
+    def loss(self, batch: Batch, weights: PictureLoss) -> tuple[Tensor, dict[str, Tensor]]:
+        """Against the ground truth. What exposure a part lacks is told by the whole picture, which counts as much."""
+        if self.preview is None or self.preview_truth is None:
+            return picture_loss(self.picture, batch.bright, weights)
+        ratio = brightness_ratio(self.preview, self.preview_truth)
+        total, parts = picture_loss(self.picture, batch.bright, weights, ratio)
+        whole, _ = picture_loss(self.preview, self.preview_truth, weights)
+        return total + whole, parts | {"preview": whole}
+
+
+def _run(net: nn.Module, batch: Batch) -> _Answer:
+    """A batch may be shrunk or cut; networks with a ``preview`` are told of the whole pictures then."""
+    stride, inner = THUMB_STRIDE // batch.downscale, getattr(net, "module", net)  # as DistributedDataParallel wraps
+    around = batch.around if isinstance(getattr(inner, "preview", None), nn.Module) else None
+    if around is None:
+        return _Answer(net(batch.dark, stride).float())
+    tap = Tap(inner, "preview")
+    y = net(batch.dark, stride, around).float()
+    tap.handle.remove()
+    if not around.is_cut:
+        return _Answer(y)
+    return _Answer(y, tap.take().float(), F.avg_pool2d(around.bright.float() / 255.0, THUMB_STRIDE))
 
 
 class Supervised(Objective):
@@ -30,8 +57,8 @@ class Supervised(Objective):
         self.weights = weights
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        y = _run(net, batch)
-        return _in_float(lambda: picture_loss(y, batch.bright, self.weights), batch)
+        answer = _run(net, batch)
+        return _in_float(lambda: answer.loss(batch, self.weights), batch)
 
 
 def _in_float(work: Callable[[], tuple[Tensor, dict[str, Tensor]]], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -74,15 +101,15 @@ class Distill(Objective):
         self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, hint_channels, strict=True))
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        y = _run(net, batch)
+        answer = _run(net, batch)
         taken = zip(self.adapters, self.taps, batch.hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
-        return _in_float(lambda: self._loss(y, features, batch), batch)
+        return _in_float(lambda: self._loss(answer, features, batch), batch)
 
-    def _loss(self, y: Tensor, features: list[Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, answer: _Answer, features: list[Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         assert batch.taught is not None, "distillation without a guide"
-        a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, batch.bright, self.spec.loss)
+        a, y = self.spec.output_weight, answer.picture
+        truth_loss, parts = answer.loss(batch, self.spec.loss)
         mask = self._mask(y.detach(), batch) if self.spec.mask_worse else torch.ones_like(y[:, :1])
         taught_loss = charbonnier(y, batch.taught, mask)
         total = (1 - a) * truth_loss + a * taught_loss

@@ -267,8 +267,4 @@ class _Stepper:
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
-    def place(t: Tensor) -> Tensor:
-        return t.to(device, memory_format=torch.channels_last, non_blocking=True)
-
-    taught = None if batch.taught is None else place(batch.taught)
-    return Batch(place(batch.dark), place(batch.bright), taught, tuple(map(place, batch.hints)), batch.downscale)
+    return batch.map(lambda t: t.to(device, memory_format=torch.channels_last, non_blocking=True))
