@@ -103,7 +103,7 @@ class LightTwin(nn.Module):
         logit, aim, terms = self.light(overview_features(small, self.unshuffle.grain(whole, stride // 2)))
         gain = self.unshuffle.repeat(aimed_gain(logit, aim, small))
         if around is not None and around.is_cut:
-            self.preview(self._brightened(self.unshuffle.repeat(small), gain, terms))
+            self.preview(self.unshuffle.means(self._brightened(self.unshuffle.repeat(small), gain, terms)))
         gain = F.interpolate(gain, scale_factor=float(min(thumb_stride // 2, 2)), mode="bilinear", align_corners=False)
         if around is not None:
             gain = around.cut(gain, THUMB_STRIDE // min(thumb_stride // 2, 2))

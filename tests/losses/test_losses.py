@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pytest
 import torch
 
-from compress.data.batches import Batch
+from compress.data.batches import Batch, BatchPlan
+from compress.data.source import PairSource
 from compress.losses.distill import Distill, Supervised
 from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
-from compress.models import build_net
-from compress.schema import DistillSpec, Hint, PictureLoss
+from compress.models import NETWORK_NAMES, build_net
+from compress.schema import Augment, DistillSpec, Hint, Phase, PictureLoss
+
+if TYPE_CHECKING:
+    from compress.data.source import Pair
 
 
 def test_equal_pictures_cost_nothing() -> None:
@@ -89,6 +96,32 @@ def test_gradients_reach_student_and_adapter() -> None:
     loss.backward()
     for parameter in (*objective.parameters(), net.repair.far.weight):  # type: ignore[union-attr]
         assert parameter.grad is not None and float(parameter.grad.abs().sum()) > 0
+
+
+def test_a_cut_is_not_told_to_have_the_mean_of_its_own_part() -> None:
+    """Where the whole picture is as bright as it should be, a matched loss leaves a dark corner's error in."""
+    y, truth = torch.full((1, 3, 32, 32), 0.3), torch.full((1, 3, 32, 32), 0.2)
+    weights = PictureLoss(charbonnier=1.0, ssim=0.0, matched=1.0)
+    alone, _ = picture_loss(y, truth, weights)
+    within, _ = picture_loss(y, truth, weights, torch.ones(1, 1, 1, 1))
+    assert float(alone) == pytest.approx(1e-3, rel=0.01) and float(within) == pytest.approx(0.1, rel=0.01)
+
+
+@pytest.mark.parametrize("network", NETWORK_NAMES)
+def test_cuts_train_the_illumination_on_their_whole_pictures(network: str) -> None:
+    class Pairs(PairSource):
+        names = scenes = ("a", "b")
+
+        def pair(self, index: int) -> Pair:
+            bright = np.random.default_rng(index).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+            return bright // 8, bright
+
+    net = build_net(network, {})
+    batch = BatchPlan(Pairs(), (Phase(epochs=1, batch=2, crop=32),), Augment(), seed=0).batch(0)
+    loss, parts = Supervised(PictureLoss(ssim=0.0, matched=0.5))(net, batch)
+    loss.backward()
+    assert ("preview" in parts) == (network == "light_twin")
+    assert all(parameter.grad is not None for parameter in net.parameters())
 
 
 def test_supervised_ignores_a_teacher() -> None:

@@ -78,7 +78,7 @@ def test_a_cut_with_its_whole_around_it_is_cut_from_the_whole_answer() -> None:
     whole, part = net(x), net(x[..., 16:112, 32:144], 8, around)
     torch.testing.assert_close(part[..., 36:60, 36:76], whole[..., 52:76, 68:108], atol=1e-5, rtol=1e-5)
     (preview,) = previews
-    assert preview.shape == (1, 12, 16, 20)
+    assert preview.shape == (1, 3, 16, 20)
 
 
 def test_brightness_of_the_answer_does_not_follow_the_brightness_of_the_dark() -> None:

@@ -136,6 +136,27 @@ def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None
         assert build_net(name, {})(batch.dark, THUMB_STRIDE // downscale).shape == batch.bright.shape
 
 
+@pytest.mark.parametrize("downscale", [1, 2])
+def test_a_cut_comes_with_the_whole_that_it_lies_in(downscale: Literal[1, 2]) -> None:
+    phase = Phase(epochs=1, batch=3, crop=32, downscale=downscale)
+    augment = Augment(flip=True, exposure=0.3, zoom=0.7)
+    for seed in range(8):
+        batch = BatchPlan(Noise(), (phase,), augment, seed=seed).batch(0)
+        around = batch.around
+        assert around is not None and around.is_cut
+        assert batch.dark.shape == (3, 3, 32 // downscale, 32 // downscale)
+        dark = torch.nn.functional.avg_pool2d(around.cut(around.exposed(), 1), downscale)
+        bright = torch.nn.functional.avg_pool2d(around.cut(around.bright.float() / 255.0, 1), downscale)
+        torch.testing.assert_close(dark, batch.dark, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(bright, batch.bright, atol=1e-5, rtol=1e-5)
+
+
+def test_whole_pictures_of_full_size_have_nothing_around_them() -> None:
+    batches = [BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=d),), Augment(), seed=1).batch(0) for d in (1, 2)]
+    assert batches[0].around is None
+    assert batches[1].around is not None and not batches[1].around.is_cut
+
+
 def test_every_picture_is_seen_once_an_epoch() -> None:
     plan = BatchPlan(Noise(), (Phase(epochs=3, batch=3),), Augment(), seed=5)
     seen = [index for step in range(plan.steps) for index in plan._indices(step, 3)]
