@@ -34,7 +34,9 @@ class Phase(Section):
     epochs: float = Field(gt=0, description="passes over the training split; may be a fraction")
     batch: PositiveInt = Field(8, description="pictures per step, over all processes")
     downscale: Literal[1, 2, 4] = Field(1, description="area-downscale the whole picture by this first")
-    crop: PositiveInt | None = Field(None, description="side of a random square crop; illumination is that of its whole picture")
+    crop: PositiveInt | None = Field(
+        None, description="side of a random square crop; illumination is that of its whole picture"
+    )
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
 
 
@@ -156,7 +158,12 @@ class ValidateSpec(Section):
     warmup_runs: PositiveInt = 10
     timed_runs: PositiveInt = Field(60, description="per build, interleaved A B A B")
     quality: tuple[Literal["teacher", "student", "control", "pruned", "int8", "ptq"], ...] = (
-        "teacher", "student", "control", "pruned", "int8", "ptq",
+        "teacher",
+        "student",
+        "control",
+        "pruned",
+        "int8",
+        "ptq",
     )
 
 
@@ -284,7 +291,16 @@ class Target(Section):
 
 
 StageName = Literal[
-    "teach", "teacher", "distill", "control", "prune", "quantize", "sensitivity", "export", "validate", "gate",
+    "teach",
+    "teacher",
+    "distill",
+    "control",
+    "prune",
+    "quantize",
+    "sensitivity",
+    "export",
+    "validate",
+    "gate",
     "package",
 ]
 

@@ -10,13 +10,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.data.overview import STRIDE, Overview, overview
 from compress.data.source import PairSource
 from compress.schema import Augment, Phase
 
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 Feature = NDArray[np.float16]
-Pixel = TypeVar("Pixel", np.uint8, np.float16)
+Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
 _Size = tuple[int, int]
 
 GRID = 16
 """Cuts fall on multiples of this many full-size pixels, so that features at 1/8 can be cut alike."""
+
+_OVERVIEWS_KEPT = 2048
+"""Of 600x400 pictures some 280 MB; of larger sets the rest are worked out again."""
 
 SIZE_MULTIPLE = 8
 """A batch's sides are multiples of this after shrinking: what the networks take."""
@@ -47,25 +52,21 @@ class Guide(Protocol):
 
 @dataclass(frozen=True)
 class Around:
-    """The whole pictures that a batch was cut or shrunk from, at full size.
+    """Overviews of the whole pictures that a batch was cut or shrunk from (see ``overview``).
 
-    ``dark`` and ``bright`` uint8 (N, 3, H, W); ``factors`` float32 (N, 1, 1, 1), what the dark ones are multiplied by;
-    ``windows``: top, left, height and width of each cut in full-size pixels, all of one size.
+    ``dark``, ``grain`` and ``bright`` float32 (N, 3, H/8, W/8), the first two with the batch's exposure; ``windows``:
+    top, left, height and width of each cut in full-size pixels, all of one size.
     """
 
     dark: Tensor
+    grain: Tensor
     bright: Tensor
-    factors: Tensor
     windows: tuple[tuple[int, int, int, int], ...]
 
     @property
     def is_cut(self) -> bool:
         """Whether the batch shows a part of the pictures only."""
-        return self.windows[0][2:] != tuple(self.dark.shape[2:])
-
-    def exposed(self) -> Tensor:
-        """The dark pictures as the batch has them, float32 (N, 3, H, W) in [0, 1]."""
-        return (self.dark.float() * (self.factors / 255.0)).clamp(max=1.0)
+        return self.windows[0][2:] != tuple(STRIDE * side for side in self.dark.shape[2:])
 
     def cut(self, maps: Tensor, pixels: int) -> Tensor:
         """The windows of ``maps`` (N, C, H/pixels, W/pixels)."""
@@ -96,9 +97,8 @@ class Batch:
         taught = None if self.taught is None else place(self.taught)
         around = self.around
         if around is not None:
-            around = replace(
-                around, dark=place(around.dark), bright=place(around.bright), factors=place(around.factors)
-            )
+            dark, grain, bright = map(place, (around.dark, around.grain, around.bright))
+            around = Around(dark, grain, bright, around.windows)
         hints = tuple(map(place, self.hints))
         return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, around)
 
@@ -146,11 +146,17 @@ def _stacked(pictures: list[Picture], cuts: list[Cut], downscale: int) -> Tensor
     return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
 
 
-def _wholes(pictures: list[Picture], cuts: list[Cut]) -> Tensor:
-    """The parts that the cuts' windows lie in, uint8 (N, 3, H, W)."""
+def _around(views: list[Overview], cuts: list[Cut], exposure: Tensor) -> Around:
     import torch
 
-    return torch.from_numpy(np.stack([c.whole(p) for p, c in zip(pictures, cuts, strict=True)])).permute(0, 3, 1, 2)
+    def whole(maps: list[NDArray[np.float32]]) -> Tensor:
+        parts = [cut.whole(part, grid=STRIDE) for part, cut in zip(maps, cuts, strict=True)]
+        return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
+
+    dark, grain = whole([view.dark for view in views]), whole([view.grain for view in views])
+    bright = whole([view.bright for view in views])
+    windows = tuple(cut.window for cut in cuts)
+    return Around((dark * exposure).clamp(max=1.0), grain * exposure, bright, windows)
 
 
 def _stacked_hints(hints: list[list[Feature]], cuts: list[Cut]) -> tuple[Tensor, ...]:
@@ -192,6 +198,7 @@ class BatchPlan:
         self.guide, self.rank, self.ranks = guide, rank, ranks
         self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
         self.steps = sum(self.steps_of)
+        self._overview = lru_cache(_OVERVIEWS_KEPT)(lambda index: overview(*source.pair(index)))
 
     def phase_at(self, step: int) -> Phase:
         """The phase that ``step`` (from 0) belongs to."""
@@ -228,18 +235,18 @@ class BatchPlan:
         cuts = [self._cut(rng, pair[0], (height, width), inside) for pair in pairs]
         factors = self._exposures(rng, size)
         mine = range(size)[self.rank :: self.ranks]
-        kept, dark, bright = [cuts[k] for k in mine], [pairs[k][0] for k in mine], [pairs[k][1] for k in mine]
+        kept = [cuts[k] for k in mine]
         exposure = torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)
         around = None
         if phase.crop or phase.downscale > 1:
-            around = Around(_wholes(dark, kept), _wholes(bright, kept), exposure, tuple(cut.window for cut in kept))
-        shown = (_stacked(dark, kept, phase.downscale) * exposure).clamp(max=1.0)
-        truth = _stacked(bright, kept, phase.downscale)
+            around = _around([self._overview(indices[k]) for k in mine], kept, exposure)
+        dark = (_stacked([pairs[k][0] for k in mine], kept, phase.downscale) * exposure).clamp(max=1.0)
+        bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None:
-            return Batch(shown, truth, None, (), phase.downscale, around)
+            return Batch(dark, bright, None, (), phase.downscale, around)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(shown, truth, taught, hints, phase.downscale, around)
+        return Batch(dark, bright, taught, hints, phase.downscale, around)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, size: _Size, inside: _Size) -> Cut:
         top, left = (_place(rng, side, part) for side, part in zip(picture.shape[:2], size, strict=True))

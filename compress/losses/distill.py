@@ -46,7 +46,7 @@ def _run(net: nn.Module, batch: Batch) -> _Answer:
     tap.handle.remove()
     if not around.is_cut:
         return _Answer(y)
-    return _Answer(y, tap.take().float(), F.avg_pool2d(around.bright.float() / 255.0, THUMB_STRIDE))
+    return _Answer(y, tap.take().float(), around.bright)
 
 
 class Supervised(Objective):

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-THUMB_STRIDE = 8
+from compress.data.overview import GRAIN_FLOOR, STRIDE
+
+THUMB_STRIDE = STRIDE
 """The illumination branch sees full frames at this fraction of their size."""
 
 GAIN_MAX = 32.0
@@ -102,7 +104,7 @@ class PixelUnshuffleConv(nn.Module):
         the light that there was better than brightness does (ISO setting; after Donoho & Johnstone, 1994).
         """
         detail = F.conv2d(blocks, self.get_buffer("diagonal"))
-        return torch.sqrt(F.avg_pool2d(detail * detail, stride) + 1e-8)
+        return torch.sqrt(F.avg_pool2d(detail * detail, stride) + GRAIN_FLOOR)
 
 
 def gain_from(logit: Tensor, stride: int) -> Tensor:

@@ -81,8 +81,8 @@ class Repair(nn.Module):
 class LightTwin(nn.Module):
     """Dark (N, 3, H, W) float32 RGB in [0, 1] to bright; H, W multiples of 8; clipped in eval mode.
 
-    Where ``x`` is a cut or shrunk picture, ``around`` holds the whole ones: the illumination of a part is that of the
-    whole, and its noise that of the full size. ``preview`` then gets the brightened thumbnails (N, 3, H/8, W/8).
+    Where ``x`` is a cut or shrunk picture, ``around`` says what the whole ones look like: the illumination of a part is
+    that of the whole, and its noise that of the full size. ``preview`` gets the brightened thumbnails (N, 3, H/8, W/8).
     """
 
     size_multiple = 8
@@ -98,9 +98,12 @@ class LightTwin(nn.Module):
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE, around: Around | None = None) -> Tensor:
         blocks = self.unshuffle(x)
-        whole, stride = (blocks, thumb_stride) if around is None else (self.unshuffle(around.exposed()), THUMB_STRIDE)
-        small = self.unshuffle.means(F.avg_pool2d(whole, stride // 2))
-        logit, aim, terms = self.light(overview_features(small, self.unshuffle.grain(whole, stride // 2)))
+        if around is None:
+            small = self.unshuffle.means(F.avg_pool2d(blocks, thumb_stride // 2))
+            grain = self.unshuffle.grain(blocks, thumb_stride // 2)
+        else:
+            small, grain = around.dark, around.grain
+        logit, aim, terms = self.light(overview_features(small, grain))
         gain = self.unshuffle.repeat(aimed_gain(logit, aim, small))
         if around is not None and around.is_cut:
             self.preview(self.unshuffle.means(self._brightened(self.unshuffle.repeat(small), gain, terms)))

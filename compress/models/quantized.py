@@ -183,9 +183,7 @@ def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> Q
     from torch.ao.quantization import FakeQuantize
 
     rows = [
-        _row(name, module)
-        for name, module in strip(net, 64, 64).named_modules()
-        if isinstance(module, FakeQuantize)
+        _row(name, module) for name, module in strip(net, 64, 64).named_modules() if isinstance(module, FakeQuantize)
     ]
     rows.sort(key=lambda row: (row.kind, row.tensor))
     return QuantizationTable(scheme=scheme.model_dump(mode="json"), tensors=tuple(rows), kept_float=kept_float)

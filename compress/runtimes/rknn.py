@@ -190,9 +190,7 @@ class Rknn(Runtime):
 class _Bench:
     """Builds of one model by several routes, simulated on the same frames."""
 
-    def __init__(
-        self, folder: Path, model: onnx.ModelProto, platform: str, frames: NDArray[np.uint8] | None
-    ) -> None:
+    def __init__(self, folder: Path, model: onnx.ModelProto, platform: str, frames: NDArray[np.uint8] | None) -> None:
         self._folder, self._model, self._platform, self._frames = folder, model, platform, frames
         self.built: dict[RouteName, _Built] = {}
         self._truth = None if frames is None else [_reference(model, frame) for frame in frames]

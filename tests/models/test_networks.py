@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from compress.models import NETWORK_NAMES, build_net
 from compress.data.batches import Around
+from compress.data.overview import overview
 from compress.models.brighten import (
     COLOUR_TERMS,
     GAIN_MAX,
@@ -46,19 +51,24 @@ def test_student_and_teacher_hold_their_size_limits() -> None:
     assert count["retinex_unet"] <= 3_000_000
 
 
-def _around(dark: torch.Tensor, window: tuple[int, int, int, int]) -> Around:
-    """8-bit pictures (N, 3, H, W), each with the same window and doubled exposure."""
-    factors = torch.full((dark.shape[0], 1, 1, 1), 2.0)
-    return Around(dark, dark.flip(0), factors, (window,) * dark.shape[0])
+def _around(pictures: NDArray[np.uint8], window: tuple[int, int, int, int]) -> tuple[torch.Tensor, Around]:
+    """uint8 (N, H, W, 3) as the network takes it, and the same as what lies around one window of each."""
+    views = [overview(picture, picture) for picture in pictures]
+    maps = [torch.from_numpy(np.stack(part)).permute(0, 3, 1, 2) for part in zip(*map(astuple, views), strict=True)]
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255.0
+    return x, Around(maps[0], maps[1], maps[2], (window,) * len(pictures))
+
+
+def _pictures(*shape: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 100, shape, dtype=np.uint8)
 
 
 def test_shrunk_pictures_get_the_illumination_of_the_full_ones() -> None:
     """With the whole pictures around it, the branch sees at 1/2 and 1/4 just what it sees in the full frame."""
     net = build_net("light_twin", {}).eval()
-    around = _around(torch.randint(0, 100, (2, 3, 64, 96), dtype=torch.uint8), (0, 0, 64, 96))
+    x, around = _around(_pictures(2, 64, 96, 3), (0, 0, 64, 96))
     seen = []
     net.light.register_forward_hook(lambda _m, _i, out: seen.append(out))  # type: ignore[union-attr, arg-type]
-    x = around.exposed()
     net(x)
     assert net(F.avg_pool2d(x, 2), 4, around).shape == (2, 3, 32, 48)
     assert net(F.avg_pool2d(x, 4), 2, around).shape == (2, 3, 16, 24)
@@ -71,8 +81,7 @@ def test_a_cut_with_its_whole_around_it_is_cut_from_the_whole_answer() -> None:
     net = build_net("light_twin", {"width": 8, "light_width": 8}).eval()
     with torch.no_grad():
         net.light.to_aim.bias.fill_(0.7)  # type: ignore[union-attr, operator]
-    around = _around(torch.randint(0, 100, (1, 3, 128, 160), dtype=torch.uint8), (16, 32, 96, 112))
-    x = around.exposed()
+    x, around = _around(_pictures(1, 128, 160, 3), (16, 32, 96, 112))
     previews: list[torch.Tensor] = []
     net.preview.register_forward_hook(lambda _m, _i, out: previews.append(out))  # type: ignore[union-attr, arg-type]
     whole, part = net(x), net(x[..., 16:112, 32:144], 8, around)

@@ -160,8 +160,9 @@ def test_markdown_has_the_same_cells() -> None:
 VERDICT = VerdictRecord(
     result="fail",
     checks=(
-        Check(name="max_int8_drop_db", limit=0.1, measured=0.5, unit="dB", origin="measured", result="fail",
-              note="n|m"),
+        Check(
+            name="max_int8_drop_db", limit=0.1, measured=0.5, unit="dB", origin="measured", result="fail", note="n|m"
+        ),
         Check(name="max_size_bytes", limit=100_000, measured=81_920, unit="B", origin="counted", result="pass"),
         Check(name="min_fps", limit=30, measured=None, unit="FPS", origin=None, result="incomplete", note="no device"),
     ),

@@ -136,9 +136,7 @@ def test_the_hard_layer_is_found(done: tuple[SensitivityReport, Path, tiny_nets.
     assert report.split == "val" and len(report.images) == 3 and report.float_psnr_db > 45
 
 
-def test_it_alone_is_promoted_and_the_budget_holds(
-    done: tuple[SensitivityReport, Path, tiny_nets.Told]
-) -> None:
+def test_it_alone_is_promoted_and_the_budget_holds(done: tuple[SensitivityReport, Path, tiny_nets.Told]) -> None:
     report, _, told = done
     assert report.drop_db > 10 and report.promoted == (HARD,)
     assert report.holds and report.drop_after_db <= 1.5

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from compress.data.batches import SIZE_MULTIPLE, BatchPlan, WaitMeter, area_downscale
+from compress.data.overview import STRIDE
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
@@ -80,9 +81,7 @@ def _settings(precision: str, every_s: float = 1e-9) -> Train:
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("step", [1, 3, 5])
-def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(
-    tmp_path: Path, precision: str, step: int
-) -> None:
+def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(tmp_path: Path, precision: str, step: int) -> None:
     train = _settings(precision)
     whole, curve = _train(tmp_path / "whole", Silent(), train)
     with pytest.raises(Stop):
@@ -145,10 +144,9 @@ def test_a_cut_comes_with_the_whole_that_it_lies_in(downscale: Literal[1, 2]) ->
         around = batch.around
         assert around is not None and around.is_cut
         assert batch.dark.shape == (3, 3, 32 // downscale, 32 // downscale)
-        dark = torch.nn.functional.avg_pool2d(around.cut(around.exposed(), 1), downscale)
-        bright = torch.nn.functional.avg_pool2d(around.cut(around.bright.float() / 255.0, 1), downscale)
-        torch.testing.assert_close(dark, batch.dark, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(bright, batch.bright, atol=1e-5, rtol=1e-5)
+        for part, whole in ((batch.dark, around.dark), (batch.bright, around.bright)):
+            means = torch.nn.functional.avg_pool2d(part, STRIDE // downscale)
+            torch.testing.assert_close(around.cut(whole, STRIDE), means, atol=1e-5, rtol=1e-5)
 
 
 def test_whole_pictures_of_full_size_have_nothing_around_them() -> None:
@@ -205,5 +203,3 @@ def test_a_group_of_two_learns_what_one_process_learns(tmp_path: Path) -> None:
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
-
-

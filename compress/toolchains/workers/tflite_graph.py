@@ -94,7 +94,6 @@ class Step(nn.Module):
         tensors |= {place: rounded(tensors[place]) for place, rounded in self._rounded.items()}
         return self._run(*(tensors.get(place) for place in range(max(tensors) + 1)))
 
-
     def round_weight(self) -> None:
         """Make a float weight int8, symmetric, one scale for each of its outputs (its first axis)."""
         if 1 in self._constants:
