@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from compress.models import NETWORK_NAMES, build_net
 from compress.data.batches import Around
 from compress.data.overview import overview
+from compress.models import NETWORK_NAMES, build_net
 from compress.models.brighten import (
     COLOUR_TERMS,
     GAIN_MAX,
