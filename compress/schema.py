@@ -38,6 +38,7 @@ class Phase(Section):
         None, description="side of a random square crop; illumination is that of its whole picture"
     )
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
+    freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
 
 
 class Augment(Section):
@@ -49,9 +50,10 @@ class Augment(Section):
 
 
 class Train(Section):
-    """How a network is trained. One learning-rate curve over all phases: warm-up, then cosine to zero."""
+    """How a network is trained: warm-up, then cosine to zero, once over all phases or once in each."""
 
     phases: tuple[Phase, ...] = Field((Phase(epochs=1),), min_length=1)
+    anneal: Literal["once", "each_phase"] = Field("once", description="what the learning-rate curve goes over")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: Fraction = Field(0.05, description="share of the steps that the learning rate rises")
     weight_decay: float = Field(0.0, ge=0)

@@ -202,9 +202,13 @@ class BatchPlan:
 
     def phase_at(self, step: int) -> Phase:
         """The phase that ``step`` (from 0) belongs to."""
+        return self.place_at(step)[0]
+
+    def place_at(self, step: int) -> tuple[Phase, int, int]:
+        """The phase that ``step`` (from 0) belongs to, the step within it, and how many it has."""
         for phase, steps in zip(self.phases, self.steps_of, strict=True):
             if step < steps:
-                return phase
+                return phase, step, steps
             step -= steps
         raise IndexError(step)
 

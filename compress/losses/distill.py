@@ -31,7 +31,10 @@ class _Answer:
             return picture_loss(self.picture, batch.bright, weights)
         ratio = brightness_ratio(self.preview, self.preview_truth)
         total, parts = picture_loss(self.picture, batch.bright, weights, ratio)
-        whole, _ = picture_loss(self.preview, self.preview_truth, weights)
+        plain = weights.model_copy(
+            update={"ssim": 0.0}
+        )  # a thumbnail has no texture, and may be smaller than its window
+        whole, _ = picture_loss(self.preview, self.preview_truth, plain)
         return total + whole, parts | {"preview": whole}
 
 
