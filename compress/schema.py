@@ -133,6 +133,14 @@ class PruneSpec(Section):
     keep: tuple[str, ...] = Field(("light",), description="module name prefixes that are not pruned")
     train: Train = Train()
 
+    def identity(self) -> dict[str, Any]:
+        """A latency to get under is measured here, so the machine counts; it also takes the place of the MACs."""
+        from compress.devices.fingerprint import stable_facts
+
+        if self.max_latency_ms is None:
+            return self.model_dump(mode="json")
+        return {**self.model_dump(mode="json", exclude={"keep_macs"}), "machine": stable_facts()}
+
 
 class QuantizeSpec(Section):
     """Quantization-aware training by NNCF, under the teacher."""
@@ -314,6 +322,36 @@ class Promotion(Section):
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]
+
+
+class PictureSize(Section):
+    """What pruning needs of a target beside its channels: the size of its pictures, at which work is counted."""
+
+    size: tuple[PositiveInt, PositiveInt]
+
+
+class LayerTiming(Section):
+    """What the cost of single layers needs of a device; ``local``: it is this machine, so they can be timed."""
+
+    runtime: str
+    local: bool
+    threads: PositiveInt
+    float_precision: Literal["f32", "bf16", "f16"]
+
+    def identity(self) -> dict[str, Any]:
+        """Where layers can't be timed, their MACs stand in, which are the same for every device."""
+        from compress.devices.fingerprint import stable_facts
+        from compress.sensitivity.cost import PROFILERS
+
+        timed = self.local and self.runtime in PROFILERS
+        return {**self.model_dump(mode="json"), "machine": stable_facts()} if timed else {}
+
+
+class ControlSpec(Section):
+    """What the no-distillation control shares with the student: schedule and losses, but no teacher."""
+
+    train: Train
+    loss: PictureLoss
 
 
 class Seed(Section):
