@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from compress.schema import (
     ControlSpec,
     DataSpec,
+    FloatLayers,
     LayerTiming,
     Names,
     PictureSize,
@@ -64,6 +65,10 @@ class Plan:
             LayerTiming(
                 runtime=device.runtime, local=device.kind == "local", threads=device.threads,
                 float_precision=device.float_precision,
+            ),
+            FloatLayers(
+                on_device=target.float_layers, runtime=device.runtime, precision=device.float_precision,
+                builds=target.export.builds,
             ),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip

@@ -223,8 +223,8 @@ class ExportSpec(Section):
     opset: int = Field(18, ge=13, le=25)
     size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
     dynamic: bool = Field(True, description="also an ONNX build of free height and width")
-    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b"] | None = Field(
-        None, description="the chip, by its SDK's own name; rknn builds need it"
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b", "SM87"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it, a GPU's is its compute capability"
     )
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
     calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
@@ -345,6 +345,24 @@ class LayerTiming(Section):
 
         timed = self.local and self.runtime in PROFILERS
         return {**self.model_dump(mode="json"), "machine": stable_facts()} if timed else {}
+
+
+class FloatLayers(Section):
+    """What the builds need of a device's floats: whether it has any, and what they compute in."""
+
+    on_device: bool
+    runtime: str
+    precision: Literal["f32", "bf16", "f16"]
+    builds: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """The precision counts where a build has it written into it; elsewhere it is chosen when the build runs."""
+        from compress.runtimes import open_runtime
+
+        written = any(open_runtime(name).written_precisions for name in self.builds)
+        return {
+            "float_runtimes": None if self.on_device else self.runtime, "precision": self.precision if written else None,
+        }  # fmt: skip
 
 
 class ControlSpec(Section):
