@@ -21,6 +21,7 @@ from compress.parity.onnx_probe import OnnxProbe
 from compress.parity.probe import PROBES, Point, Probe, common_name, open_probe
 from compress.parity.torch_probe import TorchProbe
 from compress.runtimes import RUNTIMES, open_runtime, why_not_built
+from compress.runtimes.base import BuildOptions
 
 if TYPE_CHECKING:
     from compress.parity.probe import Tensors
@@ -240,6 +241,39 @@ def test_signal_over_difference() -> None:
 def int8_source(sealed_chain) -> Path:  # type: ignore[no-untyped-def]
     path: Path = sealed_chain.builds.folder / ONNX
     return path
+
+
+@pytest.mark.parametrize(
+    ("spoil", "label"),
+    [
+        (None, None),
+        (_scale_initializer("repair.wide.bias", 1.5), "repair.wide"),
+        (_scale_initializer("light.to_gain.bias", 1.5), "light.to_gain"),
+    ],
+    ids=["sound", "bias", "float bias"],
+)
+@pytest.mark.timeout(1200)
+def test_the_broken_part_of_an_rknn_build_is_named(  # type: ignore[no-untyped-def]
+    spoil: Spoil | None, label: str | None, torch_probe, int8_source, tmp_path, x
+) -> None:
+    if why_not_built("rknn"):
+        pytest.skip(f"{why_not_built('rknn')}")
+    model = onnx.load(str(int8_source))
+    if spoil is not None:
+        spoil(model)
+    onnx.save(rewritten(model), str(tmp_path / "net.onnx"))
+    files = open_runtime("rknn").build(tmp_path / "net.onnx", "net", tmp_path, BuildOptions(platform="rk3588"))
+    found = first_divergence(torch_probe, open_probe("rknn", tmp_path, files), x)
+    assert (found.first and found.first.label) == label
+    assert {"light/leave/Conv", "repair/enter/Conv", "repair/leave/Conv"} <= {layer.name for layer in found.layers}
+
+
+def rewritten(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the one operator of the student that the toolkit lacks."""
+    (node,) = [each for each in model.graph.node if each.op_type == "ReduceMax"]
+    node.op_type = "GlobalMaxPool"
+    del node.attribute[:], node.input[1:]
+    return model
 
 
 @pytest.mark.parametrize(
