@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from compress.runtimes.base import Batch
 
 WEIGHT_LIMIT_DB = 80.0
-"""Like a probe's ``activation_limit_db``, for weights: integers times a float32 scale, equal but for its last bit (140 dB measured)."""
+"""Signal over difference of weights that count as equal: integers times a float32 scale, off by its last bit (140 dB
+measured). That of activations is the probe's own."""
 
 EQUAL_DB = 200.0
 """Stands for tensors without any difference."""
