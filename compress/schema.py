@@ -137,6 +137,14 @@ class PruneSpec(Section):
     keep: tuple[str, ...] = Field(("light",), description="module name prefixes that are not pruned")
     train: Train = Train()
 
+    def identity(self) -> dict[str, Any]:
+        """A latency to get under is measured here, so the machine counts; it also takes the place of the MACs."""
+        from compress.devices.fingerprint import stable_facts
+
+        if self.max_latency_ms is None:
+            return self.model_dump(mode="json")
+        return {**self.model_dump(mode="json", exclude={"keep_macs"}), "machine": stable_facts()}
+
 
 class QuantizeSpec(Section):
     """Quantization-aware training by NNCF, under the teacher."""
@@ -224,8 +232,8 @@ class ExportSpec(Section):
     opset: int = Field(18, ge=13, le=25)
     size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
     dynamic: bool = Field(True, description="also an ONNX build of free height and width")
-    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b"] | None = Field(
-        None, description="the chip, by its SDK's own name; rknn builds need it"
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b", "SM87"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it, a GPU's is its compute capability"
     )
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
     calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
@@ -332,6 +340,55 @@ class Promotion(Section):
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]
+
+
+class PictureSize(Section):
+    """What pruning needs of a target beside its channels: the size of its pictures, at which work is counted."""
+
+    size: tuple[PositiveInt, PositiveInt]
+
+
+class LayerTiming(Section):
+    """What the cost of single layers needs of a device; ``local``: it is this machine, so they can be timed."""
+
+    runtime: str
+    local: bool
+    threads: PositiveInt
+    float_precision: Literal["f32", "bf16", "f16"]
+
+    def identity(self) -> dict[str, Any]:
+        """Where layers can't be timed, their MACs stand in, which are the same for every device."""
+        from compress.devices.fingerprint import stable_facts
+        from compress.sensitivity.cost import PROFILERS
+
+        timed = self.local and self.runtime in PROFILERS
+        return {**self.model_dump(mode="json"), "machine": stable_facts()} if timed else {}
+
+
+class FloatLayers(Section):
+    """What the builds need of a device's floats: whether it has any, and what they compute in."""
+
+    on_device: bool
+    runtime: str
+    precision: Literal["f32", "bf16", "f16"]
+    builds: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """The precision counts where a build has it written into it; elsewhere it is chosen when the build runs."""
+        from compress.runtimes import open_runtime
+
+        written = any(open_runtime(name).written_precisions for name in self.builds)
+        return {
+            "integer_only": None if self.on_device else self.runtime,
+            "precision": self.precision if written else None,
+        }  # fmt: skip
+
+
+class ControlSpec(Section):
+    """What the no-distillation control shares with the student: schedule and losses, but no teacher."""
+
+    train: Train
+    loss: PictureLoss
 
 
 class Seed(Section):

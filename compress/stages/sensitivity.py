@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from compress.artefacts import Quantized
 from compress.errors import DataError
 from compress.records import LayerCost, QuantizationTable, SensitivityReport, SensitivityRow
-from compress.schema import DataSpec, DeviceSpec, Promotion, Scheme, SensitivitySpec
+from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, SensitivitySpec
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _DECIMALS = 6
 @stage(gives=Quantized, version=1, environment=("torch", "nncf", "openvino"))
 def sensitivity(
     quantized: Quantized, sensitivity: SensitivitySpec, promotion: Promotion, scheme: Scheme, data: DataSpec,
-    device: DeviceSpec, out: Path, progress: Progress,
+    timing: LayerTiming, out: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Write the network again, without the quantizers of promoted layers, ``sensitivity.json`` and ``sensitivity.svg``.
 
@@ -43,7 +43,7 @@ def sensitivity(
     layers = quantized_layers(net)
     bench = Bench(net, floating, layers, pairs, progress)
     scores = tuple(bench.layer(layer) for layer in layers)
-    costs = _costs(quantized, tuple(layer.name for layer in layers), promotion, device)
+    costs = _costs(quantized, tuple(layer.name for layer in layers), promotion, timing)
     promoted = _chosen(bench, scores, costs, sensitivity, promotion)
     report = _report(bench, scores, costs, promoted, promotion).model_copy(
         update={"data_kind": data.kind, "data_digest": digest, "images": names}
@@ -73,7 +73,7 @@ def _pictures(data: DataSpec, limit: int) -> tuple[tuple[str, ...], tuple[Pair, 
 
 
 def _costs(
-    quantized: Quantized, names: tuple[str, ...], promotion: Promotion, device: DeviceSpec
+    quantized: Quantized, names: tuple[str, ...], promotion: Promotion, timing: LayerTiming
 ) -> dict[str, LayerCost]:
     from compress.models.quantized import load_fake_quant, strip
     from compress.models.weights import load_net
@@ -83,7 +83,7 @@ def _costs(
     floating = load_net(quantized.weights).eval()
     size = padded_size(*promotion.size, int(floating.size_multiple))  # type: ignore[arg-type]
     int8 = strip(load_fake_quant(quantized.folder, "qat"), *size)
-    machine = Machine(device.runtime, device.kind == "local", device.threads, device.float_precision, size)
+    machine = Machine(timing.runtime, timing.local, timing.threads, timing.float_precision, size)
     return layer_costs(int8, floating, names, machine)
 
 

@@ -22,7 +22,7 @@ from compress.models.quantized import insert_fake_quant, load_fake_quant, read_t
 from compress.models.weights import save_net
 from compress.records import QuantizationTable, SensitivityReport
 from compress.runtimes.interchange import OnnxRequest, export_onnx
-from compress.schema import DataSpec, DeviceSpec, Promotion, Scheme, SensitivitySpec
+from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, SensitivitySpec
 from compress.sensitivity.layers import only, quantized_layers
 from compress.sensitivity.promote import Candidate, cheapest
 from compress.stages import load_stage
@@ -30,7 +30,7 @@ from compress.wiring import wire
 
 SIZE = (32, 48)
 HARD = "repair.wide"
-LOCAL = DeviceSpec(threads=1)
+LOCAL = LayerTiming(runtime="openvino", local=True, threads=1, float_precision="f32")
 LIMITS = Promotion(float_layers=True, max_int8_drop_db=1.5, max_worst_drop_db=None, size=SIZE)
 INT8_LAYERS = ("unshuffle", "repair.enter", "repair.near", "repair.wide", "repair.far", "repair.leave")
 
@@ -85,12 +85,12 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Quantized:
 
 
 def _run(
-    quantized: Quantized, data: DataSpec, out: Path, promotion: Promotion = LIMITS, device: DeviceSpec = LOCAL,
+    quantized: Quantized, data: DataSpec, out: Path, promotion: Promotion = LIMITS, timing: LayerTiming = LOCAL,
     spec: SensitivitySpec = SensitivitySpec(max_images=3),  # noqa: B008
 ) -> tuple[SensitivityReport, tiny_nets.Told]:  # fmt: skip
     told = tiny_nets.Told()
     out.mkdir()
-    load_stage("sensitivity").function(quantized, spec, promotion, Scheme(), data, device, out, told)
+    load_stage("sensitivity").function(quantized, spec, promotion, Scheme(), data, timing, out, told)
     return SensitivityReport.read(out / "sensitivity.json"), told
 
 
@@ -179,13 +179,13 @@ def test_the_plot_shows_every_layer(done: tuple[SensitivityReport, Path, tiny_ne
 
 
 def test_nothing_is_promoted_where_it_may_not_or_need_not(quantized: Quantized, data: DataSpec, tmp_path: Path) -> None:
-    device = DeviceSpec(kind="none", runtime="tflite")
+    elsewhere = LayerTiming(runtime="tflite", local=False, threads=2, float_precision="f32")
     for name, promotion, spec in (
         ("loose", LIMITS.model_copy(update={"max_int8_drop_db": 90.0}), SensitivitySpec(max_images=1)),
         ("int8 only", LIMITS.model_copy(update={"float_layers": False}), SensitivitySpec(max_images=1)),
         ("report only", LIMITS, SensitivitySpec(max_images=1, promote=False)),
     ):
-        report, told = _run(quantized, data, tmp_path / name, promotion, device, spec)
+        report, told = _run(quantized, data, tmp_path / name, promotion, elsewhere, spec)
         assert report.promoted == () and report.holds == (name == "loose")
         assert {(row.cost.unit, row.cost.origin) for row in report.rows} == {("MMAC", "estimated")}
         assert all(row.cost.of_promotion > 0 for row in report.rows)
