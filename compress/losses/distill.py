@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from compress.data.batches import Batch
-from compress.losses.picture import brightness_ratio, charbonnier, picture_loss
+from compress.losses.picture import brightness_ratio, charbonnier, matched, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
@@ -91,7 +91,8 @@ class Distill(Objective):
     ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1``
     with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
-    Without the mask a student cannot pass its teacher.
+    Without the mask a student cannot pass its teacher. ``loss.matched`` is the share of the second term, too, that is
+    taken at equal brightness (and the mask then): what exposure a teacher gives its own training pictures, it knows by heart.
     """
 
     def __init__(self, spec: DistillSpec, net: nn.Module, hint_channels: tuple[int, ...], sample: Tensor) -> None:
@@ -113,21 +114,35 @@ class Distill(Objective):
         assert batch.taught is not None, "distillation without a guide"
         a, y = self.spec.output_weight, answer.picture
         truth_loss, parts = answer.loss(batch, self.spec.loss)
-        mask = self._mask(y.detach(), batch) if self.spec.mask_worse else torch.ones_like(y[:, :1])
-        taught_loss = charbonnier(y, batch.taught, mask)
+        taught_loss, share = self._taught_loss(y, batch.taught, batch.bright)
         total = (1 - a) * truth_loss + a * taught_loss
-        parts |= {"taught": taught_loss, "taught_share": mask.mean()}
+        parts |= {"taught": taught_loss, "taught_share": share}
         for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, batch.hints, strict=True)):
             parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
             total = total + hint.weight * parts[f"hint{k}"]
         return total, parts
 
-    @staticmethod
-    def _mask(y: Tensor, batch: Batch) -> Tensor:
-        """(N, 1, H, W) of 0 and 1: where the teacher's 4x4 block error is not above the student's."""
-        assert batch.taught is not None
-        better = (_block_error(batch.taught, batch.bright) <= _block_error(y, batch.bright)).float()
-        return F.interpolate(better, size=list(y.shape[2:]), mode="nearest")
+    def _taught_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The teacher's term, and the share of pixels that it is asked for."""
+        share = self.spec.loss.matched
+        mask = torch.ones_like(y[:, :1])
+        if self.spec.mask_worse:
+            mask = _better(taught, y.detach(), truth) if share == 0 else _better(*_even(truth, taught, y.detach()))
+        loss = charbonnier(y, taught, mask)
+        if share > 0:
+            loss = (1.0 - share) * loss + share * charbonnier(matched(y, taught), taught, mask)
+        return loss, mask.mean()
+
+
+def _even(truth: Tensor, *pictures: Tensor) -> tuple[Tensor, ...]:
+    """Pictures brought to the brightness of the truth, and the truth."""
+    return (*(matched(picture, truth) for picture in pictures), truth)
+
+
+def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
+    """(N, 1, H, W) of 0 and 1: where the 4x4 block error of ``one`` is not above that of ``other``."""
+    better = (_block_error(one, truth) <= _block_error(other, truth)).float()
+    return F.interpolate(better, size=list(truth.shape[2:]), mode="nearest")
 
 
 def _shrunk(feature: Tensor, wanted: Tensor) -> Tensor:
