@@ -31,7 +31,7 @@ from compress.wiring import wire
 SIZE = (32, 48)
 HARD = "repair.wide"
 LOCAL = LayerTiming(runtime="openvino", local=True, threads=1, float_precision="f32")
-LIMITS = Promotion(float_layers=True, max_int8_drop_db=1.5, max_worst_drop_db=None, size=SIZE)
+LIMITS = Promotion(float_layers=True, max_int8_drop_db=0.5, max_worst_drop_db=None, size=SIZE)
 INT8_LAYERS = ("unshuffle", "repair.enter", "repair.near", "repair.wide", "repair.far", "repair.leave")
 
 
@@ -116,11 +116,8 @@ def test_the_layers_are_those_with_quantized_weights(quantized: Quantized) -> No
 def test_no_layer_in_int8_is_the_float_network(quantized: Quantized) -> None:
     net, x = load_fake_quant(quantized.folder, "qat"), torch.rand(1, 3, *SIZE) * 0.3
     layers, before = quantized_layers(net), net(x)
-    floating = _hard_net()
-    own = {name: value for name, value in net.state_dict().items() if not name.startswith("__nncf_hooks.")}
-    floating.load_state_dict(own)  # NNCF has corrected biases for what int8 does to the mean
     with torch.no_grad(), only(net, layers, ()):
-        torch.testing.assert_close(net(x), floating(x))
+        assert torch.equal(net(x), _hard_net()(x))
     assert torch.equal(net(x), before)
 
 
@@ -128,7 +125,7 @@ def test_the_hard_layer_is_found(done: tuple[SensitivityReport, Path, tiny_nets.
     report = done[0]
     assert {row.layer for row in report.rows} == set(INT8_LAYERS)
     first, second = report.rows[:2]
-    assert first.layer == HARD and first.cost_alone_db > 10 and first.cost_alone_db > 100 * second.cost_alone_db
+    assert first.layer == HARD and first.cost_alone_db > 10 and first.cost_alone_db > 40 * second.cost_alone_db
     assert first.gain_if_float_db == max(row.gain_if_float_db for row in report.rows)
     assert first.closeness_db == min(row.closeness_db for row in report.rows)
     (camera,) = [row for row in report.rows if row.layer == "unshuffle"]
@@ -141,7 +138,7 @@ def test_it_alone_is_promoted_and_the_budget_holds(
 ) -> None:
     report, _, told = done
     assert report.drop_db > 10 and report.promoted == (HARD,)
-    assert report.holds and report.drop_after_db <= 1.5
+    assert report.holds and report.drop_after_db <= 0.5
     assert [row.layer for row in report.rows if row.promoted] == [HARD]
     assert any("keep_float=[repair.wide]" in line for line in told.lines)
 
