@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from compress.operators import OperatorLimit
+from compress.records import Wider
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -154,7 +155,12 @@ class SensitivitySpec(Section):
     """How the layers that int8 harms are looked for, on validation pictures."""
 
     max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
-    promote: bool = Field(True, description="leave layers float until the target's INT8 drop budget holds")
+    run: bool = Field(False, description="put the stage behind quantize")
+    promote: bool = Field(True, description="16 bit or float for layers until the target's INT8 drop budget holds")
+
+    def identity(self) -> dict[str, Any]:
+        """Without ``run``, which only says that the stage is there."""
+        return self.model_dump(mode="json", exclude={"run"})
 
 
 class ValidateSpec(Section):
@@ -278,12 +284,21 @@ class HardwareFact(Section):
     source: str
 
 
+class Slowdown(Section):
+    """Time of a multiply-accumulate over int8's: an estimate, used only where layers can't be timed."""
+
+    int16: float = Field(2.0, ge=1, description="of 16-bit activations and int8 weights; 2: by their bits")
+    floating: float = Field(4.0, ge=1, description="of what float layers run in; 4: float32 by its bits")
+
+
 class Target(Section):
     """A device, as data."""
 
     description: str = ""
     hardware: tuple[HardwareFact, ...] = ()
     float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
+    int16_layers: bool = Field(False, description="whether single layers can take 16-bit activations on the device")
+    slowdown: Slowdown = Slowdown()
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()
@@ -316,12 +331,20 @@ class Recipe(Section):
 
 
 class Promotion(Section):
-    """What the choice of float layers needs of a target: its INT8 drop budget, and the size of its pictures."""
+    """What the choice of wider layers needs of a target: which it has, its INT8 drop budget, its pictures' size."""
 
     float_layers: bool
+    int16_layers: bool = False
+    slowdown: Slowdown = Slowdown()
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]
+
+    @property
+    def wider(self) -> tuple[Wider, ...]:
+        """The precisions that may be chosen."""
+        has: tuple[tuple[Wider, bool], ...] = (("int16", self.int16_layers), ("float", self.float_layers))
+        return tuple(name for name, there in has if there)
 
 
 class PictureSize(Section):

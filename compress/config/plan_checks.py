@@ -77,3 +77,19 @@ def _target(plan: Plan) -> Iterator[str]:
         chips = ", ".join(words_allowed("target.export.platform"))
         problem = "rknn builds are made for one chip; add target.export.platform=CHIP, one of"
         yield f"target.export.platform: {problem}: {chips}"
+    if target.int16_layers and "sensitivity" in plan.stages:
+        yield from _wide_codes(target)
+
+
+def _wide_codes(target: Target) -> Iterator[str]:
+    """Every build that is wanted must be able to hold 16-bit codes, should a layer get them."""
+    from compress.runtimes import open_runtime
+    from compress.runtimes.wide_codes import WIDE_OPSET
+
+    unable = [name for name in target.export.builds if not open_runtime(name).carries_int16]
+    if unable:
+        builds = ", ".join(unable)
+        way = "set it to false, then layers are left float where the target can, or leave these builds out"
+        yield f"target.int16_layers: builds for {builds} can't hold 16-bit codes beside 8-bit ones; {way}"
+    if target.export.opset != WIDE_OPSET:
+        yield f"target.export.opset: 16-bit codes need opset {WIDE_OPSET}, not {target.export.opset}"

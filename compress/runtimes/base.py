@@ -91,6 +91,9 @@ class Runtime(ABC):
     simulates = False
     """Whether ``load`` gives a simulator of the device, whose time says nothing."""
 
+    carries_int16 = False
+    """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
     toolchain: ToolchainName | None = None
     """Which isolated environment ``build`` needs; None where the core packages do."""
 
