@@ -53,9 +53,10 @@ def layer_costs(int8: nn.Module, floating: nn.Module, names: Sequence[str], mach
     working = [name for name, guess in estimates.items() if guess.floating]
     if not all(name in quantized_ms and name in floating_ms for name in working):
         return estimates  # the SDK merged a layer into another one: half a profile would make that one free
-    return {
+    floats = {name: round(floating_ms.get(name, 0.0), 4) for name in names}
+    return {  # OpenVINO holds 16-bit codes as they are and computes such a layer in float
         name: LayerCost(
-            int8=round(quantized_ms.get(name, 0.0), 4), floating=round(floating_ms.get(name, 0.0), 4), unit="ms",
+            int8=round(quantized_ms.get(name, 0.0), 4), int16=floats[name], floating=floats[name], unit="ms",
             origin="measured",
         )
         for name in names
