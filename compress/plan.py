@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from compress.schema import (
     ControlSpec,
     DataSpec,
+    FloatLayers,
     LayerTiming,
     Names,
     PictureSize,
@@ -60,7 +61,8 @@ class Plan:
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, device, target.budget,
             Promotion(
-                float_layers=target.float_layers, int16_layers=target.int16_layers, slowdown=target.slowdown,
+                float_layers=target.float_layers, int16_layers=target.int16_layers,
+                int16_slowdown=target.int16_slowdown, float_slowdown=target.float_slowdown,
                 max_int8_drop_db=target.budget.max_int8_drop_db, max_worst_drop_db=target.budget.max_worst_drop_db,
                 size=target.export.size,
             ),
@@ -68,6 +70,10 @@ class Plan:
             LayerTiming(
                 runtime=device.runtime, local=device.kind == "local", threads=device.threads,
                 float_precision=device.float_precision,
+            ),
+            FloatLayers(
+                on_device=target.float_layers, runtime=device.runtime, precision=device.float_precision,
+                builds=target.export.builds,
             ),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip

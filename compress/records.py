@@ -67,6 +67,9 @@ class Inspection(Record):
     int8_layers: int
     float_layers: int
     float_islands: tuple[str, ...] = ()
+    """Layers of a build with int8 layers that run in float."""
+    float_though_trained: tuple[str, ...] = ()
+    """Those of them that training quantized: time is lost there, and nothing won."""
     scales_compared: int = 0
     scale_differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -89,10 +92,11 @@ class Build(Record):
 
 
 class NotBuilt(Record):
-    """A build that the target wants and that could not be made here, and why."""
+    """A build that the target wants and that could not be made here, and why. ``variant``: None for all of them."""
 
     runtime: RuntimeName
     reason: str
+    variant: Variant | None = None
 
 
 class NetFacts(Record):

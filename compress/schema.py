@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from compress.operators import OperatorLimit
-from compress.records import Wider
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -229,8 +228,8 @@ class ExportSpec(Section):
     opset: int = Field(18, ge=13, le=25)
     size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
     dynamic: bool = Field(True, description="also an ONNX build of free height and width")
-    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b"] | None = Field(
-        None, description="the chip, by its SDK's own name; rknn builds need it"
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b", "SM87"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it, a GPU's is its compute capability"
     )
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
     calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
@@ -284,13 +283,6 @@ class HardwareFact(Section):
     source: str
 
 
-class Slowdown(Section):
-    """Time of a multiply-accumulate over int8's: an estimate, used only where layers can't be timed."""
-
-    int16: float = Field(2.0, ge=1, description="of 16-bit activations and int8 weights; 2: by their bits")
-    floating: float = Field(4.0, ge=1, description="of what float layers run in; 4: float32 by its bits")
-
-
 class Target(Section):
     """A device, as data."""
 
@@ -298,7 +290,8 @@ class Target(Section):
     hardware: tuple[HardwareFact, ...] = ()
     float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
     int16_layers: bool = Field(False, description="whether single layers can take 16-bit activations on the device")
-    slowdown: Slowdown = Slowdown()
+    int16_slowdown: float = Field(2.0, ge=1, description="time of such a layer over int8's, where it can't be measured")
+    float_slowdown: float = Field(4.0, ge=1, description="the same of a float layer; both defaults are by bits")
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()
@@ -335,16 +328,11 @@ class Promotion(Section):
 
     float_layers: bool
     int16_layers: bool = False
-    slowdown: Slowdown = Slowdown()
+    int16_slowdown: float = 2.0
+    float_slowdown: float = 4.0
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]
-
-    @property
-    def wider(self) -> tuple[Wider, ...]:
-        """The precisions that may be chosen."""
-        has: tuple[tuple[Wider, bool], ...] = (("int16", self.int16_layers), ("float", self.float_layers))
-        return tuple(name for name, there in has if there)
 
 
 class PictureSize(Section):
@@ -368,6 +356,24 @@ class LayerTiming(Section):
 
         timed = self.local and self.runtime in PROFILERS
         return {**self.model_dump(mode="json"), "machine": stable_facts()} if timed else {}
+
+
+class FloatLayers(Section):
+    """What the builds need of a device's floats: whether it has any, and what they compute in."""
+
+    on_device: bool
+    runtime: str
+    precision: Literal["f32", "bf16", "f16"]
+    builds: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """The precision counts where a build has it written into it; elsewhere it is chosen when the build runs."""
+        from compress.runtimes import open_runtime
+
+        written = any(open_runtime(name).written_precisions for name in self.builds)
+        return {
+            "float_runtimes": None if self.on_device else self.runtime, "precision": self.precision if written else None,
+        }  # fmt: skip
 
 
 class ControlSpec(Section):

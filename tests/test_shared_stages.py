@@ -81,6 +81,12 @@ def test_a_remote_devices_address_and_threads_train_nothing_anew() -> None:
     assert _shared(_plan("rk3588"), _plan("rk3588", device={"host": "board", "threads": 4})) == (*TRAINED, "export")
 
 
+def test_a_precision_that_is_chosen_when_a_build_runs_builds_nothing_anew() -> None:
+    half, full = {"float_precision": "bf16"}, {"float_precision": "f32"}
+    assert "export" in _shared(_plan("x86_edge"), _plan("x86_edge", device=half))
+    assert "export" not in _shared(_plan("jetson"), _plan("jetson", device=full))  # TensorRT's is in the graph
+
+
 def test_what_only_a_teacher_teaches_does_not_reach_the_control() -> None:
     changed = _plan("x86_edge", {"distill": {"output_weight": 0.9, "hints": ()}})
     assert _shared(_plan("x86_edge"), changed) == ("teacher", "control")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from compress.config.keys import words_allowed
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
+from compress.records import RuntimeName
+from compress.runtimes import open_runtime
 from compress.schema import Section, Target
 
 
@@ -73,17 +74,18 @@ def _target(plan: Plan) -> Iterator[str]:
     if target.device.runtime not in target.export.builds:
         builds = ", ".join(target.export.builds)
         yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"
-    if "rknn" in target.export.builds and target.export.platform is None:
-        chips = ", ".join(words_allowed("target.export.platform"))
-        problem = "rknn builds are made for one chip; add target.export.platform=CHIP, one of"
-        yield f"target.export.platform: {problem}: {chips}"
+    for name in target.export.builds:
+        yield from _platform(target, name)
+        precision, written = target.device.float_precision, open_runtime(name).written_precisions
+        if written and precision not in written:
+            problem = f"{name} builds have float layers in {' or '.join(written)} only, not in {precision}"
+            yield f"target.device.float_precision: {problem}"
     if target.int16_layers and "sensitivity" in plan.stages:
         yield from _wide_codes(target)
 
 
 def _wide_codes(target: Target) -> Iterator[str]:
     """Every build that is wanted must be able to hold 16-bit codes, should a layer get them."""
-    from compress.runtimes import open_runtime
     from compress.runtimes.wide_codes import WIDE_OPSET
 
     unable = [name for name in target.export.builds if not open_runtime(name).carries_int16]
@@ -93,3 +95,11 @@ def _wide_codes(target: Target) -> Iterator[str]:
         yield f"target.int16_layers: builds for {builds} can't hold 16-bit codes beside 8-bit ones; {way}"
     if target.export.opset != WIDE_OPSET:
         yield f"target.export.opset: 16-bit codes need opset {WIDE_OPSET}, not {target.export.opset}"
+
+
+def _platform(target: Target, runtime: RuntimeName) -> Iterator[str]:
+    chips, asked = open_runtime(runtime).platforms, target.export.platform
+    if not chips or asked in chips or (asked is None and not open_runtime(runtime).needs_platform):
+        return
+    problem = f"{runtime} builds are made for one chip; add target.export.platform=CHIP, one of"
+    yield f"target.export.platform: {problem}: {', '.join(chips)}" + (f"; not for {asked}" if asked else "")

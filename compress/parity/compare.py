@@ -92,7 +92,7 @@ def compare(subject: Subject, frames: Frames, options: RunOptions, progress: Pro
                 _score(column, frame, answers)
     rows = [_row(column) for column in columns]
     rows += [
-        ParityRow(name=each.runtime, variant="int8", runtime=each.runtime, reference="", result="incomplete",
+        ParityRow(name=each.runtime, variant=each.variant or "int8", runtime=each.runtime, reference="", result="incomplete",
                   note=f"not built: {each.reason}")
         for each in subject.not_built
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compress.records import Check, VerdictRecord
+from compress.report.builds import absent_line, build_lines
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
 
@@ -34,7 +35,7 @@ CHECK_HEADINGS = ("budget", "limit", "figure", "result", "origin, note")
 
 
 def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str:
-    """A whole report: table, origins, what each step bought, the verdict with its checks."""
+    """A whole report: table, origins, what each step bought, the verdict with its checks, the builds."""
     parts = [f"# {title}\n", markdown_table(results), _bullets(footnotes(results))]
     bought = gains(results)
     if bought:
@@ -49,10 +50,21 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
         parts.append("\n".join([*rows, *(_line(check_cells(check)) for check in verdict.checks)]) + "\n")
     if verdict.reasons:
         parts.append(_bullets(verdict.reasons))
+    parts += _builds(results)
     if results.speed.fingerprint:
         facts = [f"{name}: {value}" for name, value in sorted(results.speed.fingerprint.items())]
         parts.append(f"## Measured on {results.speed.device}\n\n" + _bullets(tuple(facts)))
     return "\n".join(parts)
+
+
+def _builds(results: Results) -> list[str]:
+    """What is known of each build; nothing where nothing is."""
+    found = build_lines(results)
+    absent = tuple(absent_line(each) for each in results.builds.not_built)
+    if not found and not absent:
+        return []
+    parts = ["## The builds\n", *([_bullets(absent)] if absent else [])]
+    return [*parts, *(f"### {title}\n\n{_bullets(lines)}" for title, lines in found)]
 
 
 def _bullets(lines: tuple[str, ...]) -> str:

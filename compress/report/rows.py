@@ -88,7 +88,7 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
 
 
 def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
-    order = [results.runtime, "torch", "onnx", "openvino", "none"]
+    order = [results.runtime, "torch", "onnx", "openvino", "tflite", "rknn", "tensorrt", "none"]
     found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
     return sorted(found, key=lambda row: order.index(row.runtime))
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Promoted, Verdict
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.records import BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
+from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
@@ -91,6 +92,20 @@ def _print_figures(title: str, results: Results, console: Console) -> None:
     if results.sensitivity:
         for line in summary(results.sensitivity):
             console.print(Text(f"sensitivity: {line}"))
+    _print_builds(results.builds, console)
+
+
+def _print_builds(listed: BuildList, console: Console) -> None:
+    """Precisions of what ships, and what is not as it was trained; the bundle's report.md has all notes."""
+    for build in listed.builds:
+        if build.ships:
+            islands = island_line(build)
+            if islands:
+                console.print(Text(f"{build.name}: {islands}", style="dim"))
+            for line in warnings(build):
+                console.print(Text(f"{build.name}: {line}", style="yellow"))
+    for absent in (each for each in listed.not_built if each.variant):  # the others are the verdict's to tell
+        console.print(Text(absent_line(absent), style="yellow"))
 
 
 def _print_verdict(verdict: VerdictRecord, console: Console) -> None:

@@ -60,10 +60,12 @@ class BuildOptions:
 
     ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
     float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
+    ``float_precision``: what float layers compute in, for an SDK that takes it from the build.
     """
 
     platform: str | None = None
     calibration: Path | None = None
+    float_precision: FloatPrecision = "f32"
 
 
 PLAIN = BuildOptions()
@@ -93,6 +95,15 @@ class Runtime(ABC):
 
     carries_int16 = False
     """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
+    written_precisions: tuple[FloatPrecision, ...] = ()
+    """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
+
+    platforms: tuple[str, ...] = ()
+    """Chips that ``BuildOptions.platform`` may name, by the SDK's own names; empty: builds are not made for one."""
+
+    needs_platform = False
+    """Whether a build can't be made without one of them."""
 
     toolchain: ToolchainName | None = None
     """Which isolated environment ``build`` needs; None where the core packages do."""

@@ -112,6 +112,8 @@ class Rknn(Runtime):
 
     name = "rknn"
     toolchain = "rknn"
+    platforms = PLATFORMS
+    needs_platform = True
     simulates = True
 
     def why_not_here(self) -> str | None:

@@ -9,7 +9,7 @@ from compress.metrics import DEFINITION
 from compress.records import LayerCost, SensitivityReport, SensitivityRow
 from compress.schema import Promotion
 from compress.sensitivity.measure import Bench, LayerScores, Scores
-from compress.sensitivity.promote import Candidate, Choices, cheapest, widest
+from compress.sensitivity.promote import Candidate, Choices, cheapest, wider_precisions, widest
 
 _DECIMALS = 6
 
@@ -23,7 +23,7 @@ def choose(
     """
     holds = partial(_holds_with, bench, promotion)
     everything = bench.at({})
-    if not promotion.wider or holds({}):
+    if not wider_precisions(promotion) or holds({}):
         return {}
     candidates = [one for each in scores for one in _candidates(each, everything, costs[each.layer.name], promotion)]
     deficit_db = everything.drop_db(bench.floating) - (promotion.max_int8_drop_db or 0.0)
@@ -39,7 +39,7 @@ def _candidates(
     tried = {"int16": each.wide, "float": each.without}
     return tuple(
         Candidate(each.layer.name, everything.drop_db(scores), price, precision)
-        for precision in promotion.wider
+        for precision in wider_precisions(promotion)
         if (scores := tried[precision]) is not None and (price := cost.of(precision)) is not None
     )
 
@@ -67,7 +67,7 @@ def make_report(
         definition=DEFINITION, data_kind="", data_digest="", split="val", images=(),
         float_psnr_db=_rounded(bench.floating.mean_db), drop_db=_rounded(everything.drop_db(bench.floating)),
         worst_drop_db=_rounded(everything.worst_drop_db(bench.floating)), limit_db=promotion.max_int8_drop_db,
-        worst_limit_db=promotion.max_worst_drop_db, wider=promotion.wider,
+        worst_limit_db=promotion.max_worst_drop_db, wider=wider_precisions(promotion),
         promoted=tuple(row.layer for row in rows if row.promoted_to),
         rows=tuple(sorted(rows, key=lambda row: (-row.cost_alone_db, row.closeness_db))),
         drop_after_db=_rounded(after.drop_db(bench.floating)),

@@ -8,6 +8,7 @@ from itertools import product
 from math import prod
 
 from compress.records import Wider
+from compress.schema import Promotion
 
 _EXACT = 4096
 """Up to so many sets every one is looked at; beyond, layers are added by gain over cost."""
@@ -17,6 +18,12 @@ _FREE = 1e-6
 
 Choices = Mapping[str, Wider]
 """Precision by layer; a layer that is not named stays int8."""
+
+
+def wider_precisions(promotion: Promotion) -> tuple[Wider, ...]:
+    """What the target has beyond int8."""
+    has: tuple[tuple[Wider, bool], ...] = (("int16", promotion.int16_layers), ("float", promotion.float_layers))
+    return tuple(name for name, there in has if there)
 
 
 @dataclass(frozen=True)

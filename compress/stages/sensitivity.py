@@ -37,15 +37,15 @@ def sensitivity(
     from compress.sensitivity.layers import quantized_layers, quantizer_bits
     from compress.sensitivity.measure import Bench
     from compress.sensitivity.plot import sensitivity_svg
-    from compress.sensitivity.promote import MAX_TRIES
+    from compress.sensitivity.promote import MAX_TRIES, wider_precisions
 
     names, pairs, digest = _pictures(data, sensitivity.max_images)
     net, floating = load_fake_quant(quantized.folder, "qat"), load_net(quantized.weights).eval()
     layers = quantized_layers(net)
-    planned = len(layers) * (3 if promotion.int16_layers else 2) + 3
-    planned += MAX_TRIES if sensitivity.promote and promotion.wider else 0
+    wider = wider_precisions(promotion)
+    planned = len(layers) * (3 if "int16" in wider else 2) + 3 + (MAX_TRIES if sensitivity.promote and wider else 0)
     bench = Bench(net, floating, layers, pairs, progress, scratch, planned)
-    scores = tuple(bench.layer(layer, promotion.wider) for layer in layers)
+    scores = tuple(bench.layer(layer, wider) for layer in layers)
     costs = _costs(quantized, tuple(layer.name for layer in layers), promotion, timing)
     chosen = choose(bench, scores, costs, promotion) if sensitivity.promote else {}
     report = make_report(bench, scores, costs, chosen, promotion).model_copy(
@@ -88,7 +88,7 @@ def _costs(
     size = padded_size(*promotion.size, int(floating.size_multiple))  # type: ignore[arg-type]
     int8 = strip(load_fake_quant(quantized.folder, "qat"), *size)
     machine = Machine(
-        timing.runtime, timing.local, timing.threads, timing.float_precision, size, promotion.slowdown.int16,
-        promotion.slowdown.floating,
+        timing.runtime, timing.local, timing.threads, timing.float_precision, size, promotion.int16_slowdown,
+        promotion.float_slowdown,
     )  # fmt: skip
     return layer_costs(int8, floating, names, machine)
