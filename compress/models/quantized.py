@@ -176,19 +176,31 @@ def strip(net: nn.Module, height: int, width: int) -> nn.Module:
     """A copy in which NNCF's layers are torch's own ``FakeQuantize``, which exports to QDQ."""
     import nncf
 
-    wide = {name: module for name, module in net.named_modules() if getattr(module, "num_bits", 8) == 16}
+    hooks = net.named_modules(remove_duplicate=False)
+    wide = {name: module for name, module in hooks if getattr(module, "num_bits", 8) == 16}
     found: dict[str, tuple[int, int, Tensor]] = {  # symmetric ones only; NNCF's own sums end a step off zero
         name: (module.level_low, module.level_high, (module.scale.detach().abs() + module.eps) / module.level_high)
         for name, module in cast(dict[str, Any], wide).items()
     }  # fmt: skip
     with _quiet(), _as_eight_bits(wide.values()):
         stripped: nn.Module = nncf.strip(net.eval(), do_copy=True, example_input=torch.zeros(1, 3, height, width))
+    _strip_shared(stripped)
     for name, (low, high, scale) in found.items():
         fake: Any = stripped.get_submodule(name)
         for holder in (fake, fake.activation_post_process):  # torch computes with the second
             holder.quant_min, holder.quant_max = low, high
         fake.scale, fake.zero_point = scale.reshape(()), torch.zeros((), dtype=torch.int32)
     return stripped.eval()
+
+
+def _strip_shared(stripped: nn.Module) -> None:
+    """Branches that meet in a concatenation share a quantizer, and NNCF strips it at the first of its places only."""
+    from nncf.torch.quantization.layers import BaseQuantizer
+    from nncf.torch.quantization.strip import convert_to_torch_fakequantizer
+
+    for name, module in list(stripped.named_modules(remove_duplicate=False)):
+        if isinstance(module, BaseQuantizer):
+            stripped.set_submodule(name, convert_to_torch_fakequantizer(module))
 
 
 @contextmanager

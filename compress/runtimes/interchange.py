@@ -112,9 +112,7 @@ def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
     if not foreign:
         return
     first = foreign[0]
-    # NNCF gives branches that meet in a Concat one quantizer and strips it from one of them only.
-    hint = "; keep its module float (quantize.keep_float)" if first.op_type == "FakeQuantize" else ""
-    raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator{hint}")
+    raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator")
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:

@@ -29,10 +29,14 @@ def copy_with(folder: Path, bits: Mapping[str, int], out: Path) -> None:
         shutil.copyfile(folder / name, out / name)
     config = json.loads((folder / "qat.json").read_text())
     hooks = {name.removeprefix(PREFIX): count for name, count in bits.items()}
+    for command in config["compression_state"]:  # one quantizer, by whichever of its places it was named
+        places = command["hook_names_in_model"]
+        hooks |= dict.fromkeys(places, next((hooks[place] for place in places if place in hooks), 8))
     commands = [made for command in config["compression_state"] for made in _commands(command, hooks)]
     (out / "qat.json").write_text(json.dumps({**config, "compression_state": commands}, sort_keys=True) + "\n")
     state = load_file(folder / "qat.safetensors")
-    for name, count in bits.items():
+    for place, count in hooks.items():
+        name = PREFIX + place
         if count != 8:
             own = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
             state |= _wide_state(name, own) if count == 16 else {}
