@@ -2,7 +2,8 @@
 
 A student of the shipped teacher, trained for a minute on the embedded photographs (288 steps), is quantized by PTQ
 with nothing kept float (the light branch too, symmetric codes as TensorRT wants them), once with a scale for each
-channel and once with one for each layer. The stage then promotes layers until the drop on validation pictures is within the limits.
+channel and once with one for each layer. The stage then promotes layers until the drop on validation pictures is
+within the limits.
 Prints one table, writes ``artifacts/benchmarks/ptq_promotion.json``. Quality only on the pictures named; milliseconds
 of this machine. ``python benchmarks/ptq_promotion.py [--store FOLDER] [--limit 0.02] [--worst 0.05]``.
 """
