@@ -372,7 +372,8 @@ class FloatLayers(Section):
 
         written = any(open_runtime(name).written_precisions for name in self.builds)
         return {
-            "float_runtimes": None if self.on_device else self.runtime, "precision": self.precision if written else None,
+            "integer_only": None if self.on_device else self.runtime,
+            "precision": self.precision if written else None,
         }  # fmt: skip
 
 

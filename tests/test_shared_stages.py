@@ -83,7 +83,7 @@ def test_a_remote_devices_address_and_threads_train_nothing_anew() -> None:
 
 def test_a_precision_that_is_chosen_when_a_build_runs_builds_nothing_anew() -> None:
     half, full = {"float_precision": "bf16"}, {"float_precision": "f32"}
-    assert "export" in _shared(_plan("x86_edge"), _plan("x86_edge", device=half))
+    assert "export" in _shared(_plan("rk3588"), _plan("rk3588", device=half))
     assert "export" not in _shared(_plan("jetson"), _plan("jetson", device=full))  # TensorRT's is in the graph
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROBES = {
     "onnx": "compress.parity.onnx_probe:OnnxProbe",
     "openvino": "compress.parity.openvino_probe:OpenVinoProbe",
+    "tflite": "compress.parity.tflite_probe:TfliteProbe",
 }
 
 _ROOT = "/net/"  # the exporter's name for the network inside interchange.OneInput

@@ -162,19 +162,22 @@ def _join_casts(model: onnx.ModelProto) -> None:
 
 
 def _sort(model: onnx.ModelProto) -> None:
-    """The converter appends its casts; ONNX wants every node behind what it reads."""
-    ready = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer} | {""}
-    waiting, ordered = list(model.graph.node), []
-    while waiting:
-        late = []
-        for node in waiting:
-            if ready.issuperset(node.input):
-                ordered.append(node)
-                ready.update(node.output)
-            else:
-                late.append(node)
-        if len(late) == len(waiting):
-            raise BuildError(f"{late[0].name}: nothing makes what it reads; not a whole graph")
-        waiting = late
+    """The converter appends its casts; ONNX wants every node behind what it reads. The others keep their order."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    ordered: dict[str, onnx.NodeProto] = {}
+
+    def put(node: onnx.NodeProto) -> None:
+        if node.output[0] in ordered:
+            return
+        for name in node.input:
+            if name in makers and makers[name].op_type == "Cast":
+                put(makers[name])
+        ordered[node.output[0]] = node
+
+    for node in list(model.graph.node):
+        if node.op_type != "Cast":
+            put(node)
+    casts = [node for node in model.graph.node if node.output[0] not in ordered]  # those at the end
+    nodes = [*ordered.values(), *casts]
     del model.graph.node[:]
-    model.graph.node.extend(ordered)
+    model.graph.node.extend(nodes)

@@ -218,7 +218,8 @@ def _write_graph(source: Path, model: onnx.ModelProto, graph: Path, options: Bui
     graph.write_bytes(half.SerializeToString(deterministic=True))
     losses = answers_db(half, model, options.calibration)
     if not min(losses) >= HALF_LIMIT_DB:
-        problem = f"with float layers in float16 it answers {min(losses):.1f} dB from itself, {HALF_LIMIT_DB:g} are sound"
+        away = f"{min(losses):.1f} dB, sound from {HALF_LIMIT_DB:g}"
+        problem = f"with float layers in float16 it answers otherwise ({away})"
         raise BuildError(f"{source.name}: {problem}; set target.device.float_precision=f32")
     return losses
 
@@ -279,8 +280,8 @@ def _notes(proxy: Proxy) -> tuple[str, ...]:
     if proxy.half_psnr_db:
         mean = sum(proxy.half_psnr_db) / len(proxy.half_psnr_db)
         lines.append(
-            f"float layers in float16: {mean:.2f} dB (worst {min(proxy.half_psnr_db):.2f}) to the float32 graph by ONNX "
-            f"Runtime on {len(proxy.half_psnr_db)} pictures"
+            f"float layers in float16: {mean:.2f} dB (worst {min(proxy.half_psnr_db):.2f}) to the float32 graph "
+            f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures"
         )
     return *lines, *proxy.warnings
 

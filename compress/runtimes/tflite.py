@@ -143,7 +143,7 @@ class Tflite(Runtime):
         own = given["shape"].tolist()
         wanted = [1, *(size or own[1:3]), 3]
         try:
-            with _quiet():
+            with quiet():
                 if wanted != own:
                     interpreter.resize_tensor_input(given["index"], wanted)
                 interpreter.allocate_tensors()
@@ -199,15 +199,15 @@ class _TfliteSession(Session):
         _, height, width, _ = self._given["shape"].tolist()
         if x.shape != (1, 3, height, width) or x.dtype != np.float32:
             raise BuildError(f"{self._name} takes [1, 3, {height}, {width}] float32, not {list(x.shape)} {x.dtype}")
-        self._interpreter.set_tensor(self._given["index"], _taken(x, self._given["dtype"] is np.float32))
+        self._interpreter.set_tensor(self._given["index"], as_taken(x, self._given))
 
 
-def _taken(x: Batch, floating: bool) -> NDArray[Any]:
-    """What the file takes; exact for a picture of 8-bit codes."""
+def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
+    """What a file with the input ``given`` takes for ``x``; exact for a picture of 8-bit codes."""
     import numpy as np
 
     pixels: NDArray[np.float32] = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    if floating:
+    if given["dtype"] is np.float32:
         return pixels
     return np.asarray(np.rint(pixels * np.float32(255)).clip(0, 255) + np.float32(_ZERO), np.int8)
 
@@ -222,14 +222,14 @@ def _open(path: Path, threads: int) -> Any:
             problem = "no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime on a board"
             raise BuildError(problem) from None
     try:
-        with _quiet():
+        with quiet():
             return Interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps LiteRT's notes on its delegate off the screen; they are written by C++."""
     sys.stderr.flush()
     kept = os.dup(2)

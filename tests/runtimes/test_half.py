@@ -94,13 +94,14 @@ def test_it_costs_next_to_nothing(source: Path, tmp_path: Path) -> None:
 
 
 def _loud(factor: float) -> onnx.ModelProto:
-    """dark → times ``factor`` → divided by it again → bright."""
+    """dark → times ``factor`` → times its inverse → bright."""
     nodes = [
         helper.make_node("Mul", ["dark", "factor"], ["loud"], name="up"),
-        helper.make_node("Div", ["loud", "factor"], ["bright"], name="down"),
+        helper.make_node("Mul", ["loud", "inverse"], ["bright"], name="down"),
     ]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 3, 16, 16)) for name in ("dark", "bright")]
-    stored = [numpy_helper.from_array(np.float32(factor), "factor")]
+    values = {"factor": np.float32(factor), "inverse": np.float32(1 / factor)}
+    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
     graph = helper.make_graph(nodes, "loud", ends[:1], ends[1:], stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
