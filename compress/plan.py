@@ -40,12 +40,15 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Stage names in order; the no-distillation control is put behind ``distill`` on request."""
+        """Stage names in order; on request ``control`` behind ``distill`` and ``sensitivity`` behind ``quantize``."""
+        recipe = self.recipe
+        behind = {"distill": ("control", recipe.distill.control), "quantize": ("sensitivity", recipe.sensitivity.run)}
         names: list[str] = []
-        for name in self.recipe.stages:
+        for name in recipe.stages:
             names.append(name)
-            if name == "distill" and self.recipe.distill.control and "control" not in self.recipe.stages:
-                names.append("control")
+            extra, wanted = behind.get(name, ("", False))
+            if wanted and extra not in recipe.stages:
+                names.append(extra)
         return tuple(names)
 
     @property
@@ -58,8 +61,10 @@ class Plan:
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, device, target.budget,
             Promotion(
-                float_layers=target.float_layers, max_int8_drop_db=target.budget.max_int8_drop_db,
-                max_worst_drop_db=target.budget.max_worst_drop_db, size=target.export.size,
+                float_layers=target.float_layers, int16_layers=target.int16_layers,
+                int16_slowdown=target.int16_slowdown, float_slowdown=target.float_slowdown,
+                max_int8_drop_db=target.budget.max_int8_drop_db, max_worst_drop_db=target.budget.max_worst_drop_db,
+                size=target.export.size,
             ),
             PictureSize(size=target.export.size),
             LayerTiming(

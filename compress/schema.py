@@ -158,7 +158,12 @@ class SensitivitySpec(Section):
     """How the layers that int8 harms are looked for, on validation pictures."""
 
     max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
-    promote: bool = Field(True, description="leave layers float until the target's INT8 drop budget holds")
+    run: bool = Field(False, description="put the stage behind quantize")
+    promote: bool = Field(True, description="16 bit or float for layers until the target's INT8 drop budget holds")
+
+    def identity(self) -> dict[str, Any]:
+        """Without ``run``, which only says that the stage is there."""
+        return self.model_dump(mode="json", exclude={"run"})
 
 
 class ValidateSpec(Section):
@@ -293,6 +298,9 @@ class Target(Section):
     description: str = ""
     hardware: tuple[HardwareFact, ...] = ()
     float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
+    int16_layers: bool = Field(False, description="whether single layers can take 16-bit activations on the device")
+    int16_slowdown: float = Field(2.0, ge=1, description="time of such a layer over int8's, where it can't be measured")
+    float_slowdown: float = Field(4.0, ge=1, description="the same of a float layer; both defaults are by bits")
     scheme: Scheme = Scheme()
     channels: Channels = Channels()
     export: ExportSpec = ExportSpec()
@@ -334,9 +342,12 @@ class Recipe(Section):
 
 
 class Promotion(Section):
-    """What the choice of float layers needs of a target: its INT8 drop budget, and the size of its pictures."""
+    """What the choice of wider layers needs of a target: which it has, its INT8 drop budget, its pictures' size."""
 
     float_layers: bool
+    int16_layers: bool = False
+    int16_slowdown: float = 2.0
+    float_slowdown: float = 4.0
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]

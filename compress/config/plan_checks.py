@@ -80,6 +80,21 @@ def _target(plan: Plan) -> Iterator[str]:
         if written and precision not in written:
             problem = f"{name} builds have float layers in {' or '.join(written)} only, not in {precision}"
             yield f"target.device.float_precision: {problem}"
+    if target.int16_layers and "sensitivity" in plan.stages:
+        yield from _wide_codes(target)
+
+
+def _wide_codes(target: Target) -> Iterator[str]:
+    """Every build that is wanted must be able to hold 16-bit codes, should a layer get them."""
+    from compress.runtimes.wide_codes import WIDE_OPSET
+
+    unable = [name for name in target.export.builds if not open_runtime(name).carries_int16]
+    if unable:
+        builds = ", ".join(unable)
+        way = "set it to false, then layers are left float where the target can, or leave these builds out"
+        yield f"target.int16_layers: builds for {builds} can't hold 16-bit codes beside 8-bit ones; {way}"
+    if target.export.opset != WIDE_OPSET:
+        yield f"target.export.opset: 16-bit codes need opset {WIDE_OPSET}, not {target.export.opset}"
 
 
 def _platform(target: Target, runtime: RuntimeName) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.sensitivity import markdown_rows, summary
 
 
 def markdown_table(results: Results) -> str:
@@ -39,6 +40,10 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
     bought = gains(results)
     if bought:
         parts.append("## What each step bought\n\n" + _bullets(bought))
+    if results.sensitivity:
+        layers = "\n".join(markdown_rows(results.sensitivity))
+        parts.append(f"## What int8 costs each layer\n\n![by layer](sensitivity.svg)\n\n{layers}\n")
+        parts.append(_bullets(tuple(summary(results.sensitivity))))
     parts.append(f"## Verdict: {verdict.result}\n")
     if verdict.checks:
         rows = [_line(CHECK_HEADINGS), _line(["---"] * len(CHECK_HEADINGS))]

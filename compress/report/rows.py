@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compress.records import BuildList, NetFacts, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
+from compress.records import (
+    BuildList,
+    NetFacts,
+    Origin,
+    QualityReport,
+    QualityRow,
+    SensitivityReport,
+    SpeedReport,
+    SpeedRow,
+    Variant,
+)  # fmt: skip
 from compress.report.verdict import mean
 
 LABELS: dict[Variant, str] = {
@@ -51,12 +61,13 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Results:
-    """What a chain measured, as far as it got. ``runtime`` is the device's."""
+    """What a chain measured, as far as it got. ``runtime`` is the device's, ``sensitivity`` None where not asked."""
 
     builds: BuildList
     quality: QualityReport
     speed: SpeedReport
     runtime: str
+    sensitivity: SensitivityReport | None = None
 
 
 def summary_rows(results: Results) -> tuple[SummaryRow, ...]:

@@ -93,6 +93,9 @@ class Runtime(ABC):
     simulates = False
     """Whether ``load`` gives a simulator of the device, whose time says nothing."""
 
+    carries_int16 = False
+    """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
 

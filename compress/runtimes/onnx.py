@@ -28,6 +28,7 @@ class OnnxRuntime(Runtime):
     """The ONNX file itself is the build."""
 
     name = "onnx"
+    carries_int16 = True
 
     def border(self, tensor: str, height: int, width: int) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
