@@ -82,7 +82,7 @@ class Around:
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
-    ``around`` is there where they are not whole pictures of full size.
+    ``around`` is there where they are not whole pictures of full size. ``asks``: the teacher is to be asked anew.
     """
 
     dark: Tensor
@@ -91,6 +91,7 @@ class Batch:
     hints: tuple[Tensor, ...]
     downscale: int
     around: Around | None = None
+    asks: bool = False
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
@@ -100,7 +101,7 @@ class Batch:
             dark, grain, bright = map(place, (around.dark, around.grain, around.bright))
             around = Around(dark, grain, bright, around.windows)
         hints = tuple(map(place, self.hints))
-        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, around)
+        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, around, self.asks)
 
 
 @dataclass(frozen=True)
@@ -242,12 +243,14 @@ class BatchPlan:
         kept = [cuts[k] for k in mine]
         exposure = torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)
         around = None
-        if phase.crop or phase.downscale > 1:
+        if phase.crop or phase.downscale > 1 or phase.ask:
             around = _around([self._overview(indices[k]) for k in mine], kept, exposure)
         dark = (_stacked([pairs[k][0] for k in mine], kept, phase.downscale) * exposure).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None:
             return Batch(dark, bright, None, (), phase.downscale, around)
+        if phase.ask:
+            return Batch(dark, bright, None, (), phase.downscale, around, asks=True)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
         return Batch(dark, bright, taught, hints, phase.downscale, around)

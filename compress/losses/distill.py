@@ -31,25 +31,36 @@ class _Answer:
             return picture_loss(self.picture, batch.bright, weights)
         ratio = brightness_ratio(self.preview, self.preview_truth)
         total, parts = picture_loss(self.picture, batch.bright, weights, ratio)
-        plain = weights.model_copy(
-            update={"ssim": 0.0}
-        )  # a thumbnail has no texture, and may be smaller than its window
-        whole, _ = picture_loss(self.preview, self.preview_truth, plain)
+        whole, _ = picture_loss(self.preview, self.preview_truth, _for_thumbnails(weights))
         return total + whole, parts | {"preview": whole}
+
+
+def _for_thumbnails(weights: PictureLoss) -> PictureLoss:
+    """A thumbnail has no texture, and may be smaller than the window of SSIM."""
+    return weights.model_copy(update={"ssim": 0.0})
 
 
 def _run(net: nn.Module, batch: Batch) -> _Answer:
     """A batch may be shrunk or cut; networks with a ``preview`` are told of the whole pictures then."""
-    stride, inner = THUMB_STRIDE // batch.downscale, getattr(net, "module", net)  # as DistributedDataParallel wraps
-    around = batch.around if isinstance(getattr(inner, "preview", None), nn.Module) else None
-    if around is None:
+    stride = THUMB_STRIDE // batch.downscale
+    if batch.around is None or not _previews(net):
         return _Answer(net(batch.dark, stride).float())
-    tap = Tap(inner, "preview")
-    y = net(batch.dark, stride, around).float()
+    tap = Tap(_inner(net), "preview")
+    y = net(batch.dark, stride, batch.around).float()
     tap.handle.remove()
-    if not around.is_cut:
+    if not (batch.around.is_cut or batch.asks):
         return _Answer(y)
-    return _Answer(y, tap.take().float(), around.bright)
+    return _Answer(y, tap.take().float(), batch.around.bright)
+
+
+def _inner(net: nn.Module) -> nn.Module:
+    """The network within DistributedDataParallel."""
+    inner: nn.Module = getattr(net, "module", net)
+    return inner
+
+
+def _previews(net: nn.Module) -> bool:
+    return isinstance(getattr(_inner(net), "preview", None), nn.Module)
 
 
 class Supervised(Objective):
@@ -95,9 +106,12 @@ class Distill(Objective):
     taken at equal brightness (and the mask then): what exposure a teacher gives its own training pictures, it knows by heart.
     """
 
-    def __init__(self, spec: DistillSpec, net: nn.Module, hint_channels: tuple[int, ...], sample: Tensor) -> None:
+    def __init__(
+        self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, hint_channels: tuple[int, ...], sample: Tensor
+    ) -> None:
         super().__init__()
         self.spec = spec
+        self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
         with torch.no_grad():
             net(sample)
@@ -106,6 +120,10 @@ class Distill(Objective):
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         answer = _run(net, batch)
+        if batch.asks and answer.preview is not None:
+            with torch.no_grad():
+                asked: Tensor = self._teacher[0](batch.dark, THUMB_STRIDE // batch.downscale)
+            return _in_float(lambda: self._asked_loss(answer, asked.float()), batch)
         taken = zip(self.adapters, self.taps, batch.hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
         return _in_float(lambda: self._loss(answer, features, batch), batch)
@@ -122,6 +140,23 @@ class Distill(Objective):
             total = total + hint.weight * parts[f"hint{k}"]
         return total, parts
 
+    def _asked_loss(self, answer: _Answer, asked: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Thumbnails only: the truth teaches colour and contrast at equal brightness, the teacher how bright.
+
+        What exposure its own training pictures need a teacher knows by heart; what it says of a zoomed, mirrored
+        or darkened one it has to work out, and that is the function to learn (Beyer et al., CVPR 2022).
+        """
+        y, truth = answer.preview, answer.preview_truth
+        assert y is not None and truth is not None
+        asked = F.adaptive_avg_pool2d(asked, list(y.shape[2:]))
+        weights = _for_thumbnails(self.spec.loss).model_copy(update={"matched": 1.0})
+        truth_loss, parts = picture_loss(y, truth, weights)
+        level = (_log_mean(y) - _log_mean(asked)).abs().mean()
+        a = self.spec.output_weight
+        total = (1 - a) * truth_loss + a * (charbonnier(y, asked) + level)
+        # A group of processes wants a gradient for every parameter, also of the part that this phase leaves alone.
+        return total + 0.0 * answer.picture.mean(), parts | {"asked_level": level}
+
     def _taught_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """The teacher's term, and the share of pixels that it is asked for."""
         share = self.spec.loss.matched
@@ -132,6 +167,11 @@ class Distill(Objective):
         if share > 0:
             loss = (1.0 - share) * loss + share * charbonnier(matched(y, taught), taught, mask)
         return loss, mask.mean()
+
+
+def _log_mean(pictures: Tensor) -> Tensor:
+    """Log of the mean brightness of each, (N,)."""
+    return torch.log(pictures.mean((1, 2, 3)).clamp(min=1e-3))
 
 
 def _even(truth: Tensor, *pictures: Tensor) -> tuple[Tensor, ...]:

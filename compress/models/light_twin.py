@@ -105,7 +105,7 @@ class LightTwin(nn.Module):
             small, grain = around.dark, around.grain
         logit, aim, terms = self.light(overview_features(small, grain))
         gain = self.unshuffle.repeat(aimed_gain(logit, aim, small))
-        if around is not None and around.is_cut:
+        if around is not None:
             self.preview(self.unshuffle.means(self._brightened(self.unshuffle.repeat(small), gain, terms)))
         gain = F.interpolate(gain, scale_factor=float(min(thumb_stride // 2, 2)), mode="bilinear", align_corners=False)
         if around is not None:

@@ -79,7 +79,7 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     spec = DistillSpec(hints=(Hint(teacher="body", student="repair.far"),))
-    objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
+    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), (5,), torch.rand(1, 3, 32, 32))
     bright = torch.rand(1, 3, 32, 32)
     _, wrong = objective(net, _batch(torch.full_like(bright, 5.0), bright))
     _, right = objective(net, _batch(bright, bright))
@@ -90,7 +90,7 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
 def test_gradients_reach_student_and_adapter() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     spec = DistillSpec(hints=(Hint(teacher="body", student="repair.far", weight=1.0),))
-    objective = Distill(spec, net, (5,), torch.rand(1, 3, 32, 32))
+    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), (5,), torch.rand(1, 3, 32, 32))
     net.zero_grad()
     loss, _ = objective(net, _batch(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
     loss.backward()
