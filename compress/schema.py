@@ -38,7 +38,9 @@ class Phase(Section):
         None, description="side of a random square crop; illumination is that of its whole picture"
     )
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
-    ask: bool = Field(False, description="train the illumination alone, by what the teacher says of each varied picture")
+    ask: bool = Field(
+        False, description="train the illumination alone, by what the teacher says of each varied picture"
+    )
     freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
 
 

@@ -247,10 +247,8 @@ class BatchPlan:
             around = _around([self._overview(indices[k]) for k in mine], kept, exposure)
         dark = (_stacked([pairs[k][0] for k in mine], kept, phase.downscale) * exposure).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
-        if self.guide is None:
-            return Batch(dark, bright, None, (), phase.downscale, around)
-        if phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, around, asks=True)
+        if self.guide is None or phase.ask:
+            return Batch(dark, bright, None, (), phase.downscale, around, phase.ask)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
         return Batch(dark, bright, taught, hints, phase.downscale, around)

@@ -103,7 +103,7 @@ class Distill(Objective):
     with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
     Without the mask a student cannot pass its teacher. ``loss.matched`` is the share of the second term, too, that is
-    taken at equal brightness (and the mask then): what exposure a teacher gives its own training pictures, it knows by heart.
+    taken at equal brightness (and the mask then): exposures of its own training pictures a teacher knows by heart.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Distill(Objective):
         """
         y, truth = answer.preview, answer.preview_truth
         assert y is not None and truth is not None
-        asked = F.adaptive_avg_pool2d(asked, list(y.shape[2:]))
+        asked = F.adaptive_avg_pool2d(asked, (y.shape[2], y.shape[3]))
         weights = _for_thumbnails(self.spec.loss).model_copy(update={"matched": 1.0})
         truth_loss, parts = picture_loss(y, truth, weights)
         level = (_log_mean(y) - _log_mean(asked)).abs().mean()

@@ -79,6 +79,7 @@ class RknnLayer(Record):
 
 class RknnBuilt(Record):
     """What the worker says of a build."""
+
     layers: tuple[RknnLayer, ...]
     warnings: int
     internal_bytes: int
@@ -87,6 +88,7 @@ class RknnBuilt(Record):
 
 class RknnDone(Record):
     """What it says of a simulation."""
+
     done: bool
 
 

@@ -224,9 +224,7 @@ def _write_graph(source: Path, model: onnx.ModelProto, graph: Path, options: Bui
     return losses
 
 
-def _proxy(
-    source: Path, model: onnx.ModelProto, architecture: str, losses: tuple[float, ...] | None
-) -> Proxy:
+def _proxy(source: Path, model: onnx.ModelProto, architecture: str, losses: tuple[float, ...] | None) -> Proxy:
     """What TensorRT-RTX makes of the graph. Raises BuildError when it doesn't take it."""
     from compress.toolchains.call import run_worker
 

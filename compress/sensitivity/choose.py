@@ -33,9 +33,7 @@ def choose(
     return found
 
 
-def _candidates(
-    each: LayerScores, everything: Scores, cost: LayerCost, promotion: Promotion
-) -> tuple[Candidate, ...]:
+def _candidates(each: LayerScores, everything: Scores, cost: LayerCost, promotion: Promotion) -> tuple[Candidate, ...]:
     tried = {"int16": each.wide, "float": each.without}
     return tuple(
         Candidate(each.layer.name, everything.drop_db(scores), price, precision)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from compress.data.batches import Batch, BatchPlan
 from compress.data.source import PairSource
 from compress.losses.distill import Distill, Supervised
 from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
-from compress.models import NETWORK_NAMES, build_net
+from compress.models import NETWORK_NAMES, PREVIEWING, build_net
 from compress.schema import Augment, DistillSpec, Hint, Phase, PictureLoss
 
 if TYPE_CHECKING:
@@ -107,21 +108,50 @@ def test_a_cut_is_not_told_to_have_the_mean_of_its_own_part() -> None:
     assert float(alone) == pytest.approx(1e-3, rel=0.01) and float(within) == pytest.approx(0.1, rel=0.01)
 
 
+class Pairs(PairSource):
+    """Two seeded pairs."""
+
+    names = scenes = ("a", "b")
+
+    def pair(self, index: int) -> Pair:
+        bright = np.random.default_rng(index).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+        return bright // 8, bright
+
+
 @pytest.mark.parametrize("network", NETWORK_NAMES)
 def test_cuts_train_the_illumination_on_their_whole_pictures(network: str) -> None:
-    class Pairs(PairSource):
-        names = scenes = ("a", "b")
-
-        def pair(self, index: int) -> Pair:
-            bright = np.random.default_rng(index).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-            return bright // 8, bright
-
     net = build_net(network, {})
     batch = BatchPlan(Pairs(), (Phase(epochs=1, batch=2, crop=32),), Augment(), seed=0).batch(0)
     loss, parts = Supervised(PictureLoss(ssim=0.0, matched=0.5))(net, batch)
     loss.backward()
-    assert ("preview" in parts) == (network == "light_twin")
+    assert ("preview" in parts) == (network in PREVIEWING)
     assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("downscale", [1, 2])
+def test_asked_anew_the_teacher_says_how_bright_and_only_the_light_learns(downscale: Literal[1, 2]) -> None:
+    class Teacher(nn.Module):
+        """Answers with one brightness, whatever it sees."""
+
+        def forward(self, x: torch.Tensor, _stride: int) -> torch.Tensor:
+            return torch.full_like(x, 0.8)
+
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    objective = Distill(DistillSpec(output_weight=0.9), net, Teacher(), (), torch.rand(1, 3, 32, 32))
+    plan = BatchPlan(Pairs(), (Phase(epochs=40, batch=2, downscale=downscale, ask=True),), Augment(zoom=0.8), seed=0)
+    repair = net.repair.leave.weight.detach().clone()  # type: ignore[union-attr, operator]
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    levels = []
+    for step in range(20):
+        loss, parts = objective(net, plan.batch(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        levels.append(float(parts["asked_level"].detach()))
+    assert levels[-1] < 0.3 * levels[0]
+    assert torch.equal(net.repair.leave.weight, repair)  # type: ignore[union-attr, arg-type]
+    assert not list(objective.state_dict())
 
 
 def test_supervised_ignores_a_teacher() -> None:
