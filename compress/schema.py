@@ -107,6 +107,7 @@ class StudentSpec(Section):
     network: str = "light_twin"
     width: PositiveInt = Field(32, description="channels at half resolution; even")
     light_width: PositiveInt = Field(12, description="channels of the illumination branch")
+    reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
 
 class DistillSpec(Section):
