@@ -11,6 +11,7 @@ from compress.config.operator_check import operator_problems
 from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
 from compress.schema import Section, Target
+from compress.tflite_kind import TfliteKind
 
 
 def check_plan(plan: Plan) -> tuple[str, ...]:
@@ -77,3 +78,19 @@ def _target(plan: Plan) -> Iterator[str]:
         chips = ", ".join(words_allowed("target.export.platform"))
         problem = "rknn builds are made for one chip; add target.export.platform=CHIP, one of"
         yield f"target.export.platform: {problem}: {chips}"
+    if "tflite" in target.export.builds:
+        yield from _integer_tflite(target.export.tflite)
+
+
+def _integer_tflite(kind: TfliteKind) -> Iterator[str]:
+    """What does not go with a file that is integer throughout."""
+    if kind.arithmetic != "integer":
+        return
+    section, way = "target.export.tflite", "or target.export.tflite.arithmetic=trained"
+    if kind.ends == "float32":
+        yield f"{section}.ends: float32 pictures put float operators into an integer file; set int8, {way}"
+    if kind.half_weights:
+        yield f"{section}.half_weights: an integer file has no float weights; set false, {way}"
+    if kind.activation_bits == 16:
+        problem = "TFLite has no 16-bit sum of tensors of two shapes, so no integer file of 16 bits"
+        yield f"{section}.activation_bits: {problem}; set 8, {way}"
