@@ -66,6 +66,8 @@ class Inspection(Record):
     operators: dict[str, int]
     int8_layers: int
     float_layers: int
+    precision: str = ""
+    """What it computes in, where that is more than int8 layers among floats; empty: just that."""
     float_islands: tuple[str, ...] = ()
     """Layers of a build with int8 layers that run in float."""
     float_though_trained: tuple[str, ...] = ()

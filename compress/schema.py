@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from compress.operators import OperatorLimit
+from compress.tflite_kind import TfliteKind
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -114,6 +115,7 @@ class StudentSpec(Section):
     network: str = "light_twin"
     width: PositiveInt = Field(32, description="channels at half resolution; even")
     light_width: PositiveInt = Field(12, description="channels of the illumination branch")
+    reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
 
 class DistillSpec(Section):
@@ -245,13 +247,16 @@ class ExportSpec(Section):
     )
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
     calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
+    tflite: TfliteKind = TfliteKind()
 
     def identity(self) -> dict[str, Any]:
         """With the toolchains that are ready, for what is built depends on them. Without who says that an operator
-        is lacking: a better source changes no build."""
+        is lacking: a better source changes no build. The kind of TFLite file counts where one is made."""
         from compress.runtimes import made_with
 
         kept = self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
+        if "tflite" not in self.builds:
+            del kept["tflite"]
         return {**kept, "toolchains": {name: made_with(name) for name in self.builds}}
 
 

@@ -12,6 +12,7 @@ from compress.plan import NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
 from compress.schema import Section, Target
+from compress.tflite_kind import TfliteKind
 
 
 def check_plan(plan: Plan) -> tuple[str, ...]:
@@ -93,6 +94,8 @@ def _target(plan: Plan) -> Iterator[str]:
         if written and precision not in written:
             problem = f"{name} builds have float layers in {' or '.join(written)} only, not in {precision}"
             yield f"target.device.float_precision: {problem}"
+    if "tflite" in target.export.builds:
+        yield from _integer_tflite(target.export.tflite)
     if target.int16_layers and "sensitivity" in plan.stages:
         yield from _wide_codes(target)
 
@@ -116,3 +119,17 @@ def _platform(target: Target, runtime: RuntimeName) -> Iterator[str]:
         return
     problem = f"{runtime} builds are made for one chip; add target.export.platform=CHIP, one of"
     yield f"target.export.platform: {problem}: {', '.join(chips)}" + (f"; not for {asked}" if asked else "")
+
+
+def _integer_tflite(kind: TfliteKind) -> Iterator[str]:
+    """What does not go with a file that is integer throughout."""
+    if kind.arithmetic != "integer":
+        return
+    section, way = "target.export.tflite", "or target.export.tflite.arithmetic=trained"
+    if kind.ends == "float32":
+        yield f"{section}.ends: float32 pictures put float operators into an integer file; set int8, {way}"
+    if kind.half_weights:
+        yield f"{section}.half_weights: an integer file has no float weights; set false, {way}"
+    if kind.activation_bits == 16:
+        problem = "TFLite has no 16-bit sum of tensors of two shapes, so no integer file of 16 bits"
+        yield f"{section}.activation_bits: {problem}; set 8, {way}"

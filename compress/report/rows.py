@@ -21,6 +21,7 @@ from compress.records import (
     Variant,
 )  # fmt: skip
 from compress.report.verdict import mean
+from compress.runtimes import RUNTIMES
 
 LABELS: dict[Variant, str] = {
     "input": "dark input",
@@ -88,7 +89,7 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
 
 
 def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
-    order = [results.runtime, "torch", "onnx", "openvino", "tflite", "rknn", "tensorrt", "none"]
+    order = list(dict.fromkeys((results.runtime, "torch", "onnx", "openvino", *RUNTIMES, "none")))
     found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
     return sorted(found, key=lambda row: order.index(row.runtime))
 

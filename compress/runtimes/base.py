@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
 
 if TYPE_CHECKING:
@@ -60,12 +61,14 @@ class BuildOptions:
 
     ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
     float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
-    ``float_precision``: what float layers compute in, for an SDK that takes it from the build.
+    ``float_precision``: what float layers compute in, for an SDK that takes it from the build. ``tflite``: the
+    kind of TFLite file.
     """
 
     platform: str | None = None
     calibration: Path | None = None
     float_precision: FloatPrecision = "f32"
+    tflite: TfliteKind = TfliteKind()
 
 
 PLAIN = BuildOptions()
@@ -113,8 +116,8 @@ class Runtime(ABC):
         return None
 
     @abstractmethod
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
-        """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
+        """How a build made with ``options`` declares the picture ``tensor``, in or out; 0 stands for a free side."""
 
     @abstractmethod
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:

@@ -127,7 +127,7 @@ class Rknn(Runtime):
     def why_not_here(self) -> str | None:
         return why_not_ready("rknn")
 
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         if tensor == INPUT:
             shape = (1, height, width, 3)
             return TensorSpec(name=tensor, shape=shape, layout="NHWC", dtype="uint8", low=0.0, high=255.0)

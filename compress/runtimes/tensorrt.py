@@ -143,7 +143,7 @@ class TensorRt(Runtime):
         """Always a reason: full TensorRT with a GPU was at hand nowhere, so no code for it could be tried."""
         return "a TensorRT engine is made and run on its own board; there: sh NAME.engine.sh FOLDER"
 
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:

@@ -141,7 +141,7 @@ def _options(
     """Calibration frames are written for SDKs in environments of their own: only these may choose ranges."""
     from compress.data.frames import write_frames
 
-    options = BuildOptions(platform=export.platform, float_precision=floats.precision)
+    options = BuildOptions(platform=export.platform, float_precision=floats.precision, tflite=export.tflite)
     if not any(needs_toolchain(name) for name in runtimes):
         return options
     path = folder / "calibration.npy"
@@ -211,7 +211,7 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
         name=name, variant=variant, runtime=runtime, files=made, ships=variant == "int8",
         size_bytes=sum((out / each).stat().st_size for each in made),
         height=None if file.free else file.shape.height, width=None if file.free else file.shape.width,
-        contract=_contract(file, runtime),
+        contract=_contract(file, runtime, options),
         inspection=found.model_copy(
             update={
                 "notes": (*found.notes, *(() if plain else source.notes)), "float_though_trained": trained,
@@ -220,11 +220,11 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
     )  # fmt: skip
 
 
-def _contract(file: _File, runtime: RuntimeName) -> IOContract:
+def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOContract:
     from compress.runtimes.picture import io_contract
 
     height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
-    return io_contract(runtime, height, width, file.shape.multiple)
+    return io_contract(runtime, height, width, file.shape.multiple, options)
 
 
 def _tell(build: Build, progress: Progress) -> None:

@@ -95,6 +95,13 @@ def test_rows_follow_the_chain_with_what_ships_before_other_runtimes() -> None:
     ]  # fmt: skip
 
 
+def test_a_build_that_no_device_wants_has_its_row_too() -> None:
+    listed = results().quality
+    more = listed.model_copy(update={"rows": (quality("int8", "tflite", 21.0, 22.0), *listed.rows)})
+    shown = [row.runtime for row in summary_rows(results(quality=more)) if row.variant == "int8"]
+    assert shown == ["openvino", "torch", "onnx", "tflite"]
+
+
 def test_figures_of_the_row_that_ships() -> None:
     row = next(row for row in summary_rows(results()) if row.variant == "int8")
     assert (row.params, row.macs, row.size_bytes) == (40_000, 500_000_000, 80 * 1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny_nets
 import torch
@@ -13,10 +14,14 @@ from torch import Tensor, nn
 from compress.artefacts import Quantized, Student
 from compress.bundle.contract import check_build
 from compress.config.load import load_target
+from compress.errors import BuildError
 from compress.records import BuildList
 from compress.runtimes import why_not_built
+from compress.runtimes.base import RunOptions
+from compress.runtimes.picture import PictureRunner
 from compress.schema import ExportSpec, FloatLayers
 from compress.stages import load_stage
+from compress.tflite_kind import TfliteKind
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
 
@@ -141,7 +146,8 @@ def test_sdks_of_their_own_get_what_ships_and_its_float_self(chain: tuple[Studen
     if absent:
         pytest.skip(f"{why_not_built(absent[0])}")
     device = load_target(Path(__file__).parents[2] / "targets" / "rk3588.yaml").export
-    change = {"size": SIZE, "builds": ("onnx", "tflite", "rknn"), "calibration_frames": 2}
+    float_ends = TfliteKind(ends="float32", half_weights=True)
+    change = {"size": SIZE, "builds": ("onnx", "tflite", "rknn"), "calibration_frames": 2, "tflite": float_ends}
     spec = device.model_copy(update=change)
     listed, told = _export(chain, spec, tmp_path / "out")
     made = {(build.variant, build.runtime) for build in listed.builds}
@@ -153,6 +159,10 @@ def test_sdks_of_their_own_get_what_ships_and_its_float_self(chain: tuple[Studen
         check_build(build, tmp_path / "out")
         written = [note for note in build.inspection.notes if note.startswith("ReduceMax")]
         assert bool(written) == (build.runtime != "onnx")
+        if build.runtime == "tflite":
+            assert (build.contract.input.dtype, build.contract.input.layout) == ("float32", "NHWC")
+            assert "NHWC" in build.contract.preprocessing and "half to even" in build.contract.postprocessing
+            assert build.inspection.precision.endswith("f32 with float16 weights")
     assert any("ReduceMax" in line for line in told.lines)
 
 
@@ -183,3 +193,22 @@ def test_float_islands_that_were_trained_in_int8_are_told(exported: tuple[BuildL
     onnx, openvino = found["int8-onnx-32x48"], found["int8-openvino-32x48"]
     assert set(onnx.float_though_trained) == {"/net/unshuffle/Conv", "/net/repair/leave/Conv"}
     assert openvino.float_though_trained == () and len(openvino.float_islands) == openvino.float_layers > 0
+
+
+@pytest.mark.skipif(why_not_built("tflite") is not None, reason=f"{why_not_built('tflite')}")
+def test_an_integer_tflite_file_is_built_checked_and_run(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    kind = TfliteKind(arithmetic="integer")
+    spec = ExportSpec(size=SIZE, builds=("tflite",), dynamic=False, calibration_frames=2, tflite=kind)
+    listed, told = _export(chain, spec, tmp_path / "out")
+    whole, floating = (next(each for each in listed.builds if each.variant == name) for name in ("int8", "student"))
+    for build in (whole, floating):
+        check_build(build, tmp_path / "out")
+        assert build.contract.input.dtype == build.contract.output.dtype == "int8"
+        runner = PictureRunner(build, tmp_path / "out", RunOptions(1))
+        assert runner(np.full((*SIZE, 3), 20, np.uint8)).shape == (*SIZE, 3)
+    assert (whole.inspection.precision, whole.inspection.float_layers) == ("int8", 0)
+    assert (floating.inspection.precision, floating.inspection.int8_layers) == ("", 0)
+    assert whole.inspection.scale_differences == () and whole.inspection.scales_compared > 0
+    assert any("ranges from calibration frames" in line for line in told.lines)
+    with pytest.raises(BuildError, match="has one size, 32x48; build another for 40x64"):
+        PictureRunner(whole, tmp_path / "out", RunOptions(1))(np.zeros((40, 64, 3), np.uint8))

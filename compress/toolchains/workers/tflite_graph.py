@@ -184,6 +184,16 @@ class Graph(nn.Module):
         self.codes[made] = codes
         return made
 
+    def share(self, rounded: Wire) -> None:
+        """Let all who read a tensor read it as ``rounded``, one of its quantizers, gives it."""
+        tensor = rounded.inputs[0]
+        self.wires.remove(rounded)
+        at = next((i + 1 for i, wire in enumerate(self.wires) if wire.output == tensor), 0)
+        for i, wire in enumerate(self.wires):
+            names = tuple(rounded.output if name == tensor else name for name in wire.inputs)
+            self.wires[i] = replace(wire, inputs=names)
+        self.wires.insert(at, rounded)
+
     def _put(self, wire: Wire, module: nn.Module) -> None:
         self.add_module(wire.module, module)
         self.wires.append(wire)
