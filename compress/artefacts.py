@@ -73,6 +73,19 @@ class Quantized(Net):
 
 
 @dataclass(frozen=True)
+class Promoted(Quantized):
+    """The same with costly layers in 16 bit or float; ``sensitivity.json`` says why, ``sensitivity.svg`` shows it."""
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "sensitivity.json"
+
+    @property
+    def plot(self) -> Path:
+        return self.folder / "sensitivity.svg"
+
+
+@dataclass(frozen=True)
 class Builds(Artefact):
     """Deployable files and ``builds.json``, their list (``compress.runtimes.base.BuildList``)."""
 

@@ -186,7 +186,8 @@ def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
 @_store
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of paired pictures.")
 @click.option(
-    "--reference", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    "--reference",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of the fake-quant network.  [default: found in the store]",
 )
 @click.option("--golden", is_flag=True, help="Use a bundle's golden frames; without ground truth there is no verdict.")

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compress.schema import DataSpec, Names, Promotion, Recipe, Section, Seed, Target
+from compress.schema import (
+    ControlSpec,
+    DataSpec,
+    FloatLayers,
+    LayerTiming,
+    Names,
+    PictureSize,
+    Promotion,
+    Recipe,
+    Section,
+    Seed,
+    Target,
+)  # fmt: skip
 
 NO_TARGET = "none"
 """The target's name where the command gives none; only chains that read nothing of a target may do so."""
@@ -28,26 +40,41 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Stage names in order; the no-distillation control is put behind ``distill`` on request."""
+        """Stage names in order; on request ``control`` behind ``distill`` and ``sensitivity`` behind ``quantize``."""
+        recipe = self.recipe
+        behind = {"distill": ("control", recipe.distill.control), "quantize": ("sensitivity", recipe.sensitivity.run)}
         names: list[str] = []
-        for name in self.recipe.stages:
+        for name in recipe.stages:
             names.append(name)
-            if name == "distill" and self.recipe.distill.control and "control" not in self.recipe.stages:
-                names.append("control")
+            extra, wanted = behind.get(name, ("", False))
+            if wanted and extra not in recipe.stages:
+                names.append(extra)
         return tuple(names)
 
     @property
     def sections(self) -> dict[type[Section], Section]:
         """What stages may read, by type."""
-        recipe, target = self.recipe, self.target
+        recipe, target, device = self.recipe, self.target, self.target.device
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
-            target.scheme, target.channels, target.export, target.device, target.budget,
+            target.scheme, target.channels, target.export, device, target.budget,
             Promotion(
-                float_layers=target.float_layers, max_int8_drop_db=target.budget.max_int8_drop_db,
-                max_worst_drop_db=target.budget.max_worst_drop_db, size=target.export.size,
+                float_layers=target.float_layers, int16_layers=target.int16_layers,
+                int16_slowdown=target.int16_slowdown, float_slowdown=target.float_slowdown,
+                max_int8_drop_db=target.budget.max_int8_drop_db, max_worst_drop_db=target.budget.max_worst_drop_db,
+                size=target.export.size,
             ),
+            PictureSize(size=target.export.size),
+            LayerTiming(
+                runtime=device.runtime, local=device.kind == "local", threads=device.threads,
+                float_precision=device.float_precision,
+            ),
+            FloatLayers(
+                on_device=target.float_layers, runtime=device.runtime, precision=device.float_precision,
+                builds=target.export.builds,
+            ),
+            ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip
         return {type(section): section for section in found}

@@ -66,7 +66,12 @@ class Inspection(Record):
     operators: dict[str, int]
     int8_layers: int
     float_layers: int
+    precision: str = ""
+    """What it computes in, where that is more than int8 layers among floats; empty: just that."""
     float_islands: tuple[str, ...] = ()
+    """Layers of a build with int8 layers that run in float."""
+    float_though_trained: tuple[str, ...] = ()
+    """Those of them that training quantized: time is lost there, and nothing won."""
     scales_compared: int = 0
     scale_differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -89,10 +94,11 @@ class Build(Record):
 
 
 class NotBuilt(Record):
-    """A build that the target wants and that could not be made here, and why."""
+    """A build that the target wants and that could not be made here, and why. ``variant``: None for all of them."""
 
     runtime: RuntimeName
     reason: str
+    variant: Variant | None = None
 
 
 class NetFacts(Record):
@@ -275,26 +281,34 @@ class ParityFile(Record):
     reports: tuple[ParityReport, ...]
 
 
+Wider = Literal["int16", "float"]
+"""Precisions beyond int8. int16: 16-bit activations into the layer, its weights stay int8."""
+
+
 class LayerCost(Record):
-    """What a layer costs where the device runs it: milliseconds if measured, else millions of MACs as a stand-in."""
+    """What a layer costs in each precision: milliseconds if measured, else an estimate in units of a million int8 MACs.
+
+    ``int16``: None where 16-bit layers can't be timed.
+    """
 
     int8: float
+    int16: float | None = None
     floating: float
     unit: Literal["ms", "MMAC"]
     origin: Origin
 
-    @property
-    def of_promotion(self) -> float:
-        """What leaving it float adds; never below zero, for a profile is noisy."""
-        return max(0.0, self.floating - self.int8) if self.unit == "ms" else self.floating
+    def of(self, precision: Wider) -> float | None:
+        """What ``precision`` adds to the time in int8; never below zero, for a profile is noisy."""
+        wider = self.floating if precision == "float" else self.int16
+        return None if wider is None else max(0.0, wider - self.int8)
 
 
 class SensitivityRow(Record):
     """What int8 does to one layer, in dB of mean PSNR against ground truth; positive: int8 is worse.
 
     ``cost_alone_db``: this layer alone in int8, the others float. ``gain_if_float_db``: all in int8 but this one;
-    ``gain_if_16bit_db``: the same with its activations in 16 bit. ``closeness_db``: PSNR of the picture with this
-    layer alone in int8 against the float one's.
+    ``gain_if_16bit_db``: the same with its activations in 16 bit, None where the target has no such layers.
+    ``closeness_db``: PSNR of the picture with this layer alone in int8 against the float one's.
     """
 
     layer: str
@@ -302,16 +316,27 @@ class SensitivityRow(Record):
     cost_alone_db: float
     worst_alone_db: float
     gain_if_float_db: float
-    gain_if_16bit_db: float
+    gain_if_16bit_db: float | None
     closeness_db: float
     cost: LayerCost
-    promoted: bool = False
+    promoted_to: Wider | None = None
+
+    @property
+    def promotion_gain_db(self) -> float | None:
+        """What its promotion brings if it is the only one."""
+        return {"float": self.gain_if_float_db, "int16": self.gain_if_16bit_db, None: None}[self.promoted_to]
+
+    @property
+    def promotion_cost(self) -> float | None:
+        """What its promotion adds, in the unit of ``cost``."""
+        return None if self.promoted_to is None else self.cost.of(self.promoted_to)
 
 
 class SensitivityReport(Record):
     """``sensitivity.json``: rows by falling cost. Drops are the float network's PSNR minus the fake-quant one's.
 
     ``limit_db`` / ``worst_limit_db``: the target's budget for mean and worst image, None where none is set.
+    ``wider``: the precisions beyond int8 that the target has.
     """
 
     definition: str
@@ -325,6 +350,7 @@ class SensitivityReport(Record):
     limit_db: float | None
     worst_limit_db: float | None
     rows: tuple[SensitivityRow, ...]
+    wider: tuple[Wider, ...]
     promoted: tuple[str, ...]
     drop_after_db: float
     worst_drop_after_db: float

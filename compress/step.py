@@ -177,5 +177,3 @@ def _draft(step: Step, resumed: bool) -> Manifest:
 def _checkout() -> tuple[str | None, bool | None]:
     folder = Path(__file__).parent
     return git_commit(folder), tree_dirty(folder)
-
-

@@ -222,8 +222,11 @@ def test_ctrl_c_says_that_the_run_goes_on(capsys: Capture) -> None:
         ((), "target=bo", ["target=board", "target=box"]),
         ((), "target=box,bo", ["target=box,board"]),
         (("target", "="), "rk35", ["rk3566", "rk3576", "rk3588"]),
-        (("target",), "=",
-         ["board", "box", "jetson", "rk3566", "rk3576", "rk3588", "rv1106", "rv1126b", "x86_edge"]),  # fmt: skip
+        (
+            ("target",),
+            "=",
+            ["board", "box", "imx8mp", "jetson", "rk3566", "rk3576", "rk3588", "rv1106", "rv1126b", "x86_edge"],
+        ),  # fmt: skip
         (("recipe=toy", "target", "="), "bo", ["board", "box"]),
         (("recipe", "=", "toy", "target", "="), "box", ["box"]),
         ((), "distill.control=", ["distill.control=true", "distill.control=false"]),

@@ -143,6 +143,16 @@ def test_a_mistake_is_one_line_in_plain_words(word: str, says: str) -> None:
     assert says in wrong(word)
 
 
+def test_asking_anew_needs_a_teacher_and_a_student_that_judges_the_whole(workplace: Path) -> None:
+    asks = "train.phases=[{epochs: 1, ask: true}]"
+    words = ("recipe=toy", "target=box", "student.network=retinex_unet", f"distill.{asks}", f"teach.{asks}")
+    problems = problems_of(*words)
+    assert problems == (
+        "teach.train.phases: there is no teacher to ask; leave out ask",
+        "distill.train.phases: ask trains the illumination of light_twin alone, not retinex_unet",
+    )
+
+
 def test_paths_do_not_lead_out_of_the_folders(workplace: Path) -> None:
     (workplace / "secret.yaml").write_text("stages: [teacher]\n")
     assert "no recipe '../secret'" in problems_of("recipe=../secret", "target=box")[0]

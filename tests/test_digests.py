@@ -101,9 +101,7 @@ def test_a_broken_memory_is_begun_anew(cache: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("place", ["file/below", "", None])
-def test_without_a_place_for_the_memory(
-    place: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_place_for_the_memory(place: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     if place is None:
         monkeypatch.delenv("COMPRESS_CACHE", raising=False)

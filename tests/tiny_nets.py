@@ -12,11 +12,12 @@ from compress.artefacts import Quantized, Student
 from compress.models import build_net
 from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
 from compress.models.weights import save_net
-from compress.schema import DataSpec, QuantizeSpec, Scheme
+from compress.schema import DataSpec, FloatLayers, QuantizeSpec, Scheme
 
 HEIGHT, WIDTH = 32, 48
 KEPT = QuantizeSpec(keep_float=("light",))
 AFFINE = Scheme()
+FLOATS = FloatLayers(on_device=True, runtime="openvino", precision="f32", builds=("onnx", "openvino"))
 DATA = DataSpec(licence="with scikit-image", kind="embedded", size=(HEIGHT, WIDTH))
 
 

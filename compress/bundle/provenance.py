@@ -81,5 +81,3 @@ def draft_reasons(verdict: VerdictRecord, chain: Chain, sources: Sources = curre
         if not same:
             reasons.append(f"stage {link.stage} was made by other code than is here now; remove it from the store")
     return tuple(reasons)
-
-

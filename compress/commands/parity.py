@@ -76,9 +76,7 @@ def _frames(found: Found, root: Path | None, golden: bool, images: int | None) -
     return frames
 
 
-def _explained(
-    found: Found, report: ParityReport, frames: Frames, layers: bool, progress: Progress
-) -> ParityReport:
+def _explained(found: Found, report: ParityReport, frames: Frames, layers: bool, progress: Progress) -> ParityReport:
     """The report with the layers of builds that fail, of all that run where ``layers`` is set."""
     from compress.parity.explain import explain, worst_frame
 

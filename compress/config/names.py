@@ -37,7 +37,7 @@ def listing(group: Group) -> dict[str, Path]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """" Did you mean 'x'?" with the closest known name, or nothing where none is close."""
+    """ " Did you mean 'x'?" with the closest known name, or nothing where none is close."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{close[0]}'?" if close else ""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from compress.config.keys import words_allowed
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
-from compress.models import NETWORK_NAMES
+from compress.models import NETWORK_NAMES, PREVIEWING
 from compress.plan import NO_TARGET, Plan
+from compress.records import RuntimeName
+from compress.runtimes import open_runtime
 from compress.schema import Section, Target
+from compress.tflite_kind import TfliteKind
 
 
 def check_plan(plan: Plan) -> tuple[str, ...]:
@@ -22,7 +24,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_asking(plan), *_paths(plan), *_target(plan)]
     try:
         check(plan)
         problems.extend(_needs_target(plan))
@@ -54,6 +56,19 @@ def _networks(plan: Plan) -> Iterator[str]:
             yield f"{key}: no network '{name}'.{hint} There are: {', '.join(NETWORK_NAMES)}"
 
 
+def _asking(plan: Plan) -> Iterator[str]:
+    """Phases that ask the teacher anew need a teacher, and a student that can be trained on thumbnails."""
+    recipe = plan.recipe
+    if any(phase.ask for phase in recipe.teach.train.phases):
+        yield "teach.train.phases: there is no teacher to ask; leave out ask"
+    trains = {"distill": recipe.distill.train, "prune": recipe.prune.train, "quantize": recipe.quantize.train}
+    for name, train in trains.items():
+        asks = any(phase.ask for phase in train.phases)
+        if asks and recipe.student.network in NETWORK_NAMES and recipe.student.network not in PREVIEWING:
+            able = ", ".join(PREVIEWING)
+            yield f"{name}.train.phases: ask trains the illumination of {able} alone, not {recipe.student.network}"
+
+
 def _paths(plan: Plan) -> Iterator[str]:
     data, recipe = plan.data, plan.recipe
     if data.kind == "paired":
@@ -73,7 +88,48 @@ def _target(plan: Plan) -> Iterator[str]:
     if target.device.runtime not in target.export.builds:
         builds = ", ".join(target.export.builds)
         yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"
-    if "rknn" in target.export.builds and target.export.platform is None:
-        chips = ", ".join(words_allowed("target.export.platform"))
-        problem = "rknn builds are made for one chip; add target.export.platform=CHIP, one of"
-        yield f"target.export.platform: {problem}: {chips}"
+    for name in target.export.builds:
+        yield from _platform(target, name)
+        precision, written = target.device.float_precision, open_runtime(name).written_precisions
+        if written and precision not in written:
+            problem = f"{name} builds have float layers in {' or '.join(written)} only, not in {precision}"
+            yield f"target.device.float_precision: {problem}"
+    if "tflite" in target.export.builds:
+        yield from _integer_tflite(target.export.tflite)
+    if target.int16_layers and "sensitivity" in plan.stages:
+        yield from _wide_codes(target)
+
+
+def _wide_codes(target: Target) -> Iterator[str]:
+    """Every build that is wanted must be able to hold 16-bit codes, should a layer get them."""
+    from compress.runtimes.wide_codes import WIDE_OPSET
+
+    unable = [name for name in target.export.builds if not open_runtime(name).carries_int16]
+    if unable:
+        builds = ", ".join(unable)
+        way = "set it to false, then layers are left float where the target can, or leave these builds out"
+        yield f"target.int16_layers: builds for {builds} can't hold 16-bit codes beside 8-bit ones; {way}"
+    if target.export.opset != WIDE_OPSET:
+        yield f"target.export.opset: 16-bit codes need opset {WIDE_OPSET}, not {target.export.opset}"
+
+
+def _platform(target: Target, runtime: RuntimeName) -> Iterator[str]:
+    chips, asked = open_runtime(runtime).platforms, target.export.platform
+    if not chips or asked in chips or (asked is None and not open_runtime(runtime).needs_platform):
+        return
+    problem = f"{runtime} builds are made for one chip; add target.export.platform=CHIP, one of"
+    yield f"target.export.platform: {problem}: {', '.join(chips)}" + (f"; not for {asked}" if asked else "")
+
+
+def _integer_tflite(kind: TfliteKind) -> Iterator[str]:
+    """What does not go with a file that is integer throughout."""
+    if kind.arithmetic != "integer":
+        return
+    section, way = "target.export.tflite", "or target.export.tflite.arithmetic=trained"
+    if kind.ends == "float32":
+        yield f"{section}.ends: float32 pictures put float operators into an integer file; set int8, {way}"
+    if kind.half_weights:
+        yield f"{section}.half_weights: an integer file has no float weights; set false, {way}"
+    if kind.activation_bits == 16:
+        problem = "TFLite has no 16-bit sum of tensors of two shapes, so no integer file of 16 bits"
+        yield f"{section}.activation_bits: {problem}; set 8, {way}"

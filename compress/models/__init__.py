@@ -14,6 +14,9 @@ _NETWORKS = {
 }
 NETWORK_NAMES = tuple(_NETWORKS)
 
+PREVIEWING = ("light_twin",)
+"""Networks that judge the light by an overview of the whole picture and give a brightened one as ``preview``."""
+
 
 def build_net(name: str, settings: dict[str, int]) -> nn.Module:
     """A freshly initialised network; ``settings`` are the integer arguments of its constructor.

@@ -14,10 +14,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,9 @@ def _advanced(scheme: Scheme) -> Any:
     symmetric = scheme.activations == "symmetric"
     return AdvancedQuantizationParameters(
         overflow_fix=OverflowFix.DISABLE,
+        # It runs a layer on a picture of its inputs' means, where zero padding weighs otherwise than in real ones: a
+        # shift that is no fault of int8, stays in layers left float, and that training finds by itself (ADR 0010).
+        disable_bias_correction=True,
         activations_quantization_params=QuantizationParameters(
             mode=QuantizationMode.SYMMETRIC if symmetric else QuantizationMode.ASYMMETRIC,
             per_channel=False,
@@ -98,7 +101,7 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     import nncf
 
     if scheme.activation_bits != 8:
-        raise BuildError("scheme.activation_bits: 16-bit activations can't be trained yet; use 8")
+        raise BuildError("scheme.activation_bits: 16-bit activations can't be trained; use 8, and target.int16_layers")
     affine = scheme.activations == "affine"
     floating = spec.keep_float if affine else (*spec.keep_float, ENTRY)
     patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in floating)]
@@ -173,9 +176,46 @@ def strip(net: nn.Module, height: int, width: int) -> nn.Module:
     """A copy in which NNCF's layers are torch's own ``FakeQuantize``, which exports to QDQ."""
     import nncf
 
-    with _quiet():
+    hooks = net.named_modules(remove_duplicate=False)
+    wide = {name: module for name, module in hooks if getattr(module, "num_bits", 8) == 16}
+    found: dict[str, tuple[int, int, Tensor]] = {  # symmetric ones only; NNCF's own sums end a step off zero
+        name: (module.level_low, module.level_high, (module.scale.detach().abs() + module.eps) / module.level_high)
+        for name, module in cast(dict[str, Any], wide).items()
+    }  # fmt: skip
+    with _quiet(), _as_eight_bits(wide.values()):
         stripped: nn.Module = nncf.strip(net.eval(), do_copy=True, example_input=torch.zeros(1, 3, height, width))
+    _strip_shared(stripped)
+    for name, (low, high, scale) in found.items():
+        fake: Any = stripped.get_submodule(name)
+        for holder in (fake, fake.activation_post_process):  # torch computes with the second
+            holder.quant_min, holder.quant_max = low, high
+        fake.scale, fake.zero_point = scale.reshape(()), torch.zeros((), dtype=torch.int32)
     return stripped.eval()
+
+
+def _strip_shared(stripped: nn.Module) -> None:
+    """Branches that meet in a concatenation share a quantizer, and NNCF strips it at the first of its places only."""
+    from nncf.torch.quantization.layers import BaseQuantizer
+    from nncf.torch.quantization.strip import convert_to_torch_fakequantizer
+
+    for name, module in list(stripped.named_modules(remove_duplicate=False)):
+        if isinstance(module, BaseQuantizer):
+            stripped.set_submodule(name, convert_to_torch_fakequantizer(module))
+
+
+@contextmanager
+def _as_eight_bits(modules: Iterable[Any]) -> Iterator[None]:
+    """NNCF strips quantizers of 8 bits only."""
+    kept = tuple(modules)
+    try:
+        for module in kept:
+            module.num_bits = 8
+            module.set_levels()
+        yield
+    finally:
+        for module in kept:
+            module.num_bits = 16
+            module.set_levels()
 
 
 def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> QuantizationTable:
@@ -183,9 +223,7 @@ def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> Q
     from torch.ao.quantization import FakeQuantize
 
     rows = [
-        _row(name, module)
-        for name, module in strip(net, 64, 64).named_modules()
-        if isinstance(module, FakeQuantize)
+        _row(name, module) for name, module in strip(net, 64, 64).named_modules() if isinstance(module, FakeQuantize)
     ]
     rows.sort(key=lambda row: (row.kind, row.tensor))
     return QuantizationTable(scheme=scheme.model_dump(mode="json"), tensors=tuple(rows), kept_float=kept_float)

@@ -3,7 +3,8 @@
 Branches side by side train better than the one convolution that they add up to (RepVGG, Ding et al., CVPR 2021;
 with a widening branch, ECBSR, Zhang et al., ACM MM 2021). ``collapse`` makes that one convolution, equal but for
 the order of float sums. It belongs before quantization-aware training: a scale trained for each branch has no
-counterpart in the sum, and each branch would cost the device a layer.
+counterpart in the sum, and each branch would cost the device a layer. ``branched`` gives a plain network its
+branches, for training.
 """
 
 from __future__ import annotations
@@ -19,32 +20,46 @@ class Branches(nn.Module):
     """(N, inside, H, W) to (N, outside, H / stride, W / stride): 3x3, 1x1, widening and identity branches, summed.
 
     ``norm``: BatchNorm behind each branch. ``widen``: factor of a branch that goes through ``widen * inside``
-    channels (1x1, then 3x3), 0 for none. The identity is there where channels and size stay as they are.
+    channels (1x1, then 3x3), 0 for none. The identity is there where channels and size stay as they are; without
+    a norm it has a learned factor for each channel. ``dilation``: of the 3x3 branches.
     """
 
-    def __init__(self, inside: int, outside: int, stride: int = 1, norm: bool = True, widen: int = 0) -> None:
+    def __init__(
+        self, inside: int, outside: int, stride: int = 1, norm: bool = True, widen: int = 0, dilation: int = 1
+    ) -> None:
         super().__init__()
-        self.stride = stride
-        self.full = nn.Conv2d(inside, outside, 3, stride, 1)
+        self.stride, self.dilation = stride, dilation
+        self.full = nn.Conv2d(inside, outside, 3, stride, dilation, dilation)
         self.point = nn.Conv2d(inside, outside, 1, stride)
         self.widening = nn.Conv2d(inside, widen * inside, 1, bias=False) if widen else None
-        self.narrowing = nn.Conv2d(widen * inside, outside, 3, stride, 1) if widen else None
+        self.narrowing = nn.Conv2d(widen * inside, outside, 3, stride, dilation, dilation) if widen else None
         self.identity = inside == outside and stride == 1
         self.norms = nn.ModuleDict({name: nn.BatchNorm2d(outside) for name in self._names()} if norm else {})
+        self.factor = nn.Parameter(torch.ones(outside)) if self.identity and not norm else None
+
+    @classmethod
+    def around(cls, plain: nn.Conv2d) -> Branches:
+        """Branches without norms that answer as ``plain`` does, until they are trained."""
+        made = cls(plain.in_channels, plain.out_channels, plain.stride[0], norm=False, dilation=plain.dilation[0])
+        made.full.load_state_dict(plain.state_dict())
+        with torch.no_grad():
+            for rest in (*made.point.parameters(), *(() if made.factor is None else (made.factor,))):
+                rest.zero_()
+        return made
 
     def forward(self, x: Tensor) -> Tensor:
         branches = {"full": self.full(x), "point": self.point(x)}
         if self.widening is not None and self.narrowing is not None:
             branches["narrowing"] = self.narrowing(self.widening(x))
         if self.identity:
-            branches["identity"] = x
+            branches["identity"] = x if self.factor is None else x * self.factor[:, None, None]
         parts = [self.norms[name](part) if self.norms else part for name, part in branches.items()]
         return torch.stack(parts).sum(0)
 
     def collapsed(self) -> nn.Conv2d:
         """The one convolution that this module is in eval mode, on the same device and in the same type."""
         outside, inside = self.full.weight.shape[:2]
-        one = nn.Conv2d(inside, outside, 3, self.stride, 1).to(self.full.weight)
+        one = nn.Conv2d(inside, outside, 3, self.stride, self.dilation, self.dilation).to(self.full.weight)
         with torch.no_grad():
             parts = [self._as_full(name) for name in self._names()]
             one.weight.copy_(torch.stack([weight for weight, _ in parts]).sum(0))
@@ -71,6 +86,8 @@ class Branches(nn.Module):
         outside, inside = self.full.weight.shape[:2]
         if name == "identity":
             point = torch.eye(outside, dtype=torch.float64, device=self.full.weight.device)[:, :, None, None]
+            if self.factor is not None:
+                point = point * self.factor.double()[:, None, None, None]
             return nn.functional.pad(point, (1, 1, 1, 1)), point.new_zeros(outside)
         layer = self.get_submodule(name)
         assert isinstance(layer, nn.Conv2d) and layer.bias is not None
@@ -81,6 +98,24 @@ class Branches(nn.Module):
             assert self.widening is not None
             weight = torch.einsum("owyx,wi->oiyx", weight, self.widening.weight.double()[:, :, 0, 0])
         return weight, bias
+
+
+def branched(net: nn.Module) -> nn.Module:
+    """A copy of ``net`` that answers the same, each 3x3 convolution as 3x3, 1x1 and identity branches for training.
+
+    Convolutions in groups, without a bias or with another padding than half their reach stay as they are.
+    """
+    wide: nn.Module = copy.deepcopy(net)
+    for name, module in list(wide.named_modules()):
+        if isinstance(module, nn.Conv2d) and _can_branch(module):
+            wide.set_submodule(name, Branches.around(module).train(module.training))
+    return wide
+
+
+def _can_branch(conv: nn.Conv2d) -> bool:
+    square = all(side[0] == side[1] for side in (conv.stride, conv.dilation))
+    halves = conv.padding == conv.dilation and conv.padding_mode == "zeros"
+    return conv.kernel_size == (3, 3) and square and halves and conv.groups == 1 and conv.bias is not None
 
 
 def collapse(net: nn.Module) -> nn.Module:

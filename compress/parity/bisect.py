@@ -22,12 +22,9 @@ if TYPE_CHECKING:
     from compress.parity.probe import Tensors
     from compress.runtimes.base import Batch
 
-ACTIVATION_LIMIT_DB = 45.0
-"""Signal over difference of a tensor that counts as equal. Sound builds measure 125 dB and more where no value
-ends on the other side of a rounding edge, 50 to 75 dB behind layers that ONNX Runtime fuses and rounds anew."""
-
 WEIGHT_LIMIT_DB = 80.0
-"""The same for weights: integers times a float32 scale, equal but for its last bit (140 dB measured)."""
+"""Signal over difference of weights that count as equal: integers times a float32 scale, off by its last bit (140 dB
+measured). That of activations is the probe's own."""
 
 EQUAL_DB = 200.0
 """Stands for tensors without any difference."""
@@ -53,7 +50,7 @@ def compare_layers(reference: Probe, suspect: Probe, x: Batch) -> tuple[LayerDif
     """
     points = _common(reference, suspect)
     names = [point.name for point in points]
-    return _differences(points, reference.run(x, names), suspect.run(x, names))
+    return _differences(points, reference.run(x, names), suspect.run(x, names), suspect.activation_limit_db)
 
 
 def first_divergence(reference: Probe, suspect: Probe, x: Batch) -> Divergence:
@@ -77,13 +74,15 @@ def _common(reference: Probe, suspect: Probe) -> list[Point]:
     return points
 
 
-def _differences(points: Sequence[Point], truth: Tensors, found: Tensors) -> tuple[LayerDifference, ...]:
+def _differences(
+    points: Sequence[Point], truth: Tensors, found: Tensors, activation_limit_db: float
+) -> tuple[LayerDifference, ...]:
     rows = []
     for point in points:
         expected, answer = truth[point.name], found[point.name]
         if expected.shape != answer.shape:  # an SDK that moved a layout change across it
             continue
-        limit_db = WEIGHT_LIMIT_DB if point.label.endswith(" weight") else ACTIVATION_LIMIT_DB
+        limit_db = WEIGHT_LIMIT_DB if point.label.endswith(" weight") else activation_limit_db
         snr = snr_db(expected, answer)
         rows.append(LayerDifference(name=point.name, label=point.label, snr_db=_finite(snr), limit_db=limit_db))
     return tuple(rows)
@@ -101,7 +100,7 @@ def _answers_differ(reference: Probe, suspect: Probe, x: Batch) -> bool:
     """Whether the pictures differ when nothing but them is exposed; False where one of them names no output."""
     if any(OUTPUT not in {point.name for point in probe.points()} for probe in (reference, suspect)):
         return False
-    return snr_db(reference.run(x, [OUTPUT])[OUTPUT], suspect.run(x, [OUTPUT])[OUTPUT]) < ACTIVATION_LIMIT_DB
+    return snr_db(reference.run(x, [OUTPUT])[OUTPUT], suspect.run(x, [OUTPUT])[OUTPUT]) < suspect.activation_limit_db
 
 
 def _one_at_a_time(reference: Probe, suspect: Probe, x: Batch) -> LayerDifference | None:
@@ -109,7 +108,7 @@ def _one_at_a_time(reference: Probe, suspect: Probe, x: Batch) -> LayerDifferenc
     points = _common(reference, suspect)
     truth = reference.run(x, [point.name for point in points])
     for point in points:
-        for layer in _differences([point], truth, suspect.run(x, [point.name])):
+        for layer in _differences([point], truth, suspect.run(x, [point.name]), suspect.activation_limit_db):
             if _is_off(layer):
                 return layer
     return None

@@ -31,14 +31,14 @@ class OnnxProbe(Probe):
         except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
             raise BuildError(f"{self._path}: not a whole ONNX file: {first_line(error)}") from None
         constants = constant_tensors(self._model)
-        self._tensors: dict[str, str] = {}
+        self.tensors: dict[str, str] = {}
         for node in self._model.graph.node:
             name = common_name(node.output[0])
             if name is not None and node.output[0] not in constants:
-                self._tensors.setdefault(name, node.output[0])
+                self.tensors.setdefault(name, node.output[0])
 
     def points(self) -> tuple[Point, ...]:
-        return tuple(Point(name, name) for name in self._tensors)
+        return tuple(Point(name, name) for name in self.tensors)
 
     def run(self, x: Batch, names: Collection[str]) -> Tensors:
         import numpy as np
@@ -48,7 +48,7 @@ class OnnxProbe(Probe):
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         given = {value.name for value in model.graph.output}
-        wanted = [self._tensors[name] for name in names]
+        wanted = [self.tensors[name] for name in names]
         model.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in wanted if tensor not in given)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = _THREADS, 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from compress.records import Check, VerdictRecord
+from compress.report.builds import absent_line, build_lines
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.sensitivity import markdown_rows, summary
 
 
 def markdown_table(results: Results) -> str:
@@ -33,21 +35,36 @@ CHECK_HEADINGS = ("budget", "limit", "figure", "result", "origin, note")
 
 
 def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str:
-    """A whole report: table, origins, what each step bought, the verdict with its checks."""
+    """A whole report: table, origins, what each step bought, the verdict with its checks, the builds."""
     parts = [f"# {title}\n", markdown_table(results), _bullets(footnotes(results))]
     bought = gains(results)
     if bought:
         parts.append("## What each step bought\n\n" + _bullets(bought))
+    if results.sensitivity:
+        layers = "\n".join(markdown_rows(results.sensitivity))
+        parts.append(f"## What int8 costs each layer\n\n![by layer](sensitivity.svg)\n\n{layers}\n")
+        parts.append(_bullets(tuple(summary(results.sensitivity))))
     parts.append(f"## Verdict: {verdict.result}\n")
     if verdict.checks:
         rows = [_line(CHECK_HEADINGS), _line(["---"] * len(CHECK_HEADINGS))]
         parts.append("\n".join([*rows, *(_line(check_cells(check)) for check in verdict.checks)]) + "\n")
     if verdict.reasons:
         parts.append(_bullets(verdict.reasons))
+    parts += _builds(results)
     if results.speed.fingerprint:
         facts = [f"{name}: {value}" for name, value in sorted(results.speed.fingerprint.items())]
         parts.append(f"## Measured on {results.speed.device}\n\n" + _bullets(tuple(facts)))
     return "\n".join(parts)
+
+
+def _builds(results: Results) -> list[str]:
+    """What is known of each build; nothing where nothing is."""
+    found = build_lines(results)
+    absent = tuple(absent_line(each) for each in results.builds.not_built)
+    if not found and not absent:
+        return []
+    parts = ["## The builds\n", *([_bullets(absent)] if absent else [])]
+    return [*parts, *(f"### {title}\n\n{_bullets(lines)}" for title, lines in found)]
 
 
 def _bullets(lines: tuple[str, ...]) -> str:

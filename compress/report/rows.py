@@ -9,8 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compress.records import BuildList, NetFacts, Origin, QualityReport, QualityRow, SpeedReport, SpeedRow, Variant
+from compress.records import (
+    BuildList,
+    NetFacts,
+    Origin,
+    QualityReport,
+    QualityRow,
+    SensitivityReport,
+    SpeedReport,
+    SpeedRow,
+    Variant,
+)  # fmt: skip
 from compress.report.verdict import mean
+from compress.runtimes import RUNTIMES
 
 LABELS: dict[Variant, str] = {
     "input": "dark input",
@@ -51,12 +62,13 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Results:
-    """What a chain measured, as far as it got. ``runtime`` is the device's."""
+    """What a chain measured, as far as it got. ``runtime`` is the device's, ``sensitivity`` None where not asked."""
 
     builds: BuildList
     quality: QualityReport
     speed: SpeedReport
     runtime: str
+    sensitivity: SensitivityReport | None = None
 
 
 def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
@@ -77,7 +89,7 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
 
 
 def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
-    order = [results.runtime, "torch", "onnx", "openvino", "none"]
+    order = list(dict.fromkeys((results.runtime, "torch", "onnx", "openvino", *RUNTIMES, "none")))
     found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
     return sorted(found, key=lambda row: order.index(row.runtime))
 

@@ -11,11 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Verdict
+from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Promoted, Verdict
 from compress.bundle.manifest import MANIFEST, from_bytes
-from compress.records import BuildList, QualityReport, SpeedReport, VerdictRecord
+from compress.records import BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
+from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.sensitivity import summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,11 +53,13 @@ def read_results(artefacts: Sequence[Artefact], runtime: str) -> Results | None:
     builds, measurements = newest(artefacts, Builds), newest(artefacts, Measurements)
     if builds is None or measurements is None:
         return None
+    promoted = newest(artefacts, Promoted)
     return Results(
         builds=BuildList.read(builds.folder / "builds.json"),
         quality=QualityReport.read(measurements.folder / "quality.json"),
         speed=SpeedReport.read(measurements.folder / "speed.json"),
         runtime=runtime,
+        sensitivity=SensitivityReport.read(promoted.report) if promoted else None,
     )
 
 
@@ -85,6 +89,23 @@ def _print_figures(title: str, results: Results, console: Console) -> None:
         console.print(Text(note, style="dim"))
     for line in gains(results):
         console.print(Text(line))
+    if results.sensitivity:
+        for line in summary(results.sensitivity):
+            console.print(Text(f"sensitivity: {line}"))
+    _print_builds(results.builds, console)
+
+
+def _print_builds(listed: BuildList, console: Console) -> None:
+    """Precisions of what ships, and what is not as it was trained; the bundle's report.md has all notes."""
+    for build in listed.builds:
+        if build.ships:
+            islands = island_line(build)
+            if islands:
+                console.print(Text(f"{build.name}: {islands}", style="dim"))
+            for line in warnings(build):
+                console.print(Text(f"{build.name}: {line}", style="yellow"))
+    for absent in (each for each in listed.not_built if each.variant):  # the others are the verdict's to tell
+        console.print(Text(absent_line(absent), style="yellow"))
 
 
 def _print_verdict(verdict: VerdictRecord, console: Console) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ class BuildOptions:
 
     ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
     float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
+    ``float_precision``: what float layers compute in, for an SDK that takes it from the build. ``tflite``: the
+    kind of TFLite file.
     """
 
     platform: str | None = None
     calibration: Path | None = None
+    float_precision: FloatPrecision = "f32"
+    tflite: TfliteKind = TfliteKind()
 
 
 PLAIN = BuildOptions()
@@ -91,6 +96,18 @@ class Runtime(ABC):
     simulates = False
     """Whether ``load`` gives a simulator of the device, whose time says nothing."""
 
+    carries_int16 = False
+    """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
+    written_precisions: tuple[FloatPrecision, ...] = ()
+    """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
+
+    platforms: tuple[str, ...] = ()
+    """Chips that ``BuildOptions.platform`` may name, by the SDK's own names; empty: builds are not made for one."""
+
+    needs_platform = False
+    """Whether a build can't be made without one of them."""
+
     toolchain: ToolchainName | None = None
     """Which isolated environment ``build`` needs; None where the core packages do."""
 
@@ -99,8 +116,8 @@ class Runtime(ABC):
         return None
 
     @abstractmethod
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
-        """How this runtime's builds declare the picture called ``tensor``, in or out; 0 stands for a free side."""
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
+        """How a build made with ``options`` declares the picture ``tensor``, in or out; 0 stands for a free side."""
 
     @abstractmethod
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.runtimes.base import Size, first_line
+from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +58,8 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     x = torch.rand(1, 3, *request.size) * 0.25  # dark, like what the network was made for
     _trace(net, x, request, path)
     raw = onnx.load(str(path))
+    if request.opset == WIDE_OPSET:
+        relabel(raw, WIDE_OPSET)
     _refuse_foreign(raw, path.name)
     simple, same = onnxsim.simplify(fold_weights(raw))
     if not same:
@@ -88,12 +91,13 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
 
     axes = {2: "height", 3: "width"}
     wrapped = OneInput().eval()
+    opset = TRACED_OPSET if request.opset == WIDE_OPSET else request.opset
     level = logging.getLogger("torch.onnx").level
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), exporting_wide_codes(net, request.opset):
             warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
             torch.onnx.export(
-                wrapped, (x,), str(path), dynamo=False, opset_version=request.opset, input_names=[INPUT],
+                wrapped, (x,), str(path), dynamo=False, opset_version=opset, input_names=[INPUT],
                 output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: axes} if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
@@ -108,9 +112,7 @@ def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
     if not foreign:
         return
     first = foreign[0]
-    # NNCF gives branches that meet in a Concat one quantizer and strips it from one of them only.
-    hint = "; keep its module float (quantize.keep_float)" if first.op_type == "FakeQuantize" else ""
-    raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator{hint}")
+    raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator")
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:

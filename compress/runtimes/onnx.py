@@ -28,8 +28,9 @@ class OnnxRuntime(Runtime):
     """The ONNX file itself is the build."""
 
     name = "onnx"
+    carries_int16 = True
 
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from compress.errors import BuildError
 from compress.records import Build, IOContract, RuntimeName
 from compress.runtimes import open_runtime
-from compress.runtimes.base import RunOptions, Session, Size
+from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Session, Size
 from compress.runtimes.interchange import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -26,19 +26,23 @@ if TYPE_CHECKING:
 
 _PAD = "where a side is no multiple of size_multiple, repeat the last row and column up to the next one"
 _CUT = "cut to the input's height and width"
+_ROUND = f"{_CUT}; times 255, round half to even, clip, uint8 RGB"
 _STEPS = {
-    "float32": (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", f"{_CUT}; times 255, round half to even, clip, uint8 RGB"),
-    "uint8": (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
-    "int8": (f"uint8 RGB minus 128 as int8, NHWC; {_PAD}", f"{_CUT}; plus 128 as uint8 RGB"),
+    ("float32", "NCHW"): (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", _ROUND),
+    ("float32", "NHWC"): (f"uint8 RGB / 255 as float32, NHWC; {_PAD}", _ROUND),
+    ("uint8", "NHWC"): (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
+    ("int8", "NHWC"): (f"uint8 RGB minus 128 as int8, NHWC; {_PAD}", f"{_CUT}; plus 128 as uint8 RGB"),
 }
 _OPEN_SIZES = 4
 
 
-def io_contract(runtime: RuntimeName, height: int, width: int, multiple: int) -> IOContract:
-    """The contract of a build of ``runtime`` for pictures of this size; 0 stands for a free side."""
+def io_contract(
+    runtime: RuntimeName, height: int, width: int, multiple: int, options: BuildOptions = PLAIN
+) -> IOContract:
+    """The contract of a build of ``runtime`` made with ``options`` for pictures of this size; 0: a free side."""
     maker = open_runtime(runtime)
-    dark, bright = maker.border(INPUT, height, width), maker.border(OUTPUT, height, width)
-    before, after = _STEPS[dark.dtype][0], _STEPS[bright.dtype][1]
+    dark, bright = (maker.border(name, height, width, options) for name in (INPUT, OUTPUT))
+    before, after = _STEPS[dark.dtype, dark.layout][0], _STEPS[bright.dtype, bright.layout][1]
     return IOContract(input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after)
 
 

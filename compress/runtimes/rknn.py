@@ -43,16 +43,20 @@ OWN: tuple[RouteName, ...] = ("normal", "kl_divergence")
 INTEGER_ONLY = ("rv1106",)
 """NPUs without float16, which take a graph with float islands only with scales of the toolkit's own."""
 
-_WORKER = "rknn_toolkit"
-_BUILD_TIMEOUT_S = 900.0
-_RUN_TIMEOUT_S = 300.0
+WORKER = "rknn_toolkit"
+BUILD_TIMEOUT_S = 900.0
+RUN_TIMEOUT_S = 300.0
 
 
 class Pictures(Record):
-    """uint8 (N, H, W, 3) in the .npy ``dark`` to float32 (N, 3, H, W) in the .npy ``bright``."""
+    """uint8 (N, H, W, 3) in the .npy ``dark`` to float32 (N, 3, H, W) in the .npy ``bright``.
+
+    ``inner``: where the first picture's further outputs go, as .npz in order; empty: nowhere.
+    """
 
     dark: str
     bright: str
+    inner: str = ""
 
 
 class _Request(Record):
@@ -73,14 +77,18 @@ class RknnLayer(Record):
     name: str
 
 
-class _Built(Record):
+class RknnBuilt(Record):
+    """What the worker says of a build."""
+
     layers: tuple[RknnLayer, ...]
     warnings: int
     internal_bytes: int
     weight_bytes: int
 
 
-class _Done(Record):
+class RknnDone(Record):
+    """What it says of a simulation."""
+
     done: bool
 
 
@@ -112,12 +120,14 @@ class Rknn(Runtime):
 
     name = "rknn"
     toolchain = "rknn"
+    platforms = PLATFORMS
+    needs_platform = True
     simulates = True
 
     def why_not_here(self) -> str | None:
         return why_not_ready("rknn")
 
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         if tensor == INPUT:
             shape = (1, height, width, 3)
             return TensorSpec(name=tensor, shape=shape, layout="NHWC", dtype="uint8", low=0.0, high=255.0)
@@ -165,7 +175,7 @@ class Rknn(Runtime):
         from compress.runtimes.onnx import read_file
         from compress.runtimes.rknn_scales import compare_rknn
 
-        record = _record(folder, files)
+        record = read_record(folder, files)
         # One that has no name only lays the picture out for the NPU.
         heavy = [each for each in record.layers if each.kind.startswith(("Conv", "MatMul", "Gemm")) and each.name]
         int8 = [layer for layer in heavy if layer.dtype == "INT8"]
@@ -183,18 +193,16 @@ class Rknn(Runtime):
 
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
         """A simulator: floats are computed as the NPU has them, in float16, whatever ``options`` say."""
-        record = _record(folder, files)
+        record = read_record(folder, files)
         return _Simulator(folder, files, record, size)
 
 
 class _Bench:
     """Builds of one model by several routes, simulated on the same frames."""
 
-    def __init__(
-        self, folder: Path, model: onnx.ModelProto, platform: str, frames: NDArray[np.uint8] | None
-    ) -> None:
+    def __init__(self, folder: Path, model: onnx.ModelProto, platform: str, frames: NDArray[np.uint8] | None) -> None:
         self._folder, self._model, self._platform, self._frames = folder, model, platform, frames
-        self.built: dict[RouteName, _Built] = {}
+        self.built: dict[RouteName, RknnBuilt] = {}
         self._truth = None if frames is None else [_reference(model, frame) for frame in frames]
 
     def file(self, route: RouteName) -> Path:
@@ -211,7 +219,7 @@ class _Bench:
             np.save(pictures.dark, self._frames)
             request = request.model_copy(update={"simulate": pictures})
         try:
-            self.built[route] = run_worker("rknn", _WORKER, request, _Built, _BUILD_TIMEOUT_S)
+            self.built[route] = run_worker("rknn", WORKER, request, RknnBuilt, BUILD_TIMEOUT_S)
         except BuildError as error:
             return RknnRoute(name=route, refused=str(error))
         if self._truth is None:
@@ -250,11 +258,11 @@ class _Simulator(Session):
         self._name = files[0]
         if size is not None and tuple(size) != self._size:
             raise BuildError(f"{files[0]} is for {_text(self._size)} pictures only; an .rknn has one size")
-        frames = _load_frames(folder / files[3]) if record.route in OWN else None
-        self._served = Served("rknn", _WORKER)
+        frames = load_frames(folder / files[3]) if record.route in OWN else None
+        self._served = Served("rknn", WORKER)
         self._ended = weakref.finalize(self, self._served.close)
         request = prepare_request(self._served.folder, model, record.platform, record.route, frames)
-        built = self._served.ask(request.model_copy(update={"simulate": True}), _Built, _BUILD_TIMEOUT_S)
+        built = self._served.ask(request.model_copy(update={"simulate": True}), RknnBuilt, BUILD_TIMEOUT_S)
         if built.layers != record.layers or not _same(Path(request.out), folder / files[0], record.platform):
             raise BuildError(f"{files[0]}: the toolkit makes other tensors of {files[1]} now; build it again")
         place = self._served.folder
@@ -268,7 +276,7 @@ class _Simulator(Session):
             raise BuildError(f"{self._name} takes {wanted}, not {list(x.shape)} {x.dtype}")
         codes = np.rint(x * np.float32(255)).clip(0, 255).astype(np.uint8)
         np.save(self._pictures.dark, np.ascontiguousarray(codes.transpose(0, 2, 3, 1)))
-        self._served.ask(self._pictures, _Done, _RUN_TIMEOUT_S)
+        self._served.ask(self._pictures, RknnDone, RUN_TIMEOUT_S)
         answer: Batch = np.load(self._pictures.bright)
         return answer
 
@@ -277,7 +285,7 @@ class _Simulator(Session):
         self.infer(x)
 
         def run() -> None:
-            self._served.ask(self._pictures, _Done, _RUN_TIMEOUT_S)
+            self._served.ask(self._pictures, RknnDone, RUN_TIMEOUT_S)
 
         return run
 
@@ -327,7 +335,7 @@ def _notes(record: RknnRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _record(folder: Path, files: tuple[str, ...]) -> RknnRecord:
+def read_record(folder: Path, files: tuple[str, ...]) -> RknnRecord:
     """How the build was made. Raises BuildError when a file of it is missing or changed."""
     try:
         record = RknnRecord.read(folder / files[2])
@@ -358,7 +366,8 @@ def _save_frames(frames: NDArray[np.uint8] | None, path: Path) -> None:
     np.save(path, frames)
 
 
-def _load_frames(path: Path) -> NDArray[np.uint8]:
+def load_frames(path: Path) -> NDArray[np.uint8]:
+    """Calibration frames that lie beside a build."""
     import numpy as np
 
     try:

@@ -26,12 +26,16 @@ RELATIVE_TOLERANCE = 2e-6
 
 @dataclass(frozen=True)
 class FoundScale:
-    """Scale (C,) or (1,) of the quantizer at ``node``, with its zero-point or the lower end of its range."""
+    """Scale (C,) or (1,) of the quantizer at ``node``, with its zero-point or the lower end of its range.
+
+    ``reach``: of symmetric codes wider than the trained ones, the largest value; scales are then not compared.
+    """
 
     node: str
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int64] | None = None
     low: NDArray[np.float32] | None = None
+    reach: NDArray[np.float32] | None = None
 
 
 def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tuple[int, tuple[str, ...]]:
@@ -70,6 +74,10 @@ def _difference(found: FoundScale, row: TensorScale) -> str:
     scale = np.asarray(row.scale, np.float32)
     if found.scale.shape != scale.shape:
         return f"{found.scale.size} scales, trained {scale.size}"
+    if found.reach is not None:
+        wanted = np.maximum(np.abs(row.low), np.abs(row.high))
+        off = np.abs(found.reach - wanted) > 1e-5 * wanted
+        return f"reaches to {found.reach[off][:4]}, trained range to {wanted[off][:4]}" if off.any() else ""
     off = np.abs(found.scale - scale) > RELATIVE_TOLERANCE * np.abs(scale)
     if off.any():
         first = int(np.argmax(off))

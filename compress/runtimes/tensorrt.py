@@ -16,6 +16,7 @@ accuracy on the board. How the graph meets TensorRT's rules, and what runs in fl
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from pydantic import ValidationError
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Ports, RunOptions, Runtime, Session, Size
+from compress.runtimes.base import PLAIN, BuildOptions, FloatPrecision, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.onnx import file_ports, file_scales, read_file
 from compress.runtimes.scales import compare_scales
 from compress.runtimes.tensorrt_rules import broken_rules
@@ -108,7 +109,11 @@ class CheckAnswer(Record):
 
 
 class Proxy(Record):
-    """``NAME.proxy.json``: an engine of the same graph by another product, for another GPU."""
+    """``NAME.proxy.json``: an engine of the same graph by another product, for another GPU.
+
+    ``float_precision``: what float layers of the graph say they compute in. ``half_psnr_db``: where that is float16,
+    the graph's answers against those of the float32 one, both by ONNX Runtime, picture by picture.
+    """
 
     what: str
     onnx_digest: str
@@ -122,6 +127,8 @@ class Proxy(Record):
     activation_memory_bytes: int | None
     weights_memory_bytes: int | None
     warnings: tuple[str, ...]
+    float_precision: FloatPrecision = "f32"
+    half_psnr_db: tuple[float, ...] = ()
 
 
 class TensorRt(Runtime):
@@ -129,19 +136,21 @@ class TensorRt(Runtime):
 
     name = "tensorrt"
     toolchain = "tensorrt"
+    platforms = (ORIN,)
+    written_precisions = ("f32", "f16")
 
     def why_not_here(self) -> str | None:
         """Always a reason: full TensorRT with a GPU was at hand nowhere, so no code for it could be tried."""
         return "a TensorRT engine is made and run on its own board; there: sh NAME.engine.sh FOLDER"
 
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
         return file_ports(folder / files[0])
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
-        """``options.platform`` is the GPU's architecture, like SM87.
+        """``options.platform`` is the GPU's architecture, like SM87; ``float_precision`` f16 is written into the graph.
 
         Raises BuildError with the nodes that break TensorRT's rules or that its parser refuses, and
         ToolchainError where the environment ``tensorrt`` is not ready.
@@ -151,9 +160,12 @@ class TensorRt(Runtime):
         if problems:
             way = "quantize for a target with scheme.activations=symmetric"
             raise BuildError(f"{source.name}: not for TensorRT: {_shortened(problems)}; {way}")
-        proxy = _proxy(source, model, options.platform or ORIN)
         files = _files(name)
-        shutil.copyfile(source, out / files[0])
+        with tempfile.TemporaryDirectory() as text:
+            graph = Path(text) / files[0]
+            losses = _write_graph(source, model, graph, options)
+            proxy = _proxy(graph, read_file(graph), options.platform or ORIN, losses)
+            shutil.copyfile(graph, out / files[0])
         (out / files[1]).write_text(command_script(name), encoding="utf-8")
         shutil.copyfile(Path(__file__).with_name("tensorrt_engine.py"), out / files[2])
         proxy.write(out / files[3])
@@ -189,7 +201,30 @@ def _operators(model: onnx.ModelProto) -> dict[str, int]:
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
 
-def _proxy(source: Path, model: onnx.ModelProto, architecture: str) -> Proxy:
+def _write_graph(source: Path, model: onnx.ModelProto, graph: Path, options: BuildOptions) -> tuple[float, ...] | None:
+    """What the engine is made of: ``source`` itself, or with float layers in float16.
+
+    Gives PSNR in dB of its answers to ``model``'s, a figure a picture; None where nothing was changed. Raises
+    BuildError where float16 costs more than it may, which no choice of scales would mend.
+    """
+    from compress.runtimes.half import HALF_LIMIT_DB, answers_db, to_half
+
+    if options.float_precision == "f32":
+        shutil.copyfile(source, graph)
+        return None
+    if options.float_precision != "f16":
+        raise BuildError(f"{source.name}: TensorRT's float layers are f32 or f16 here, not {options.float_precision}")
+    half = to_half(model, source.name)
+    graph.write_bytes(half.SerializeToString(deterministic=True))
+    losses = answers_db(half, model, options.calibration)
+    if not min(losses) >= HALF_LIMIT_DB:
+        away = f"{min(losses):.1f} dB, sound from {HALF_LIMIT_DB:g}"
+        problem = f"with float layers in float16 it answers otherwise ({away})"
+        raise BuildError(f"{source.name}: {problem}; set target.device.float_precision=f32")
+    return losses
+
+
+def _proxy(source: Path, model: onnx.ModelProto, architecture: str, losses: tuple[float, ...] | None) -> Proxy:
     """What TensorRT-RTX makes of the graph. Raises BuildError when it doesn't take it."""
     from compress.toolchains.call import run_worker
 
@@ -212,7 +247,7 @@ def _proxy(source: Path, model: onnx.ModelProto, architecture: str) -> Proxy:
         float_layers=tuple(name for name in heavy if name not in int8),
         engine_layers=len(answer.layers), engine_size_bytes=answer.engine_size_bytes,
         activation_memory_bytes=answer.activation_memory_bytes, weights_memory_bytes=answer.weights_memory_bytes,
-        warnings=answer.warnings,
+        warnings=answer.warnings, float_precision="f32" if losses is None else "f16", half_psnr_db=losses or (),
     )  # fmt: skip
 
 
@@ -239,7 +274,14 @@ def _notes(proxy: Proxy) -> tuple[str, ...]:
     engine = f"engine {size(proxy.engine_size_bytes)}, activations {size(proxy.activation_memory_bytes)}"
     weights = f"weights {size(proxy.weights_memory_bytes)}"
     first = f"proxy ({proxy.sdk} for {proxy.architecture}, not {proxy.asked_architecture}'s own TensorRT)"
-    return f"{first}: {proxy.engine_layers} layers, {engine}, {weights}", *proxy.warnings
+    lines = [f"{first}: {proxy.engine_layers} layers, {engine}, {weights}"]
+    if proxy.half_psnr_db:
+        mean = sum(proxy.half_psnr_db) / len(proxy.half_psnr_db)
+        lines.append(
+            f"float layers in float16: {mean:.2f} dB (worst {min(proxy.half_psnr_db):.2f}) to the float32 graph "
+            f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures"
+        )
+    return *lines, *proxy.warnings
 
 
 def _shortened(problems: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ A tensor behind a quantizer is called like the quantizer in the ONNX file, so sc
 
 What training left float stays float: image-space arithmetic and the light branch. So does a trained layer whose
 answer nobody quantized, as TFLite's int8 layers answer in int8 only; with calibration frames it gets a range
-and runs in int8. ``TfliteOptions.integer`` makes a file that is integer throughout.
+and runs in int8. Which kind of file is asked for is the target's business (``compress.tflite_kind``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
@@ -35,23 +35,8 @@ _SEEN = "/seen"
 _TRAINED = ("/QuantizeLinear", "/DequantizeLinear")
 _SCALE, _ZERO = 1.0 / 255.0, -128
 _TIMEOUT_S = 900.0
-
-
-@dataclass(frozen=True)
-class TfliteOptions:
-    """Which kind of file.
-
-    ``ends``: pictures go in and out as codes minus 128 (int8, scale 1/255, zero-point -128), or as float32 in
-    [0, 1]; NHWC either way. ``integer``: arithmetic that training left float gets 8-bit codes, from ranges seen
-    on calibration frames; dark pictures lose much by it (docs/adr/0008-tflite.md). ``activations``: 16 widens
-    the trained codes of every layer (int8 weights, int16 activations over the trained ranges); XNNPACK has no
-    such layers. ``half_weights``: float weights are stored as float16.
-    """
-
-    ends: Literal["int8", "float32"] = "int8"
-    integer: bool = False
-    activations: Literal[8, 16] = 8
-    half_weights: bool = False
+_NAMED = 3
+"""Tensors named in a note; an integer file has dozens of a kind."""
 
 
 class TfliteRequest(Record):
@@ -78,12 +63,9 @@ class Tflite(Runtime):
     name = "tflite"
     toolchain = "tflite"
 
-    def __init__(self, kind: TfliteOptions = TfliteOptions()) -> None:  # noqa: B008  frozen
-        self._kind = kind
-
-    def border(self, tensor: str, height: int, width: int) -> TensorSpec:
+    def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         shape = (1, height, width, 3)
-        if self._kind.ends == "float32":
+        if options.tflite.ends == "float32":
             return TensorSpec(name=tensor, shape=shape, layout="NHWC", dtype="float32", low=0.0, high=1.0)
         return TensorSpec(
             name=tensor, shape=shape, layout="NHWC", dtype="int8", low=-128.0, high=127.0, scale=_SCALE,
@@ -108,13 +90,13 @@ class Tflite(Runtime):
         """With ``options.calibration``, a trained layer whose answer nobody quantized runs in int8 as well."""
         from compress.toolchains.call import run_worker
 
-        kind = self._kind
-        if kind.integer and options.calibration is None:
+        kind = options.tflite
+        if kind.arithmetic == "integer" and options.calibration is None:
             raise BuildError(f"{name}: an all-integer file needs ranges of what training left float; give frames")
         request = TfliteRequest(
             onnx=str(source.resolve()), tflite=str((out / f"{name}.tflite").resolve()), codes=kind.ends == "int8",
             calibration=str(options.calibration.resolve()) if options.calibration else None,
-            integer=kind.integer, activations=kind.activations, half=kind.half_weights,
+            integer=kind.arithmetic == "integer", activations=kind.activation_bits, half=kind.half_weights,
         )  # fmt: skip
         run_worker("tflite", "tflite_build", request, TfliteAnswer, _TIMEOUT_S)
         return (f"{name}.tflite",)
@@ -131,7 +113,7 @@ class Tflite(Runtime):
         return Inspection(
             operators=dict(sorted(Counter(one.kind for one in operators).items())),
             int8_layers=len(integer), float_layers=len(floating), float_islands=floating if integer else (),
-            scales_compared=compared, scale_differences=differences,
+            scales_compared=compared, scale_differences=differences, precision=_precision(layers, tensors),
             notes=tuple(_notes(operators, tensors)) if integer else (),
         )  # fmt: skip
 
@@ -143,7 +125,7 @@ class Tflite(Runtime):
         own = given["shape"].tolist()
         wanted = [1, *(size or own[1:3]), 3]
         try:
-            with _quiet():
+            with quiet():
                 if wanted != own:
                     interpreter.resize_tensor_input(given["index"], wanted)
                 interpreter.allocate_tensors()
@@ -159,17 +141,18 @@ class Tflite(Runtime):
 
 @dataclass(frozen=True)
 class _Operator:
-    """``integer``: it answers in codes."""
+    """``integer``: it answers in codes, of ``bits``."""
 
     kind: str
     name: str
     integer: bool
+    bits: int
 
     @classmethod
     def read(cls, item: dict[str, Any], tensors: dict[int, Any]) -> _Operator:
         answer = tensors[int(item["outputs"][0])]
         whole = "int" in answer["dtype"].__name__
-        return cls(item["op_name"], answer["name"].split(";")[0], whole)
+        return cls(item["op_name"], answer["name"].split(";")[0], whole, 8 * answer["dtype"]().itemsize)
 
 
 class _TfliteSession(Session):
@@ -199,15 +182,15 @@ class _TfliteSession(Session):
         _, height, width, _ = self._given["shape"].tolist()
         if x.shape != (1, 3, height, width) or x.dtype != np.float32:
             raise BuildError(f"{self._name} takes [1, 3, {height}, {width}] float32, not {list(x.shape)} {x.dtype}")
-        self._interpreter.set_tensor(self._given["index"], _taken(x, self._given["dtype"] is np.float32))
+        self._interpreter.set_tensor(self._given["index"], as_taken(x, self._given))
 
 
-def _taken(x: Batch, floating: bool) -> NDArray[Any]:
-    """What the file takes; exact for a picture of 8-bit codes."""
+def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
+    """What a file with the input ``given`` takes for ``x``; exact for a picture of 8-bit codes."""
     import numpy as np
 
     pixels: NDArray[np.float32] = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    if floating:
+    if given["dtype"] is np.float32:
         return pixels
     return np.asarray(np.rint(pixels * np.float32(255)).clip(0, 255) + np.float32(_ZERO), np.int8)
 
@@ -222,14 +205,14 @@ def _open(path: Path, threads: int) -> Any:
             problem = "no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime on a board"
             raise BuildError(problem) from None
     try:
-        with _quiet():
+        with quiet():
             return Interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps LiteRT's notes on its delegate off the screen; they are written by C++."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -252,10 +235,25 @@ def _scales(tensors: Any) -> Iterator[FoundScale]:
         if not name.endswith(_TRAINED) or not found["scales"].size:
             continue
         scale, zero = found["scales"].astype(np.float32), found["zero_points"].astype(np.int64)
-        if name.endswith("/DequantizeLinear"):
+        if item["dtype"] is np.int16:
+            yield FoundScale(name, scale, reach=(np.float32(np.iinfo(np.int16).max) * scale))
+        elif name.endswith("/DequantizeLinear"):
             yield FoundScale(name, scale, zero_point=zero)
         else:
             yield FoundScale(name, scale, low=((np.iinfo(item["dtype"]).min - zero) * scale).astype(np.float32))
+
+
+def _precision(layers: list[_Operator], tensors: dict[int, Any]) -> str:
+    """What the file computes in, where its kind is not the plain one."""
+    import numpy as np
+
+    kinds = {item["dtype"] for item in tensors.values()}
+    wide = any(one.integer and one.bits == 16 for one in layers)
+    codes = ["int16x8" if wide else "int8"] if any(one.integer for one in layers) else []
+    floats = ["f32"] if np.float32 in kinds else []
+    half = " with float16 weights" if np.float16 in kinds else ""
+    plain = bool(floats) and not wide and not half
+    return "" if plain else " and ".join(codes + floats) + half
 
 
 def _notes(operators: list[_Operator], tensors: dict[int, Any]) -> Iterator[str]:
@@ -264,5 +262,7 @@ def _notes(operators: list[_Operator], tensors: dict[int, Any]) -> Iterator[str]
     if floating:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(floating.items()))
         yield f"in float between its layers: {counts}"
-    for name in sorted({item["name"] for item in tensors.values() if item["name"].endswith(_SEEN)}):
-        yield f"{name.removesuffix(_SEEN)}: range from calibration frames, not trained"
+    seen = sorted({name.removesuffix(_SEEN) for item in tensors.values() if (name := item["name"]).endswith(_SEEN)})
+    if seen:
+        more = f" and {len(seen) - _NAMED} more" if len(seen) > _NAMED else ""
+        yield f"ranges from calibration frames, not trained: {', '.join(seen[:_NAMED])}{more}"

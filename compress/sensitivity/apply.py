@@ -1,35 +1,72 @@
-"""A Quantized artefact without the quantizers of layers that are left float."""
+"""A Quantized artefact in which layers are wider than int8."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from compress.sensitivity.layers import PREFIX, Layer
+from compress.sensitivity.layers import PREFIX
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WIDE = {
+    "num_bits": 16, "mode": "symmetric", "signedness_to_force": True, "narrow_range": False, "half_range": False,
+}  # fmt: skip
 
 
-def dropped_quantizers(layers: Collection[Layer], floats: Collection[str]) -> frozenset[str]:
-    """Quantizer modules that no layer needs once those named ``floats`` are float."""
-    kept = {name for layer in layers if layer.name not in floats for name in layer.quantizers}
-    return frozenset(name for layer in layers for name in layer.quantizers) - kept
+def copy_with(folder: Path, bits: Mapping[str, int], out: Path) -> None:
+    """The networks of ``folder`` in ``out``; in the trained one quantizers have ``bits`` (16, or 0: left out).
 
-
-def copy_without(folder: Path, quantizers: Collection[str], out: Path) -> None:
-    """The networks of ``folder`` in ``out``; the trained one lacks ``quantizers``, whatever else it holds stays."""
+    A quantizer that ``bits`` does not name, or names with 8, stays byte for byte.
+    """
     from safetensors.torch import load_file, save_file
 
     for name in ("net.safetensors", "ptq.safetensors", "ptq.json"):
         shutil.copyfile(folder / name, out / name)
     config = json.loads((folder / "qat.json").read_text())
-    hooks = {name.removeprefix(PREFIX) for name in quantizers}
-    kept = []
-    for command in config["compression_state"]:
-        places = [place for place in command["hook_names_in_model"] if place not in hooks]
-        if places:
-            kept.append({**command, "hook_names_in_model": places})
-    (out / "qat.json").write_text(json.dumps({**config, "compression_state": kept}, sort_keys=True) + "\n")
+    hooks = {name.removeprefix(PREFIX): count for name, count in bits.items()}
+    for command in config["compression_state"]:  # one quantizer, by whichever of its places it was named
+        places = command["hook_names_in_model"]
+        hooks |= dict.fromkeys(places, next((hooks[place] for place in places if place in hooks), 8))
+    commands = [made for command in config["compression_state"] for made in _commands(command, hooks)]
+    (out / "qat.json").write_text(json.dumps({**config, "compression_state": commands}, sort_keys=True) + "\n")
     state = load_file(folder / "qat.safetensors")
-    gone = tuple(f"{name}." for name in quantizers)
-    save_file({name: value for name, value in state.items() if not name.startswith(gone)}, out / "qat.safetensors")
+    for place, count in hooks.items():
+        name = PREFIX + place
+        if count != 8:
+            own = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
+            state |= _wide_state(name, own) if count == 16 else {}
+    save_file(state, out / "qat.safetensors")
+
+
+def _commands(command: dict[str, Any], hooks: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """NNCF's entry for a quantizer, split by how many bits it has at each of its places."""
+    places = command["hook_names_in_model"]
+    eight = [place for place in places if hooks.get(place, 8) == 8]
+    sixteen = [place for place in places if hooks.get(place, 8) == 16]
+    if eight:
+        yield {**command, "hook_names_in_model": eight}
+    if sixteen:
+        config = {**command["module_config"], **_WIDE}
+        yield {
+            **command, "hook_names_in_model": sixteen, "module_cls_name": "SymmetricQuantizer", "module_config": config
+        }  # fmt: skip
+
+
+def _wide_state(name: str, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A quantizer's parameters as NNCF's symmetric one of 16 bits has them, reaching as far as it was trained to."""
+    import torch
+
+    scale = own.get(f"{name}.scale")
+    if scale is None:
+        low = own[f"{name}.input_low"]
+        scale = torch.maximum(low.abs(), (low + own[f"{name}.input_range"]).abs())
+    bits = own[f"{name}._num_bits"]
+    return {
+        f"{name}.scale": scale, f"{name}._num_bits": torch.full_like(bits, 16),
+        f"{name}.signed_tensor": torch.ones_like(bits), f"{name}.enabled": own[f"{name}.enabled"],
+    }  # fmt: skip

@@ -28,13 +28,15 @@ _HEAVY = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 
 @dataclass(frozen=True)
 class Machine:
-    """How the device runs builds; ``local``: it is this machine."""
+    """How the device runs builds; ``local``: it is this machine; the slowdowns over int8 are for estimates."""
 
     runtime: str
     local: bool
     threads: int
     float_precision: FloatPrecision
     size: tuple[int, int]
+    int16_slowdown: float = 2.0
+    float_slowdown: float = 4.0
     runs: int = 20
 
 
@@ -45,32 +47,39 @@ def layer_costs(int8: nn.Module, floating: nn.Module, names: Sequence[str], mach
     """
     profile = PROFILERS.get(machine.runtime) if machine.local else None
     if profile is None:
-        return _estimates(floating, names, machine.size)
-    estimates = _estimates(floating, names, machine.size)
+        return _estimates(floating, names, machine)
+    estimates = _estimates(floating, names, machine)
     quantized_ms, floating_ms = _profiled(profile, int8, floating, machine)
     working = [name for name, guess in estimates.items() if guess.floating]
     if not all(name in quantized_ms and name in floating_ms for name in working):
         return estimates  # the SDK merged a layer into another one: half a profile would make that one free
-    return {
+    floats = {name: round(floating_ms.get(name, 0.0), 4) for name in names}
+    return {  # OpenVINO holds 16-bit codes as they are and computes such a layer in float
         name: LayerCost(
-            int8=round(quantized_ms.get(name, 0.0), 4), floating=round(floating_ms.get(name, 0.0), 4), unit="ms",
+            int8=round(quantized_ms.get(name, 0.0), 4), int16=floats[name], floating=floats[name], unit="ms",
             origin="measured",
         )
         for name in names
     }  # fmt: skip
 
 
-def _estimates(net: nn.Module, names: Sequence[str], size: tuple[int, int]) -> dict[str, LayerCost]:
-    """Millions of multiply-accumulates of each layer for one picture; the same in both precisions."""
+def _estimates(net: nn.Module, names: Sequence[str], machine: Machine) -> dict[str, LayerCost]:
+    """Millions of multiply-accumulates of each layer for one picture, times what the target says they take longer."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, 3, *size))
+        net(torch.zeros(1, 3, *machine.size))
     root = type(net).__name__
     flops = {name: sum(counter.get_flop_counts().get(f"{root}.{name}", {}).values()) for name in names}
     macs = {name: round(count / 2e6, 3) for name, count in flops.items()}
-    return {name: LayerCost(int8=macs[name], floating=macs[name], unit="MMAC", origin="estimated") for name in names}
+    return {
+        name: LayerCost(
+            int8=macs[name], int16=round(macs[name] * machine.int16_slowdown, 3),
+            floating=round(macs[name] * machine.float_slowdown, 3), unit="MMAC", origin="estimated",
+        )
+        for name in names
+    }  # fmt: skip
 
 
 def _profiled(

@@ -7,7 +7,8 @@ share stays quantized until the last of them is float. What feeds no layer with 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.errors import BuildError
+from compress.records import Wider
 
 PREFIX = "__nncf_hooks."
 _HOOK = re.compile(r"^__nncf_hooks\.(?P<when>pre|post)_hooks\.(?P<place>.*)__(?P<port>\d+)\.\d+$")
@@ -49,7 +51,9 @@ def quantized_layers(net: nn.Module) -> tuple[Layer, ...]:
     fed = _feeds(net, {name: module for name, module in hooks.items() if not _is_weight(name)}, tuple(weights))
     layers = {scope: Layer(scope.replace("/", "."), weights[scope], tuple(fed[scope])) for scope in weights}
     taken = {name for layer in layers.values() for name in layer.quantizers}
-    alone = [Layer(_place(name), None, (name,)) for name in hooks if name not in taken]
+    rest = [name for name in hooks if name not in taken]
+    places = Counter(_place(name) for name in rest)
+    alone = [Layer(_place(name) if places[_place(name)] == 1 else _inner(name), None, (name,)) for name in rest]
     return (*layers.values(), *alone)
 
 
@@ -61,6 +65,12 @@ def _match(name: str) -> re.Match[str]:
 
 def _place(name: str) -> str:
     return _match(name)["place"]
+
+
+def _inner(name: str) -> str:
+    """Place, side and port: what tells apart the quantizers of one operation."""
+    match = _match(name)
+    return f"{match['place']} {'input' if match['when'] == 'pre' else 'output'} {match['port']}"
 
 
 def _is_weight(name: str) -> bool:
@@ -103,29 +113,56 @@ def _feeds(net: nn.Module, activations: dict[str, nn.Module], scopes: tuple[str,
     return found
 
 
+def quantizer_bits(layers: Iterable[Layer], choices: Mapping[str, Wider]) -> dict[str, int]:
+    """Bits of every quantizer where the layers named in ``choices`` are wider than int8; 0: it is left out.
+
+    What several layers share serves the one that wants most of it.
+    """
+    found: dict[str, int] = {}
+    for layer in layers:
+        wanted = choices.get(layer.name)
+        for name in layer.quantizers:
+            bits = 0 if wanted == "float" else 16 if wanted == "int16" and name != layer.weight else 8
+            found[name] = max(found.get(name, 0), bits)
+    return found
+
+
+@contextmanager
+def widened(net: nn.Module, layers: tuple[Layer, ...], choices: Mapping[str, Wider]) -> Iterator[None]:
+    """Within it the layers named in ``choices`` compute in these precisions, the others in int8; all in int8 after."""
+    modules: dict[str, Any] = {name: net.get_submodule(name) for layer in layers for name in layer.quantizers}
+    changed = {name: bits for name, bits in quantizer_bits(layers, choices).items() if bits != 8}
+    before = {
+        name: {key: value.clone() for key, value in modules[name].state_dict().items()} for name in changed
+    }  # fmt: skip
+    try:
+        for name, bits in changed.items():
+            if bits:
+                _sixteen_bits(modules[name])
+            else:
+                modules[name].enabled[0] = 0
+        yield
+    finally:
+        for name, state in before.items():
+            modules[name].load_state_dict(state)
+            modules[name].set_levels()
+
+
 @contextmanager
 def only(net: nn.Module, layers: tuple[Layer, ...], active: Collection[Layer]) -> Iterator[None]:
     """Within it just ``active`` layers of ``net`` compute in int8; all of them again afterwards."""
-    on = {name for layer in active for name in layer.quantizers}
-    modules: dict[str, Any] = {name: net.get_submodule(name) for layer in layers for name in layer.quantizers}
-    try:
-        for name, module in modules.items():
-            module.enabled[0] = int(name in on)
+    with widened(net, layers, {layer.name: "float" for layer in layers if layer not in active}):
         yield
-    finally:
-        for module in modules.values():
-            module.enabled[0] = 1
 
 
-@contextmanager
-def sixteen_bits(net: nn.Module, layer: Layer) -> Iterator[None]:
-    """Within it the activations that ``layer`` takes have 65536 levels in the ranges that were trained."""
-    modules: list[Any] = [net.get_submodule(name) for name in layer.activations]
-    bits = [module.num_bits for module in modules]
-    try:
-        for module in modules:
-            module.num_bits = 16
-        yield
-    finally:
-        for module, before in zip(modules, bits, strict=True):
-            module.num_bits = before
+@torch.no_grad()
+def _sixteen_bits(module: Any) -> None:
+    """65535 steps over the trained range, made symmetric as 16-bit codes are on devices: zero-point 0."""
+    if hasattr(module, "input_low"):
+        reach = torch.maximum(module.input_low.abs(), (module.input_low + module.input_range).abs())
+        module.input_low.copy_(-reach)
+        module.input_range.copy_(2 * reach)
+    else:
+        module.signed = True
+    module.num_bits = 16
+    module.set_levels()  # NNCF's setter leaves the old levels

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
 from compress.metrics import psnr_db
 from compress.models.enhance import enhance
-from compress.sensitivity.layers import Layer, only, sixteen_bits
+from compress.records import Wider
+from compress.sensitivity.layers import Layer, widened
 
 if TYPE_CHECKING:
     from compress.data.source import Pair, Picture
     from compress.stage import Progress
+
+_FLOAT_NET = "the float network"
 
 
 @dataclass(frozen=True)
@@ -46,54 +50,74 @@ class Scores:
 
 @dataclass(frozen=True)
 class LayerScores:
-    """One layer: alone in int8, alone float, and alone with activations of 16 bit."""
+    """One layer: alone in int8, alone float, and alone with activations of 16 bit where the target has them."""
 
     layer: Layer
     alone: Scores
     without: Scores
-    wide: Scores
+    wide: Scores | None
 
 
 class Bench:
-    """A fake-quant network, its float self and pictures; measures the network with any set of layers in int8."""
+    """A fake-quant network, its float self and pictures; measures the network with any layers wider than int8.
+
+    What was measured is kept in ``scratch``, so a killed run measures nothing twice. ``planned``: how many
+    measurements there will be at most, for the progress.
+    """
 
     def __init__(
         self, net: nn.Module, floating: nn.Module, layers: tuple[Layer, ...], pairs: tuple[Pair, ...],
-        progress: Progress,
+        progress: Progress, scratch: Path | None = None, planned: int = 0,
     ) -> None:  # fmt: skip
         self._net, self.layers, self._pairs, self._progress = net, layers, pairs, progress
-        self._done, self._total = 0, 3 * len(layers) + 3
-        self._truth: tuple[Picture, ...] = ()
-        self._known: dict[frozenset[str], Scores] = {}
-        self.floating = self._score(partial(enhance, floating), ())
-        with only(net, layers, ()):
-            self._truth = tuple(enhance(net, dark) for dark, _ in pairs)
+        self._log = None if scratch is None else scratch / "scores.jsonl"
+        self._planned = planned
+        self._known = _read_log(self._log)
+        with widened(net, layers, dict.fromkeys((layer.name for layer in layers), "float")):
+            self._truth: tuple[Picture, ...] = tuple(enhance(net, dark) for dark, _ in pairs)
+        self.floating = self._score(_FLOAT_NET, floating, None)
+
+    def at(self, choices: Mapping[str, Wider]) -> Scores:
+        """Scores with every layer in int8 but those of ``choices``; measured once for each."""
+        key = ", ".join(f"{name}={choices[name]}" for name in sorted(choices))
+        return self._score(key, self._net, choices)
 
     def in_int8(self, active: Iterable[Layer]) -> Scores:
-        """Scores with just ``active`` in int8; measured once for each set."""
-        chosen = tuple(active)
-        key = frozenset(layer.name for layer in chosen)
-        if key not in self._known:
-            self._known[key] = self._score(partial(enhance, self._net), (only(self._net, self.layers, chosen),))
-        return self._known[key]
+        """Scores with just ``active`` in int8, the others float."""
+        names = {layer.name for layer in active}
+        return self.at({layer.name: "float" for layer in self.layers if layer.name not in names})
 
-    def all_but(self, floats: Iterable[str]) -> Scores:
-        """Scores with every layer in int8 but those named."""
-        names = frozenset(floats)
-        return self.in_int8(layer for layer in self.layers if layer.name not in names)
+    def layer(self, layer: Layer, wider: tuple[Wider, ...]) -> LayerScores:
+        """The layer by itself, in 16 bit only where ``wider`` has it."""
+        wide = self.at({layer.name: "int16"}) if "int16" in wider else None
+        return LayerScores(layer, self.in_int8((layer,)), self.at({layer.name: "float"}), wide)
 
-    def layer(self, layer: Layer) -> LayerScores:
-        wide = self._score(partial(enhance, self._net), (sixteen_bits(self._net, layer),))
-        return LayerScores(layer, self.in_int8((layer,)), self.all_but((layer.name,)), wide)
-
-    def _score(self, run: Callable[[Picture], Picture], within: tuple[AbstractContextManager[None], ...]) -> Scores:
-        with ExitStack() as stack:
-            for state in within:
-                stack.enter_context(state)
-            answers = [run(dark) for dark, _ in self._pairs]
-        self._done += 1
-        self._progress.update(min(self._done, self._total), self._total, "layers in int8")
-        return Scores(
+    def _score(self, key: str, net: nn.Module, choices: Mapping[str, Wider] | None) -> Scores:
+        if key in self._known:
+            return self._known[key]
+        done = len(self._known)
+        self._progress.update(done, max(self._planned, done + 1), f"{len(choices or ())} layers wider")
+        with nullcontext() if choices is None else widened(net, self.layers, choices):
+            answers = [enhance(net, dark) for dark, _ in self._pairs]
+        scores = Scores(
             tuple(psnr_db(answer, bright) for answer, (_, bright) in zip(answers, self._pairs, strict=True)),
-            tuple(psnr_db(answer, truth) for answer, truth in zip(answers, self._truth, strict=False)),
+            tuple(psnr_db(answer, truth) for answer, truth in zip(answers, self._truth, strict=True)),
         )
+        self._known[key] = scores
+        if self._log is not None:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, scores.psnr_db, scores.closeness_db]) + "\n")
+        return scores
+
+
+def _read_log(path: Path | None) -> dict[str, Scores]:
+    """What was measured before; a line that a kill cut short is none."""
+    found: dict[str, Scores] = {}
+    if path is None or not path.exists():
+        return found
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    path.write_text(f"{whole}\n" if whole else "", encoding="utf-8")
+    for line in whole.splitlines():
+        key, psnr, closeness = json.loads(line)
+        found[key] = Scores(tuple(psnr), tuple(closeness))
+    return found

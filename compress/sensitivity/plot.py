@@ -35,7 +35,7 @@ def sensitivity_svg(report: SensitivityReport) -> str:
 
 
 def _title(report: SensitivityReport) -> str:
-    after = f", {report.drop_after_db:.3f} dB with {len(report.promoted)} layers float" if report.promoted else ""
+    after = f", {report.drop_after_db:.3f} dB with {len(report.promoted)} layers promoted" if report.promoted else ""
     return f"int8 costs {report.drop_db:.3f} dB{after}"
 
 
@@ -47,7 +47,7 @@ def _note(report: SensitivityReport) -> str:
 
 
 def _legend() -> Iterator[str]:
-    texts = ((_ALONE, "alone in int8 costs"), (_PROMOTED, "the same, left float"), (_GAIN, "alone float gains"))
+    texts = ((_ALONE, "alone in int8 costs"), (_PROMOTED, "the same, promoted"), (_GAIN, "alone float gains"))
     for place, (colour, text) in enumerate(texts):
         x = 8 + 170 * place
         yield f'<rect x="{x}" y="32" width="12" height="12" fill="{colour}"/>'
@@ -56,7 +56,7 @@ def _legend() -> Iterator[str]:
 
 def _bars(row: SensitivityRow, top: int, zero: float, scale: float) -> Iterator[str]:
     yield f'<text x="{_LEFT - 8}" y="{top + 16}" text-anchor="end">{escape(row.layer)}</text>'
-    first = _PROMOTED if row.promoted else _ALONE
+    first = _PROMOTED if row.promoted_to else _ALONE
     for offset, value, colour in ((0, row.cost_alone_db, first), (_BAR, row.gain_if_float_db, _GAIN)):
         length = abs(value) * scale
         x = zero if value >= 0 else zero - length

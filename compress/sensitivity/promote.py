@@ -1,74 +1,119 @@
-"""Which layers to leave float so that the budget holds, at the least cost."""
+"""Which layers to make wider than int8, and how wide, so that the budget holds at the least cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import product
+from math import prod
 
-_EXACT = 12
-"""Up to so many layers every set is looked at; beyond, layers are added by gain over cost."""
+from compress.records import Wider
+from compress.schema import Promotion
 
-_MAX_TRIES = 24
+_EXACT = 4096
+"""Up to so many sets every one is looked at; beyond, layers are added by gain over cost."""
+
+MAX_TRIES = 24
 _FREE = 1e-6
+
+Choices = Mapping[str, Wider]
+"""Precision by layer; a layer that is not named stays int8."""
+
+
+def wider_precisions(promotion: Promotion) -> tuple[Wider, ...]:
+    """What the target has beyond int8."""
+    has: tuple[tuple[Wider, bool], ...] = (("int16", promotion.int16_layers), ("float", promotion.float_layers))
+    return tuple(name for name, there in has if there)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A layer that may be left float: what that gains in dB if it is the only one, and what it costs."""
+    """A layer in a precision: what that gains in dB if it is the only one, and what it costs."""
 
     name: str
     gain_db: float
     cost: float
+    precision: Wider = "float"
 
 
 def cheapest(
-    candidates: Sequence[Candidate], deficit_db: float, holds: Callable[[frozenset[str]], bool]
-) -> frozenset[str] | None:
-    """The cheapest set for which ``holds`` (a measurement) is true; None if not even all layers are enough.
+    candidates: Sequence[Candidate], deficit_db: float, holds: Callable[[Choices], bool]
+) -> dict[str, Wider] | None:
+    """The cheapest choice for which ``holds`` (a measurement) is true; None if not even the widest of all is enough.
 
     Gains don't quite add up, so they decide in which order sets are tried, and the measurement decides. Sets whose
     summed gain is below ``deficit_db`` are tried only when the others failed.
     """
-    everything = frozenset(each.name for each in candidates)
-    tried = 0
-    for names in _sets(candidates, deficit_db):
-        if tried == _MAX_TRIES:
+    layers = _by_layer(candidates)
+    tried: set[frozenset[Candidate]] = set()
+    for chosen in _sets(layers, deficit_db):
+        if len(tried) == MAX_TRIES:
             break
-        tried += 1
-        if holds(names):
-            return names
-    if not holds(everything):
+        if chosen not in tried and holds(_choices(chosen)):
+            return _choices(chosen)
+        tried.add(chosen)
+    everything = widest(candidates)
+    if not everything or not holds(_choices(everything)):
         return None
-    return _thinned(candidates, everything, holds)
+    return _choices(_thinned(layers, everything, holds))
 
 
-def _sets(candidates: Sequence[Candidate], deficit_db: float) -> Iterator[frozenset[str]]:
+def widest(candidates: Sequence[Candidate]) -> frozenset[Candidate]:
+    """Every layer as it gains most, of equal gain the cheaper."""
+    return frozenset(max(each, key=lambda one: (one.gain_db, -one.cost)) for each in _by_layer(candidates).values())
+
+
+def _choices(chosen: frozenset[Candidate]) -> dict[str, Wider]:
+    return {each.name: each.precision for each in sorted(chosen, key=lambda one: one.name)}
+
+
+def _by_layer(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    """The precisions of each layer that are worth their cost: none other gains as much for no more."""
+    layers: dict[str, list[Candidate]] = {}
+    for each in sorted(candidates, key=lambda one: (one.cost, -one.gain_db)):
+        kept = layers.setdefault(each.name, [])
+        if not kept or each.gain_db > kept[-1].gain_db:
+            kept.append(each)
+    return layers
+
+
+def _sets(layers: Mapping[str, list[Candidate]], deficit_db: float) -> Iterator[frozenset[Candidate]]:
     """Sets that should be enough, the cheapest first, of equal cost the one with the larger gain."""
-    if len(candidates) > _EXACT:
-        yield from _prefixes(candidates)
+    if prod(len(each) + 1 for each in layers.values()) > _EXACT:
+        yield from _prefixes(layers)
         return
     enough = []
-    for count in range(1, len(candidates) + 1):
-        for chosen in combinations(candidates, count):
-            gain, cost = sum(each.gain_db for each in chosen), sum(each.cost for each in chosen)
-            if gain >= deficit_db:
-                enough.append((cost, count, -gain, tuple(each.name for each in chosen)))
-    for _, _, _, names in sorted(enough):
-        yield frozenset(names)
+    for picked in product(*((None, *each) for each in layers.values())):
+        chosen = tuple(each for each in picked if each is not None)
+        gain = sum(each.gain_db for each in chosen)
+        if chosen and gain >= deficit_db:
+            names = tuple((each.name, each.precision) for each in chosen)
+            enough.append((sum(each.cost for each in chosen), len(chosen), -gain, names, frozenset(chosen)))
+    for *_, found in sorted(enough, key=lambda each: each[:4]):
+        yield found
 
 
-def _prefixes(candidates: Sequence[Candidate]) -> Iterator[frozenset[str]]:
-    order = sorted(candidates, key=lambda each: (-each.gain_db / max(each.cost, _FREE), each.name))
-    for count in range(1, len(order) + 1):
-        yield frozenset(each.name for each in order[:count])
+def _prefixes(layers: Mapping[str, list[Candidate]]) -> Iterator[frozenset[Candidate]]:
+    """Layers added one by one, those first that gain most for their cost; a wider precision takes the place of one."""
+    order = sorted(
+        (each for options in layers.values() for each in options),
+        key=lambda each: (-each.gain_db / max(each.cost, _FREE), each.name, each.precision),
+    )
+    chosen: dict[str, Candidate] = {}
+    for each in order:
+        if each.name not in chosen or each.gain_db > chosen[each.name].gain_db:
+            chosen[each.name] = each
+            yield frozenset(chosen.values())
 
 
 def _thinned(
-    candidates: Sequence[Candidate], names: frozenset[str], holds: Callable[[frozenset[str]], bool]
-) -> frozenset[str]:
-    """``names`` without what is not needed, the dearest tried first."""
-    for each in sorted(candidates, key=lambda each: (-each.cost, each.gain_db, each.name)):
-        if len(names) > 1 and holds(names - {each.name}):
-            names = names - {each.name}
-    return names
+    layers: Mapping[str, list[Candidate]], chosen: frozenset[Candidate], holds: Callable[[Choices], bool]
+) -> frozenset[Candidate]:
+    """``chosen`` without what is not needed, or in a cheaper precision, the dearest tried first."""
+    for each in sorted(chosen, key=lambda one: (-one.cost, one.gain_db, one.name)):
+        cheaper = [one for one in layers[each.name] if one.cost < each.cost]
+        for fewer in (chosen - {each}, *(chosen - {each} | {one} for one in cheaper)):
+            if fewer and holds(_choices(fewer)):
+                chosen = fewer
+                break
+    return chosen

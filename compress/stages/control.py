@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from compress.artefacts import Control
-from compress.schema import DataSpec, DistillSpec, Seed, StudentSpec
+from compress.schema import ControlSpec, DataSpec, Seed, StudentSpec
 from compress.stage import Progress, stage
 
 
 @stage(gives=Control, version=1, environment=("torch",))
 def control(
-    student: StudentSpec, distill: DistillSpec, data: DataSpec, seed: Seed,
+    student: StudentSpec, control: ControlSpec, data: DataSpec, seed: Seed,
     out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Writes ``net.safetensors`` and ``curve.json``."""
     import torch
 
     from compress.losses.distill import Supervised
-    from compress.models import build_net
+    from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net
     from compress.training.course import train_net
 
     torch.manual_seed(seed.seed)
-    net = build_net(student.network, {"width": student.width, "light_width": student.light_width})
-    train_net(net, Supervised(distill.loss), distill.train, data, seed.seed, out, scratch, progress)
-    save_net(net, out / "net.safetensors")
+    net = student_to_train(student)
+    train_net(net, Supervised(control.loss), control.train, data, seed.seed, out, scratch, progress)
+    save_net(trained_student(net, student), out / "net.safetensors")

@@ -20,11 +20,11 @@ def distill(
     """
     import torch
 
-    from compress.models import build_net
+    from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net
     from compress.training.under_teacher import train_under
 
     torch.manual_seed(seed.seed)
-    net = build_net(student.network, {"width": student.width, "light_width": student.light_width})
+    net = student_to_train(student)
     train_under(teacher.weights, net, distill, distill.train, data, seed.seed, out, scratch, progress)
-    save_net(net, out / "net.safetensors")
+    save_net(trained_student(net, student), out / "net.safetensors")

@@ -23,7 +23,7 @@ from compress.records import (
 )  # fmt: skip
 from compress.runtimes import needs_toolchain, open_runtime, why_not_built
 from compress.runtimes.base import BuildOptions
-from compress.schema import DataSpec, ExportSpec
+from compress.schema import DataSpec, ExportSpec, FloatLayers
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class _File:
         everything = self.network.variant in ("int8", full)
         return tuple(name for name in wanted if everything or not needs_toolchain(name))
 
+    @property
+    def floating(self) -> bool:
+        return self.network.variant not in ("int8", "ptq")
+
 
 @stage(
     gives=Builds, version=2,
@@ -78,28 +82,28 @@ class _File:
 )  # fmt: skip
 def export(
     teacher: Teacher | None, student: Student | None, control: Control | None, pruned: Pruned | None,
-    quantized: Quantized, export: ExportSpec, data: DataSpec, out: Path, progress: Progress,
+    quantized: Quantized, export: ExportSpec, floats: FloatLayers, data: DataSpec, out: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Write the builds and ``builds.json``.
 
     Every network gets builds of the fixed ``export.size`` (its sides rounded up to what the network
     takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size. Operators that
     the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
-    is listed as not built.
+    is listed as not built, and so is a float network for a device without float layers.
 
     Raises BuildError for a network that can't be exported, or a file that answers otherwise than it.
     """
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
-    floats = {variant: net for variant, net in nets.items() if net is not None}
-    shape = _shape((*floats.values(), quantized), export, progress)
-    files = list(_files(floats, quantized, export, shape))
+    plain = {variant: net for variant, net in nets.items() if net is not None}
+    shape = _shape((*plain.values(), quantized), export, progress)
+    files = list(_files(plain, quantized, export, shape))
     reasons = {name: why_not_built(name) for name in export.builds}
     ready = tuple(name for name in export.builds if reasons[name] is None)
     full: Variant = "pruned" if pruned is not None else "student"
-    plan = [(file, wanted) for file in files if (wanted := file.runtimes(ready, full))]
+    plan, absent = _sorted_out([(file, file.runtimes(ready, full)) for file in files], floats)
     builds: list[Build] = []
     with tempfile.TemporaryDirectory() as text:
-        options = _options(ready, export, data, shape, Path(text))
+        options = _options(ready, export, floats, data, shape, Path(text))
         for file, runtimes in plan:
             made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
             for runtime in runtimes:
@@ -107,18 +111,37 @@ def export(
                 builds.append(_build(file, runtime, made, options, out))
                 _tell(builds[-1], progress)
     BuildList(
-        builds=tuple(builds), nets=tuple(_facts(variant, net, shape) for variant, net in floats.items()),
-        not_built=tuple(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None),
+        builds=tuple(builds), nets=tuple(_facts(variant, net, shape) for variant, net in plain.items()),
+        not_built=(
+            *(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None), *absent,
+        ),
     ).write(out / "builds.json")  # fmt: skip
 
 
+def _sorted_out(
+    wanted: list[tuple[_File, tuple[RuntimeName, ...]]], floats: FloatLayers
+) -> tuple[list[tuple[_File, tuple[RuntimeName, ...]]], list[NotBuilt]]:
+    """What is built of ``wanted``, and what can't be: a float network for a device that has no float layers."""
+    if floats.on_device:
+        return [(file, names) for file, names in wanted if names], []
+    reason = "the device runs no float layers (target.float_layers)"
+    absent = [
+        NotBuilt(runtime=name, reason=reason, variant=file.network.variant)
+        for file, names in wanted for name in names if file.floating and name == floats.runtime
+    ]  # fmt: skip
+    gone = {(each.variant, each.runtime) for each in absent}
+    plan = [(file, tuple(n for n in names if (file.network.variant, n) not in gone)) for file, names in wanted]
+    return [(file, names) for file, names in plan if names], absent
+
+
 def _options(
-    runtimes: tuple[RuntimeName, ...], export: ExportSpec, data: DataSpec, shape: _Shape, folder: Path
-) -> BuildOptions:
+    runtimes: tuple[RuntimeName, ...], export: ExportSpec, floats: FloatLayers, data: DataSpec, shape: _Shape,
+    folder: Path,
+) -> BuildOptions:  # fmt: skip
     """Calibration frames are written for SDKs in environments of their own: only these may choose ranges."""
     from compress.data.frames import write_frames
 
-    options = BuildOptions(platform=export.platform)
+    options = BuildOptions(platform=export.platform, float_precision=floats.precision, tflite=export.tflite)
     if not any(needs_toolchain(name) for name in runtimes):
         return options
     path = folder / "calibration.npy"
@@ -175,25 +198,33 @@ class _Sources:
 
 
 def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOptions, out: Path) -> Build:
+    from compress.runtimes.islands import float_though_trained
+    from compress.runtimes.onnx import read_file
+
     variant, maker = file.network.variant, open_runtime(runtime)
     name = f"{variant}-{runtime}-{file.stem}"
     plain = runtime == "onnx"
     made = maker.build(source.plain if plain else source.rewritten, name, out, options)
     found = maker.inspect(out, made, file.network.table)
+    trained = float_though_trained(found.float_islands, read_file(source.plain if plain else source.rewritten))
     return Build(
         name=name, variant=variant, runtime=runtime, files=made, ships=variant == "int8",
         size_bytes=sum((out / each).stat().st_size for each in made),
         height=None if file.free else file.shape.height, width=None if file.free else file.shape.width,
-        contract=_contract(file, runtime),
-        inspection=found.model_copy(update={"notes": (*found.notes, *(() if plain else source.notes))}),
+        contract=_contract(file, runtime, options),
+        inspection=found.model_copy(
+            update={
+                "notes": (*found.notes, *(() if plain else source.notes)), "float_though_trained": trained,
+            }
+        ),
     )  # fmt: skip
 
 
-def _contract(file: _File, runtime: RuntimeName) -> IOContract:
+def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOContract:
     from compress.runtimes.picture import io_contract
 
     height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
-    return io_contract(runtime, height, width, file.shape.multiple)
+    return io_contract(runtime, height, width, file.shape.multiple, options)
 
 
 def _tell(build: Build, progress: Progress) -> None:
@@ -203,6 +234,8 @@ def _tell(build: Build, progress: Progress) -> None:
     if build.variant == "int8" and build.inspection.int8_layers == 0:
         progress.say(f"{build.name}: no layer of it runs in int8 on this machine")
     if build.variant == "int8":
+        for layer in build.inspection.float_though_trained:
+            progress.say(f"{build.name}: {layer} was trained in int8 and runs in float")
         for note in build.inspection.notes:
             progress.say(f"{build.name}: {note}")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Bundle, Measurements, Quantized, Verdict
+from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Verdict
 from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
-from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
+from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
 from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
 from compress.stage import Chain, stage
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from compress.bundle.golden import Run
 
 
-@stage(gives=Bundle, version=1, environment=("onnxruntime", "openvino", "pillow"))
+@stage(gives=Bundle, version=2, environment=("onnxruntime", "openvino", "pillow"))
 def package(
-    builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, package: PackageSpec,
-    device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
+    builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, promoted: Promoted | None,
+    package: PackageSpec, device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
 ) -> None:  # fmt: skip
     """Write the bundle into ``out``/bundle, signature last.
 
@@ -34,13 +34,15 @@ def package(
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
-    found = _Found.read(builds, measurements, verdict, device)
+    found = _Found.read(builds, measurements, verdict, promoted, device)
     reasons = draft_reasons(found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
     contracts = _copy_builds(found.results.builds, builds.folder, folder)
     shutil.copyfile(quantized.table, folder / "quantization.json")
     _write_report(found, names, folder / "report")
+    if promoted is not None:
+        shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
     _write_provenance(found.results.quality, data, names, chain, folder / "provenance.json")
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
     _write_readme(contracts, names, reasons, key_id, folder / "README.md")
@@ -55,13 +57,16 @@ class _Found:
     verdict: VerdictRecord
 
     @classmethod
-    def read(cls, builds: Builds, measurements: Measurements, verdict: Verdict, device: DeviceSpec) -> _Found:
+    def read(
+        cls, builds: Builds, measurements: Measurements, verdict: Verdict, promoted: Promoted | None,
+        device: DeviceSpec,
+    ) -> _Found:  # fmt: skip
         results = Results(
             builds=BuildList.read(builds.folder / "builds.json"),
             quality=QualityReport.read(measurements.folder / "quality.json"),
             speed=SpeedReport.read(measurements.folder / "speed.json"),
-            runtime=device.runtime,
-        )
+            runtime=device.runtime, sensitivity=SensitivityReport.read(promoted.report) if promoted else None,
+        )  # fmt: skip
         return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
 
 
@@ -93,6 +98,8 @@ def _write_report(found: _Found, names: Names, folder: Path) -> None:
     found.results.quality.write(folder / "quality.json")
     found.results.speed.write(folder / "speed.json")
     found.verdict.write(folder / "verdict.json")
+    if found.results.sensitivity:
+        found.results.sensitivity.write(folder / "sensitivity.json")
     title = f"{names.recipe} on {names.target}, data {names.data}"
     (folder / "report.md").write_text(markdown_report(title, found.results, found.verdict), encoding="utf-8")
 

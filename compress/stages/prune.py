@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.artefacts import Pruned, Student, Teacher
-from compress.schema import Channels, DataSpec, DistillSpec, ExportSpec, PruneSpec, Seed
+from compress.schema import Channels, DataSpec, DistillSpec, PictureSize, PruneSpec, Seed
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @stage(gives=Pruned, version=1, environment=("torch", "torch-pruning"))
 def prune(
-    student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels, export: ExportSpec,
-    data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
+    student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels,
+    pictures: PictureSize, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Writes ``net.safetensors``, ``curve.json`` and ``cuts.json`` (what was taken out, in order).
 
@@ -36,7 +36,7 @@ def prune(
     torch.manual_seed(seed.seed)
     net = load_net(student.weights)
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
-    size = padded_size(*export.size, multiple)
+    size = padded_size(*pictures.size, multiple)
     enough = _budget(prune, count_macs(net, *size), size)
     reduced, cuts = prune_until(
         net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size

@@ -232,7 +232,7 @@ def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) 
     floating = _options(build, device).float_precision
     return SpeedRow(
         build=build.name, variant=build.variant, runtime=build.runtime, height=build.height, width=build.width,
-        precision=f"int8 and {floating}" if build.inspection.int8_layers else floating,
+        precision=build.inspection.precision or (f"int8 and {floating}" if build.inspection.int8_layers else floating),
         runs=len(samples_ms), p50_ms=p50, p90_ms=percentile(samples_ms, 0.9), p99_ms=percentile(samples_ms, 0.99),
         fps=1000.0 / p50, samples_ms=samples_ms, origin="measured",
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Where the isolated environments lie and whether each is ready; how one is made lies in ``making``.
 
-    <home>/<name>/                   a virtual environment; only its bin/python is ever run
-    <home>/<name>/ready.json         written last, so its absence means half made
-    <home>/.<name>.making-*          under way, or what a killed maker left
+<home>/<name>/                   a virtual environment; only its bin/python is ever run
+<home>/<name>/ready.json         written last, so its absence means half made
+<home>/.<name>.making-*          under way, or what a killed maker left
 """
 
 from __future__ import annotations

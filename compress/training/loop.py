@@ -199,10 +199,13 @@ def fit(
     meter, saved = WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
     for batch in plan.run(state.step, meter):
-        phase = plan.phase_at(state.step)
+        phase, place, length = plan.place_at(state.step)
+        if train.anneal == "once":
+            place, length = state.step, plan.steps
         for part in optimizer.param_groups:
-            part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
+            part["lr"] = learning_rate(place, length, train, phase.lr_scale)
         loss, parts = stepper.backward(batch)
+        _drop_gradients(net, phase.freeze)
         if not math.isfinite(float(loss.detach())):
             raise CompressError(f"the loss is {float(loss.detach())} at step {state.step}; lower the learning rate")
         nn.utils.clip_grad_norm_(parameters, train.grad_clip)
@@ -220,6 +223,13 @@ def fit(
     progress.say(f"{plan.steps} steps done, {meter.share:.1%} of the time lost to waiting for data")
     state.average.copy_to(net)
     return Curve(steps=plan.steps, points=tuple(state.points))
+
+
+def _drop_gradients(net: nn.Module, frozen: tuple[str, ...]) -> None:
+    """The optimizer passes by parameters without a gradient. All have one until here, as a group of processes needs."""
+    for name, parameter in net.named_parameters() if frozen else ():
+        if any(f"{name}.".startswith(f"{prefix}.") for prefix in frozen):
+            parameter.grad = None
 
 
 def _point(state: _State, evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:
@@ -267,8 +277,4 @@ class _Stepper:
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
-    def place(t: Tensor) -> Tensor:
-        return t.to(device, memory_format=torch.channels_last, non_blocking=True)
-
-    taught = None if batch.taught is None else place(batch.taught)
-    return Batch(place(batch.dark), place(batch.bright), taught, tuple(map(place, batch.hints)), batch.downscale)
+    return batch.map(lambda t: t.to(device, memory_format=torch.channels_last, non_blocking=True))

@@ -26,5 +26,5 @@ def train_under(
     guide = consult(teacher, source, spec.hints, scratch, progress)
     channels = tuple(guide.hints(0)[k].shape[0] for k in range(len(spec.hints)))
     torch.manual_seed(seed)
-    objective = Distill(spec, net, channels, torch.rand(1, 3, 64, 64))
+    objective = Distill(spec, net, teacher, channels, torch.rand(1, 3, 64, 64))
     train_net(net, objective, train, data, seed, out, scratch, progress, guide)

@@ -128,6 +128,22 @@ def test_rknn_builds_need_their_chip() -> None:
         "target.export.platform: rknn builds are made for one chip; add target.export.platform=CHIP, one of: "
         "rk3588, rk3566, rk3576, rv1106, rv1126b"
     )
+    assert refused(*words, "target.export.platform=SM87").endswith("rv1106, rv1126b; not for SM87")
+
+
+def test_tensorrt_builds_need_no_chip_but_not_another_ones() -> None:
+    words = ("target.export.builds=[tensorrt]", "target.device.runtime=tensorrt")
+    load_plans(("recipe=small", "target=npu", *words))
+    load_plans(("recipe=small", "target=npu", *words, "target.export.platform=SM87"))
+    said = refused(*words, "target.export.platform=rk3588")
+    assert said.startswith("target.export.platform: tensorrt builds") and said.endswith("one of: SM87; not for rk3588")
+
+
+def test_a_precision_that_can_not_be_written_into_a_build_is_refused() -> None:
+    words = ("target.export.builds=[tensorrt]", "target.device.runtime=tensorrt", "target.device.float_precision=bf16")
+    assert refused(*words) == (
+        "target.device.float_precision: tensorrt builds have float layers in f32 or f16 only, not in bf16"
+    )
 
 
 def test_who_says_so_does_not_enter_the_key_of_a_build() -> None:

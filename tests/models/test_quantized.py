@@ -13,7 +13,12 @@ from compress.errors import BuildError
 from compress.models import build_net
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
 from compress.models.weights import save_net
+from compress.records import Wider
+from compress.runtimes import open_runtime
+from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
+from compress.sensitivity.apply import copy_with
+from compress.sensitivity.layers import quantized_layers, quantizer_bits, widened
 
 KEPT = QuantizeSpec(keep_float=("light",))
 
@@ -80,6 +85,36 @@ def test_it_comes_back_equal(fake: nn.Module, tmp_path: Path) -> None:
 def test_stripping_keeps_the_answer(fake: nn.Module) -> None:
     x = torch.rand(1, 3, 32, 48) * 0.3
     torch.testing.assert_close(strip(fake, 32, 48)(x), fake.eval()(x), atol=2e-3, rtol=0)
+
+
+def test_branches_that_share_a_quantizer_are_stripped_at_each_of_its_places(tmp_path: Path) -> None:
+    scheme, x = Scheme(activations="symmetric"), torch.rand(1, 3, 32, 48) * 0.2
+    whole = insert_fake_quant(_net(), [x], scheme, QuantizeSpec())  # the light branch as well
+    stripped = strip(whole, 32, 48)
+    assert not [m for m in stripped.modules() if type(m).__module__.startswith("nncf.torch.quantization.layers")]
+    torch.testing.assert_close(stripped(x), whole(x), atol=2e-3, rtol=0)
+    table = read_table(whole, scheme, ())
+    scales = {row.tensor: row.scale for row in table.tensors}
+    assert scales["light/mean/0 output"] == scales["light/amax/0 output"]
+    export_onnx(stripped, OnnxRequest((32, 48), False, 18, {}), tmp_path / "net.onnx")
+    found = open_runtime("onnx").inspect(tmp_path, ("net.onnx",), table)
+    assert found.scales_compared == len(table.tensors) and found.scale_differences == ()
+
+
+def test_a_shared_quantizer_is_left_out_at_each_of_its_places(tmp_path: Path) -> None:
+    x, out = torch.rand(1, 3, 32, 48) * 0.2, tmp_path / "out"
+    out.mkdir()
+    whole = insert_fake_quant(_net(), [x], Scheme(activations="symmetric"), QuantizeSpec())
+    save_net(_net(), tmp_path / "net.safetensors")
+    for which in ("qat", "ptq"):
+        save_fake_quant(whole, tmp_path, which)  # type: ignore[arg-type]
+    layers = quantized_layers(whole)
+    assert len({layer.name for layer in layers}) == len(layers)
+    for precision in ("float", "int16"):
+        choices: dict[str, Wider] = {"light.hidden": precision, "light/amax/0": precision}  # type: ignore[dict-item]
+        copy_with(tmp_path, quantizer_bits(layers, choices), out)
+        with widened(whole, layers, choices):
+            torch.testing.assert_close(load_fake_quant(out, "qat")(x), whole(x), atol=1e-6, rtol=0)
 
 
 def test_sixteen_bits_are_refused() -> None:

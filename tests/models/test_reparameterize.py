@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnx
 import pytest
+import tiny_nets
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from compress.models.pruning import count_macs
 from compress.models.quantized import insert_fake_quant, strip
-from compress.models.reparameterize import Branches, collapse
+from compress.models.reparameterize import Branches, branched, collapse
+from compress.models.student import student_to_train, trained_student
+from compress.models.weights import load_net, resolve_weights
 from compress.runtimes.interchange import OnnxRequest, export_onnx
-from compress.schema import QuantizeSpec, Scheme
+from compress.schema import DataSpec, DistillSpec, Hint, Phase, QuantizeSpec, Scheme, Seed, StudentSpec, Train
+from compress.stages import load_stage
 
 
 def unsettled(net: nn.Module) -> nn.Module:
-    """Norms as after training: no statistic at its default."""
+    """Norms and factors as after training: nothing at its default."""
     for module in net.modules():
+        if isinstance(module, Branches) and module.factor is not None:
+            nn.init.uniform_(module.factor, -1.5, 1.5)
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None and module.running_var is not None
             nn.init.uniform_(module.running_mean, -1, 1)
@@ -37,13 +45,13 @@ def assert_equal(one: nn.Module, other: nn.Module, x: Tensor) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**31), st.integers(1, 8), st.integers(1, 8), st.sampled_from([1, 2]), st.booleans(),
-    st.integers(0, 3), st.integers(1, 9), st.integers(1, 9),
+    st.integers(0, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4),
 )  # fmt: skip
 def test_branches_collapse_to_one_convolution(
-    seed: int, inside: int, outside: int, stride: int, norm: bool, widen: int, height: int, width: int
+    seed: int, inside: int, outside: int, stride: int, norm: bool, widen: int, height: int, width: int, dilation: int
 ) -> None:
     torch.manual_seed(seed)
-    net = unsettled(Branches(inside, outside, stride, norm, widen))
+    net = unsettled(Branches(inside, outside, stride, norm, widen, dilation))
     one = collapse(net)
     assert type(one) is nn.Conv2d and one.kernel_size == (3, 3)
     assert_equal(net, one, torch.randn(2, inside, height, width))
@@ -88,3 +96,70 @@ def test_collapsed_before_qat_each_branch_block_is_one_int8_convolution(net: nn.
     nodes = onnx.load(tmp_path / "net.onnx").graph.node
     assert [node.op_type for node in nodes].count("Conv") == 4
     assert not {node.op_type for node in nodes} & {"Add", "BatchNormalization"}
+
+
+def _student(**changes: bool) -> StudentSpec:
+    return StudentSpec(width=16, light_width=8, **changes)
+
+
+def _pushed(net: nn.Module) -> nn.Module:
+    """As after training: every parameter somewhere else."""
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return net.eval()
+
+
+def test_a_student_in_branches_starts_as_the_plain_one_and_ships_as_one() -> None:
+    torch.manual_seed(0)
+    plain = student_to_train(_student()).eval()
+    torch.manual_seed(0)
+    spec = _student(reparameterize=True)
+    net = student_to_train(spec).eval()
+    x = torch.rand(2, 3, 32, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(net(x), plain(x), rtol=0, atol=1e-6)
+    layers = {name for name, m in net.named_modules() if isinstance(m, Branches)}
+    assert {"repair.enter", "repair.far", "repair.leave", "light.local2", "light.down1"} <= layers
+    grown = sum(p.numel() for p in net.parameters())
+    shipped = trained_student(_pushed(net), spec)
+    assert_equal(net, shipped, x)
+    with torch.no_grad():
+        assert (shipped(x) - plain(x)).abs().max() > 1e-3  # it was moved, and its branches with it
+    assert {n: p.shape for n, p in shipped.named_parameters()} == {n: p.shape for n, p in plain.named_parameters()}
+    assert sum(p.numel() for p in plain.parameters()) < grown
+    assert count_macs(shipped, 32, 48) == count_macs(plain, 32, 48) < count_macs(net, 32, 48)
+
+
+def test_what_can_not_be_branched_stays() -> None:
+    odd = [
+        nn.Conv2d(4, 4, 3, padding=1, groups=2), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 1),
+        nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(4, 4, 3, (1, 2), 1), nn.Conv2d(4, 4, 5, padding=2),
+    ]  # fmt: skip
+    wide = branched(nn.Sequential(*odd, nn.Conv2d(4, 4, 3, padding=1)))
+    assert [isinstance(m, Branches) for m in wide] == [False] * len(odd) + [True]
+
+
+@pytest.mark.parametrize("stage", ["distill", "control"])
+def test_a_recipe_asks_for_branches_and_gets_a_plain_network(stage: str, tmp_path: Path) -> None:
+    """Trained for two steps, hint and all, by the stage itself."""
+    train = Train(phases=(Phase(epochs=1, batch=4, downscale=2),), precision="fp32", lr=1e-2)
+    hints = (Hint(teacher="body", student="repair.far"),)
+    distill = DistillSpec(train=train, hints=hints)
+    data = DataSpec(licence="with scikit-image", kind="embedded", size=(64, 96), copies=1)
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    out.mkdir()
+    scratch.mkdir()
+    spec, told = _student(reparameterize=True), tiny_nets.Told()
+    teacher = SimpleNamespace(weights=resolve_weights("builtin:low_light"))
+    given = (teacher, spec) if stage == "distill" else (spec,)
+    load_stage(stage).function(*given, distill, data, Seed(), out, scratch, told)
+    net = load_net(out / "net.safetensors")
+    checkpoint = torch.load(scratch / "checkpoint.pt", weights_only=True)
+    assert any(name.startswith("repair.far.point.") for name in checkpoint["net"])
+    assert [m for m in net.modules() if isinstance(m, Branches)] == []
+    torch.manual_seed(0)
+    moved = net.repair.far.weight - student_to_train(_student()).repair.far.weight  # type: ignore[union-attr]
+    assert float(moved.detach().abs().max()) > 1e-3

@@ -20,7 +20,8 @@ from compress.parity.bisect import compare_layers, first_divergence, narrowed, s
 from compress.parity.onnx_probe import OnnxProbe
 from compress.parity.probe import PROBES, Point, Probe, common_name, open_probe
 from compress.parity.torch_probe import TorchProbe
-from compress.runtimes import RUNTIMES
+from compress.runtimes import RUNTIMES, open_runtime, why_not_built
+from compress.runtimes.base import BuildOptions
 
 if TYPE_CHECKING:
     from compress.parity.probe import Tensors
@@ -234,3 +235,69 @@ def test_signal_over_difference() -> None:
     assert snr_db(ones, ones) == 200.0
     assert snr_db(ones, ones * np.float32("nan")) == -np.inf
     assert snr_db(np.zeros(8, np.float32), ones) == -200.0
+
+
+@pytest.fixture(scope="module")
+def int8_source(sealed_chain) -> Path:  # type: ignore[no-untyped-def]
+    path: Path = sealed_chain.builds.folder / ONNX
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spoil", "label"),
+    [
+        (None, None),
+        (_scale_initializer("repair.wide.bias", 1.5), "repair.wide"),
+        (_scale_initializer("light.to_gain.bias", 1.5), "light.to_gain"),
+    ],
+    ids=["sound", "bias", "float bias"],
+)
+@pytest.mark.timeout(1200)
+def test_the_broken_part_of_an_rknn_build_is_named(  # type: ignore[no-untyped-def]
+    spoil: Spoil | None, label: str | None, torch_probe, int8_source, tmp_path, x
+) -> None:
+    if why_not_built("rknn"):
+        pytest.skip(f"{why_not_built('rknn')}")
+    model = onnx.load(str(int8_source))
+    if spoil is not None:
+        spoil(model)
+    onnx.save(rewritten(model), str(tmp_path / "net.onnx"))
+    files = open_runtime("rknn").build(tmp_path / "net.onnx", "net", tmp_path, BuildOptions(platform="rk3588"))
+    found = first_divergence(torch_probe, open_probe("rknn", tmp_path, files), x)
+    assert (found.first and found.first.label) == label
+    assert {"light/leave/Conv", "repair/enter/Conv", "repair/leave/Conv"} <= {layer.name for layer in found.layers}
+
+
+def rewritten(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the one operator of the student that the toolkit lacks."""
+    (node,) = [each for each in model.graph.node if each.op_type == "ReduceMax"]
+    node.op_type = "GlobalMaxPool"
+    del node.attribute[:], node.input[1:]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("spoil", "label"),
+    [
+        (None, None),
+        (_scale_initializer("pre_hooks.repair/far/conv2d/0__1.0.scale", 1.001), "repair/far/conv2d/0 weight"),
+        (_scale_initializer("repair.wide.bias", 1.5), "repair/relu/2 output"),  # fused with its ReLU and quantizer
+        (_scale_initializer("light.to_gain.bias", 1.5), "light.to_gain"),
+    ],
+    ids=["sound", "weight scale", "bias", "float bias"],
+)
+@pytest.mark.timeout(1200)
+def test_the_broken_part_of_a_tflite_file_is_named(  # type: ignore[no-untyped-def]
+    spoil: Spoil | None, label: str | None, torch_probe, int8_source, tmp_path, x
+) -> None:
+    if why_not_built("tflite"):
+        pytest.skip(f"{why_not_built('tflite')}")
+    model = onnx.load(str(int8_source))
+    if spoil is not None:
+        spoil(model)
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    files = open_runtime("tflite").build(tmp_path / "net.onnx", "net", tmp_path)
+    found = first_divergence(torch_probe, open_probe("tflite", tmp_path, files), x)
+    assert (found.first and found.first.label) == label
+    names = {layer.name for layer in found.layers}
+    assert {"x__0", "light/leave/Conv", "repair/enter/conv2d/0__0", "repair/relu/3__0", "repair/leave/Conv"} <= names

@@ -95,6 +95,13 @@ def test_rows_follow_the_chain_with_what_ships_before_other_runtimes() -> None:
     ]  # fmt: skip
 
 
+def test_a_build_that_no_device_wants_has_its_row_too() -> None:
+    listed = results().quality
+    more = listed.model_copy(update={"rows": (quality("int8", "tflite", 21.0, 22.0), *listed.rows)})
+    shown = [row.runtime for row in summary_rows(results(quality=more)) if row.variant == "int8"]
+    assert shown == ["openvino", "torch", "onnx", "tflite"]
+
+
 def test_figures_of_the_row_that_ships() -> None:
     row = next(row for row in summary_rows(results()) if row.variant == "int8")
     assert (row.params, row.macs, row.size_bytes) == (40_000, 500_000_000, 80 * 1024)
@@ -160,8 +167,9 @@ def test_markdown_has_the_same_cells() -> None:
 VERDICT = VerdictRecord(
     result="fail",
     checks=(
-        Check(name="max_int8_drop_db", limit=0.1, measured=0.5, unit="dB", origin="measured", result="fail",
-              note="n|m"),
+        Check(
+            name="max_int8_drop_db", limit=0.1, measured=0.5, unit="dB", origin="measured", result="fail", note="n|m"
+        ),
         Check(name="max_size_bytes", limit=100_000, measured=81_920, unit="B", origin="counted", result="pass"),
         Check(name="min_fps", limit=30, measured=None, unit="FPS", origin=None, result="incomplete", note="no device"),
     ),
@@ -180,6 +188,40 @@ def test_report_holds_everything_and_repeats() -> None:
     for part in ("# kd on x86", "Verdict: fail", "rknn build wanted", "n\\|m", "two cores", "What each step bought"):
         assert part in text
     assert text == markdown_report("kd on x86", results(), VERDICT)
+
+
+def built(name: str, variant: Any, runtime: Any, **found: Any) -> Build:
+    facts = {"operators": {}, "int8_layers": 5, "float_layers": 2, **found}
+    return build(name, variant, runtime, 1024).model_copy(update={"inspection": Inspection(**facts)})
+
+
+BUILDS = BuildList(
+    builds=(
+        built("float-ov", "pruned", "openvino", int8_layers=0, notes=("ReduceMax written as GlobalMaxPool",)),
+        built("quiet", "student", "openvino", int8_layers=0),
+        built(
+            "int8-ov", "int8", "openvino",
+            float_islands=("/net/light/down1/Conv/WithoutBiases", "/net/repair/wide/Conv"),
+            float_though_trained=("/net/repair/wide/Conv",), scales_compared=11, notes=("range from frames",),
+        ),
+        built("int8-rk", "int8", "rknn", scale_differences=("repair.far weight: 128/127",)),
+        built("int8-onnx", "int8", "onnx", int8_layers=0),
+    ),
+    not_built=(NotBuilt(runtime="rknn", reason="no float layers", variant="pruned"),),
+)  # fmt: skip
+
+
+def test_the_report_says_of_each_build_what_its_sdk_did() -> None:
+    text = markdown_report("kd", results(builds=BUILDS), VERDICT)
+    parts = {part.split("\n")[0].split(" ")[0]: part for part in text.split("\n### ")[1:]}
+    assert list(parts) == ["int8-ov", "int8-rk", "int8-onnx", "float-ov"]  # what ships first; nothing to say, no part
+    assert "- WARNING: float islands, though trained in int8: repair.wide\n" in parts["int8-ov"]
+    assert "- 5 of 7 layers with weights run in int8; left float in training: light.down1\n" in parts["int8-ov"]
+    assert "- 11 trained scales read back, all equal\n- range from frames\n" in parts["int8-ov"]
+    assert "- WARNING: scale differs: repair.far weight: 128/127\n" in parts["int8-rk"]
+    assert "- WARNING: no layer runs in int8\n" in parts["int8-onnx"]
+    assert "- ReduceMax written as GlobalMaxPool\n" in parts["float-ov"]
+    assert "- pruned for rknn: not built: no float layers\n" in text
 
 
 def plan(stages: tuple[Any, ...] = ("teacher", "distill")) -> Plan:
@@ -205,6 +247,12 @@ def test_terminal_shows_figures_and_verdict(tmp_path: Path) -> None:
     text = printed((Builds(tmp_path, "", ""), Measurements(tmp_path, "", ""), Verdict(tmp_path, "", "")))
     for row in summary_rows(found):
         assert all(cell in text for cell in cells(row))
+    told_of = results(builds=found.builds.model_copy(update={"builds": BUILDS.builds, "not_built": BUILDS.not_built}))
+    told_of.builds.write(tmp_path / "builds.json")
+    lines = printed((Builds(tmp_path, "", ""), Measurements(tmp_path, "", "")))
+    assert "int8-ov: WARNING: float islands, though trained in int8: repair.wide" in lines
+    assert "int8-ov: 5 of 7 layers with weights run in int8; left float in training: light.down1" in lines
+    assert "pruned for rknn: not built: no float layers" in lines
     for part in ("kd on bench", "Verdict: fail", "max_int8_drop_db", "0.500 dB", "rknn build wanted", "pruning:"):
         assert part in text
 

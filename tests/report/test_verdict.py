@@ -172,6 +172,12 @@ def test_wanted_build_that_was_not_made_is_incomplete() -> None:
     assert judge(budget(min_psnr_db=99.0), evidence).result == "fail"
 
 
+def test_a_float_network_that_the_device_cannot_run_is_no_gap_in_what_ships() -> None:
+    gap = NotBuilt(runtime="tensorrt", reason="no float layers", variant="student")
+    evidence = replace(EVIDENCE, builds=EVIDENCE.builds.model_copy(update={"not_built": (gap,)}))
+    assert judge(budget(min_psnr_db=1.0), evidence).result == "pass"
+
+
 def test_nothing_that_ships_is_incomplete_even_without_budgets() -> None:
     assert judge(budget(), EVIDENCE).result == "pass"
     unshipped = BuildList(builds=(build("pruned_ov", "pruned", ships=False),))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +59,9 @@ def _fake_quant(name: str) -> nn.Module:
     return tiny_nets.fake_quant_net(SCHEMES.get(name, Scheme()))
 
 
-def _int8(sources: dict[str, Path], name: str) -> Path:
-    """The quantized source for runtime ``name``."""
-    return sources[f"int8-{name}"] if name in SCHEMES else sources["int8-onnx"]
+def _source(sources: dict[str, Path], name: str, kind: str) -> Path:
+    """The source of ``kind`` (float, int8) for runtime ``name``."""
+    return sources["float"] if kind == "float" else sources[f"int8-{name if name in SCHEMES else 'onnx'}"]
 
 
 class _ForRk3588(Rknn):
@@ -86,6 +89,21 @@ def _runner(name: str) -> Runtime:
     if reason is not None:
         pytest.skip(reason)
     return runtime
+
+
+Builds = Callable[[str, str], tuple[Path, tuple[str, ...]]]
+
+
+@pytest.fixture(scope="module")
+def builds(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Builds:
+    """Runtime and kind of source to folder and files, each built once; who changes a file works on a copy."""
+
+    @cache
+    def made(name: str, kind: str) -> tuple[Path, tuple[str, ...]]:
+        runtime, folder = _maker(name), tmp_path_factory.mktemp(f"{name}-{kind}")
+        return folder, runtime.build(_source(sources, name, kind), "net", folder)
+
+    return made
 
 
 @pytest.fixture
@@ -126,59 +144,54 @@ def _unexplained(found: Inspection) -> list[str]:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 class TestRuntime:
-    def test_builds_are_files_with_equal_bytes(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
-        runtime = _maker(name)
-        made = []
-        for folder in (tmp_path / "a", tmp_path / "b"):
-            folder.mkdir()
-            files = runtime.build(_int8(sources, name), "net", folder)
-            assert {path.name for path in folder.iterdir()} == set(files)
-            made.append(_digests(name, folder, files))
-            runtime.build(sources["float"], "between", tmp_path)  # whatever the process did before
-        assert made[0] == made[1]
-
-    def test_float_build_answers_like_torch(
-        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+    def test_builds_are_files_with_equal_bytes(
+        self, name: str, sources: dict[str, Path], builds: Builds, tmp_path: Path
     ) -> None:
+        folder, files = builds(name, "int8")
+        builds(name, "float")  # whatever the process did before
+        again = _maker(name).build(_source(sources, name, "int8"), "net", tmp_path)
+        for place in (folder, tmp_path):
+            assert {path.name for path in place.iterdir()} == set(files) == set(again)
+        assert _digests(name, folder, files) == _digests(name, tmp_path, again)
+
+    def test_float_build_answers_like_torch(self, name: str, builds: Builds, dark: NDArray[np.float32]) -> None:
         runtime = _runner(name)
-        files = runtime.build(sources["float"], "net", tmp_path)
+        folder, files = builds(name, "float")
         with torch.no_grad():
             truth = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
         before = dark.copy()
-        answer = runtime.load(tmp_path, files, ONE).infer(dark)
+        answer = runtime.load(folder, files, ONE).infer(dark)
         np.testing.assert_allclose(answer, _seen(truth, name), atol=_tolerance(name))
         assert np.mean(np.abs(answer - _seen(truth, name))) < (5e-4 if name in FLOAT16 else 1e-5)
         np.testing.assert_array_equal(dark, before)
 
     def test_int8_build_answers_like_the_fake_quant_net(
-        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+        self, name: str, builds: Builds, dark: NDArray[np.float32]
     ) -> None:
         runtime = _runner(name)
-        files = runtime.build(_int8(sources, name), "net", tmp_path)
+        folder, files = builds(name, "int8")
         with torch.no_grad():
             truth = _fake_quant(name)(torch.from_numpy(dark)).numpy()
             floating = tiny_nets.student_net()(torch.from_numpy(dark)).numpy()
-        answer = runtime.load(tmp_path, files, ONE).infer(dark)
+        answer = runtime.load(folder, files, ONE).infer(dark)
         away = np.abs(answer - _seen(truth, name)).mean()
         assert away < (5e-4 if name in FLOAT16 else 0.3 * np.abs(answer - floating).mean())
 
     def test_answers_repeat_bit_for_bit_and_belong_to_the_caller(
-        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
+        self, name: str, builds: Builds, dark: NDArray[np.float32]
     ) -> None:
         runtime = _runner(name)
-        files = runtime.build(_int8(sources, name), "net", tmp_path)
-        session = runtime.load(tmp_path, files, RunOptions(threads=2))
+        folder, files = builds(name, "int8")
+        session = runtime.load(folder, files, RunOptions(threads=2))
         first = session.infer(dark)
         kept = first.copy()
         session.infer(np.zeros_like(dark))
         np.testing.assert_array_equal(first, kept)
-        np.testing.assert_array_equal(runtime.load(tmp_path, files, RunOptions(threads=2)).infer(dark), kept)
+        np.testing.assert_array_equal(runtime.load(folder, files, RunOptions(threads=2)).infer(dark), kept)
 
-    def test_prepared_run_computes_on_its_input(
-        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
-    ) -> None:
+    def test_prepared_run_computes_on_its_input(self, name: str, builds: Builds, dark: NDArray[np.float32]) -> None:
         runtime = _runner(name)
-        session = runtime.load(tmp_path, runtime.build(sources["float"], "net", tmp_path), ONE)
+        session = runtime.load(*builds(name, "float"), ONE)
         run = session.prepare(dark)
         assert run() is None  # type: ignore[func-returns-value]
         before = time.process_time_ns()
@@ -186,73 +199,72 @@ class TestRuntime:
             run()
         assert time.process_time_ns() > before
 
-    def test_inspection_tells_int8_from_float(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    def test_inspection_tells_int8_from_float(self, name: str, sources: dict[str, Path], builds: Builds) -> None:
         runtime = _maker(name)
         layers = sum(node.op_type == "Conv" for node in onnx.load(str(sources["float"])).graph.node)
-        floating = runtime.inspect(tmp_path, runtime.build(sources["float"], "float", tmp_path), None)
+        floating = runtime.inspect(*builds(name, "float"), None)
         if name == "rknn":  # it writes pools, concatenations and slices as convolutions of its own
             layers = floating.float_layers
         assert (floating.int8_layers, floating.float_layers, floating.float_islands) == (0, layers, ())
-        quantized = runtime.inspect(tmp_path, runtime.build(_int8(sources, name), "int8", tmp_path), None)
+        quantized = runtime.inspect(*builds(name, "int8"), None)
         trained = sum(row.kind == "weight" for row in read_table(_fake_quant(name), Scheme(), ()).tensors)
         # ONNX Runtime, RKNN and LiteRT have no int8 convolution whose answer stays float: the first and the last one.
         assert quantized.int8_layers == (trained if name in ("openvino", "tensorrt") else trained - 2)
         assert len(quantized.float_islands) == quantized.float_layers == layers - quantized.int8_layers
 
-    def test_scales_are_the_trained_ones(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    def test_scales_are_the_trained_ones(self, name: str, builds: Builds) -> None:
         runtime = _maker(name)
-        files = runtime.build(_int8(sources, name), "net", tmp_path)
+        folder, files = builds(name, "int8")
         table = read_table(_fake_quant(name), Scheme(), ())
-        found = runtime.inspect(tmp_path, files, table)
+        found = runtime.inspect(folder, files, table)
         assert (found.scales_compared, _unexplained(found)) == (len(table.tensors), [])
         row = table.tensors[0]
         wrong = row.model_copy(update={"scale": tuple(s * 1.001 for s in row.scale)})
         changed = table.model_copy(update={"tensors": (wrong, *table.tensors[1:])})
-        (difference,) = _unexplained(runtime.inspect(tmp_path, files, changed))
+        (difference,) = _unexplained(runtime.inspect(folder, files, changed))
         assert difference.startswith(f"{row.tensor}: scale ")
         shorter = table.model_copy(update={"tensors": table.tensors[1:]})
-        (extra,) = _unexplained(runtime.inspect(tmp_path, files, shorter))
+        (extra,) = _unexplained(runtime.inspect(folder, files, shorter))
         assert extra.endswith("not in the table")
 
-    def test_other_sizes_are_taken_when_asked_for(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    def test_other_sizes_are_taken_when_asked_for(self, name: str, builds: Builds) -> None:
         runtime = _runner(name)
-        files = runtime.build(sources["float"], "net", tmp_path)
+        folder, files = builds(name, "float")
         x = _codes(1, (40, 64))
         with torch.no_grad():
             truth = tiny_nets.student_net()(torch.from_numpy(x)).numpy()
         if name in ("rknn", "tflite"):
             with pytest.raises(BuildError, match="has one size"):
-                runtime.load(tmp_path, files, ONE, (40, 64))
+                runtime.load(folder, files, ONE, (40, 64))
             return
-        answer = runtime.load(tmp_path, files, ONE, (40, 64)).infer(x)
+        answer = runtime.load(folder, files, ONE, (40, 64)).infer(x)
         np.testing.assert_allclose(answer, _seen(truth, name), atol=_tolerance(name))
 
-    def test_what_can_not_run_here_says_why(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    def test_what_can_not_run_here_says_why(self, name: str, builds: Builds) -> None:
         runtime = _maker(name)
         reason = runtime.why_not_here()
-        files = runtime.build(sources["float"], "net", tmp_path)
+        folder, files = builds(name, "float")
         if reason is None:
-            assert runtime.load(tmp_path, files, ONE)
+            assert runtime.load(folder, files, ONE)
             return
         with pytest.raises(BuildError) as caught:
-            runtime.load(tmp_path, files, ONE)
+            runtime.load(folder, files, ONE)
         assert reason in str(caught.value) and "\n" not in str(caught.value)
 
-    def test_broken_files_are_one_line(self, name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    def test_broken_files_are_one_line(self, name: str, builds: Builds, tmp_path: Path) -> None:
         runtime = _maker(name)
-        files = runtime.build(sources["float"], "net", tmp_path)
-        (tmp_path / files[0]).write_bytes((tmp_path / files[0]).read_bytes()[:200])
-        for broken in (lambda: runtime.load(tmp_path, files, ONE), lambda: runtime.inspect(tmp_path, files, None)):
+        whole, files = builds(name, "float")
+        folder = shutil.copytree(whole, tmp_path / "copy")
+        (folder / files[0]).write_bytes((folder / files[0]).read_bytes()[:200])
+        for broken in (lambda: runtime.load(folder, files, ONE), lambda: runtime.inspect(folder, files, None)):
             with pytest.raises(BuildError) as caught:
                 broken()
             assert files[0] in str(caught.value) and "\n" not in str(caught.value)
 
-    def test_wrong_input_is_one_line(
-        self, name: str, sources: dict[str, Path], tmp_path: Path, dark: NDArray[np.float32]
-    ) -> None:
+    def test_wrong_input_is_one_line(self, name: str, builds: Builds, dark: NDArray[np.float32]) -> None:
         runtime = _runner(name)
-        files = runtime.build(sources["float"], "net", tmp_path)
-        session = runtime.load(tmp_path, files, ONE)
+        folder, files = builds(name, "float")
+        session = runtime.load(folder, files, ONE)
         for bad in (dark[:, :, :16], dark.astype(np.float64), dark[:, :1]):
             with pytest.raises(BuildError) as caught:
                 session.infer(bad)  # type: ignore[arg-type]

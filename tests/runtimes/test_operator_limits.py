@@ -53,8 +53,11 @@ def test_the_first_form_that_keeps_all_limits_is_taken() -> None:
 
 def test_limits_of_every_kind_are_seen() -> None:
     scales = {"scales": np.asarray([1, 1, 3, 3], np.float32), "e": np.asarray(0.3, np.float32)}
-    nodes = [helper.make_node("Resize", ["dark", "", "scales"], ["a"], mode="linear"),
-             helper.make_node("GlobalMaxPool", ["a"], ["b"]), helper.make_node("Pow", ["b", "e"], ["bright"])]
+    nodes = [
+        helper.make_node("Resize", ["dark", "", "scales"], ["a"], mode="linear"),
+        helper.make_node("GlobalMaxPool", ["a"], ["b"]),
+        helper.make_node("Pow", ["b", "e"], ["bright"]),
+    ]
     model = model_of(nodes, (1, 2, 5, 3), scales)
     graph = Graph(model)
     said = {

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import one_node
 import onnx
 import pytest
 import tiny_nets
@@ -16,10 +17,12 @@ from torch import nn
 
 from compress.errors import BuildError
 from compress.models.quantized import read_table, strip
-from compress.runtimes.base import PLAIN, BuildOptions, RunOptions
+from compress.records import Inspection, QuantizationTable
+from compress.runtimes.base import BuildOptions, RunOptions
 from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
-from compress.runtimes.tflite import Tflite, TfliteOptions
+from compress.runtimes.tflite import Tflite, _open
 from compress.schema import Scheme
+from compress.tflite_kind import TfliteKind
 from compress.toolchains.environment import mending_command, state
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
@@ -44,18 +47,23 @@ class _Place:
     def source(self, name: str) -> Path:
         return self.folder / f"{name}.onnx"
 
-    def _build(self, source: str, kind: TfliteOptions, calibrated: bool) -> tuple[str, ...]:
+    def _build(self, source: str, kind: TfliteKind, calibrated: bool) -> tuple[str, ...]:
         name = f"{source}-{abs(hash((kind, calibrated)))}"
-        options = BuildOptions(calibration=self.frames) if calibrated else PLAIN
-        return Tflite(kind).build(self.source(source), name, self.folder, options)
+        options = BuildOptions(calibration=self.frames if calibrated else None, tflite=kind)
+        return Tflite().build(self.source(source), name, self.folder, options)
 
-    def away_db(self, source: str, kind: TfliteOptions, calibrated: bool) -> float:
-        """PSNR of the build's answer to that of the ONNX file, rounded to 8 bit both."""
+    def away_db(self, source: str, kind: TfliteKind, calibrated: bool) -> float:
+        """PSNR of the build's picture to that of the torch network, fake-quant where it is, rounded to 8 bit both."""
         x = tiny_nets.frames(5)[4].numpy()
         x = np.rint(x * np.float32(255)) / np.float32(255)
-        answer = Tflite(kind).load(self.folder, self.build(source, kind, calibrated), ONE).infer(x)
-        truth = answer_of(onnx.load(str(self.source(source))), x)
+        answer = Tflite().load(self.folder, self.build(source, kind, calibrated), ONE).infer(x)
+        net = tiny_nets.fake_quant_net() if source == "int8" else tiny_nets.student_net()
+        with torch.no_grad():
+            truth = net(torch.from_numpy(x)).numpy()
         return _psnr_db(np.rint(answer * 255) / 255, np.rint(truth * 255) / 255)
+
+    def inspected(self, kind: TfliteKind, table: QuantizationTable | None = None) -> Inspection:
+        return Tflite().inspect(self.folder, self.build("int8", kind, True), table)
 
 
 def _psnr_db(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -67,52 +75,98 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> _Place:
     return _Place(tmp_path_factory.mktemp("tflite"))
 
 
+def _table() -> QuantizationTable:
+    return read_table(tiny_nets.fake_quant_net(), Scheme(), ())
+
+
 def test_frames_bring_the_last_layer_into_int8(place: _Place) -> None:
     plain, calibrated = (
-        Tflite().inspect(place.folder, place.build("int8", TfliteOptions(), frames), None) for frames in (False, True)
+        Tflite().inspect(place.folder, place.build("int8", TfliteKind(), frames), None) for frames in (False, True)
     )
-    trained = sum(row.kind == "weight" for row in read_table(tiny_nets.fake_quant_net(), Scheme(), ()).tensors)
+    trained = sum(row.kind == "weight" for row in _table().tensors)
     assert (plain.int8_layers, calibrated.int8_layers) == (trained - 2, trained - 1)
+    assert plain.precision == calibrated.precision == ""
     assert "/net/repair/leave/Conv" in plain.float_islands
     assert "/net/repair/leave/Conv" not in calibrated.float_islands
-    (seen,) = (note for note in calibrated.notes if "calibration frames" in note)
-    assert seen.startswith("/net/repair/leave/Conv_output_0: ")
+    assert "ranges from calibration frames, not trained: /net/repair/leave/Conv_output_0" in calibrated.notes
     assert any(note.startswith("in float between its layers: ") and "MUL" in note for note in calibrated.notes)
-    assert place.away_db("int8", TfliteOptions(), False) > 60
-    assert place.away_db("int8", TfliteOptions(), True) > 48
+    assert place.away_db("int8", TfliteKind(), False) > 60
+    assert place.away_db("int8", TfliteKind(), True) > 48
 
 
-def test_trained_scales_are_in_a_calibrated_file(place: _Place) -> None:
-    table = read_table(tiny_nets.fake_quant_net(), Scheme(), ())
-    found = Tflite().inspect(place.folder, place.build("int8", TfliteOptions(), True), table)
-    assert (found.scales_compared, found.scale_differences) == (len(table.tensors), ())
+KINDS = {
+    "int8 ends": (TfliteKind(), ""),
+    "integer": (TfliteKind(arithmetic="integer"), "int8"),
+    "16-bit": (TfliteKind(activation_bits=16), "int16x8 and f32"),
+    "half weights": (TfliteKind(half_weights=True), "int8 and f32 with float16 weights"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_trained_scales_are_in_every_kind_of_file(place: _Place, name: str) -> None:
+    kind, precision = KINDS[name]
+    found = place.inspected(kind, _table())
+    assert (found.scales_compared, found.scale_differences) == (len(_table().tensors), ())
+    assert found.precision == precision
+
+
+def test_a_range_that_is_not_the_trained_one_is_found_in_wide_codes(place: _Place) -> None:
+    row = next(row for row in _table().tensors if row.kind == "activation" and row.tensor.startswith("repair/relu"))
+    wrong = row.model_copy(update={"high": tuple(value * 1.01 for value in row.high)})
+    table = _table().model_copy(
+        update={"tensors": tuple(wrong if one is row or one == row else one for one in _table().tensors)}
+    )
+    (difference,) = place.inspected(TfliteKind(activation_bits=16), table).scale_differences
+    assert difference.startswith(f"{row.tensor}: reaches to ")
 
 
 def test_ends_in_float_answer_the_same(place: _Place) -> None:
-    kind = TfliteOptions(ends="float32")
-    border = Tflite(kind).border("dark", *SIZE)
+    kind = TfliteKind(ends="float32")
+    border = Tflite().border("dark", *SIZE, BuildOptions(tflite=kind))
     assert (border.dtype, border.layout, border.scale) == ("float32", "NHWC", None)
     assert place.away_db("int8", kind, False) > 60
+    inputs, outputs = Tflite().ports(place.folder, place.build("int8", kind, False))
+    assert [(port.dtype, port.shape) for port in (*inputs, *outputs)] == [("float32", (1, *SIZE, 3))] * 2
     codes = Tflite().border("dark", *SIZE)
     assert (codes.dtype, codes.zero_point, codes.low, codes.high) == ("int8", -128, -128.0, 127.0)
 
 
-def test_an_all_integer_file_holds_no_float(place: _Place) -> None:
-    kind = TfliteOptions(integer=True)
+def test_an_integer_file_holds_no_float(place: _Place) -> None:
+    kind = TfliteKind(arithmetic="integer")
     with pytest.raises(BuildError, match="give frames"):
-        Tflite(kind).build(place.source("int8"), "net", place.folder)
-    found = Tflite(kind).inspect(place.folder, place.build("int8", kind, True), None)
+        Tflite().build(place.source("int8"), "net", place.folder, BuildOptions(tflite=kind))
+    found = place.inspected(kind)
     assert found.float_layers == 0 and not found.float_islands
-    assert not any("in float" in note for note in found.notes)
-    assert place.away_db("int8", kind, True) > 15  # eight bits of a dark picture times eight
+    (note,) = found.notes
+    assert note.startswith("ranges from calibration frames, not trained: ") and note.endswith(" more")
+    tensors = _open(place.folder / place.build("int8", kind, True)[0], 1).get_tensor_details()
+    assert {item["dtype"] for item in tensors} <= {np.int8, np.int32, np.int64}
+    # A float network has nothing to be integer with: it stays what it is, with the ends that are asked for.
+    assert Tflite().inspect(place.folder, place.build("float", kind, True), None).precision == ""
+    assert place.away_db("int8", kind, True) > 40  # eight bits of a dark picture times eight
 
 
-def test_sixteen_bit_activations_and_half_weights(place: _Place) -> None:
-    wide, half = TfliteOptions(activations=16), TfliteOptions(half_weights=True)
-    assert place.away_db("int8", wide, False) > 45
-    assert place.away_db("float", half, False) > 50
-    sizes = [os.path.getsize(place.folder / place.build("float", kind, False)[0]) for kind in (TfliteOptions(), half)]
+def test_an_operator_that_has_no_integer_form_is_refused_by_name(tmp_path: Path) -> None:
+    power = onnx.helper.make_node("Pow", ["dark", "e"], ["bright"], name="/net/Pow")
+    onnx.save(one_node.quantized(power, (1, 3, 8, 8), {"e": np.float32(1.7)}), tmp_path / "net.onnx")
+    np.save(tmp_path / "frames.npy", np.random.default_rng(0).random((1, 3, 8, 8), np.float32))
+    options = BuildOptions(calibration=tmp_path / "frames.npy", tflite=TfliteKind(arithmetic="integer"))
+    with pytest.raises(BuildError, match="not integer throughout, as the target asks: .*POW") as caught:
+        Tflite().build(tmp_path / "net.onnx", "net", tmp_path, options)
+    assert "\n" not in str(caught.value) and not (tmp_path / "net.tflite").exists()
+
+
+def test_sixteen_bit_activations_are_nearer_than_eight(place: _Place) -> None:
+    wide, integer = TfliteKind(activation_bits=16), TfliteKind(arithmetic="integer")
+    assert place.away_db("int8", wide, True) > 55 > place.away_db("int8", integer, True)
+
+
+def test_half_weights_are_smaller_and_as_near(place: _Place) -> None:
+    half = TfliteKind(half_weights=True)
+    assert place.away_db("int8", half, True) > 48 and place.away_db("float", half, False) > 50
+    sizes = [os.path.getsize(place.folder / place.build("float", kind, False)[0]) for kind in (TfliteKind(), half)]
     assert sizes[1] < 0.8 * sizes[0]
+    assert Tflite().inspect(place.folder, place.build("float", half, False), None).precision.startswith("f32 with")
 
 
 class _PoolsThePicture(nn.Module):
@@ -141,4 +195,4 @@ def test_what_can_not_be_built_is_one_line(place: _Place, tmp_path: Path) -> Non
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "net.tflite").exists()
     with pytest.raises(BuildError, match="not bf16"):
-        Tflite().load(place.folder, place.build("int8", TfliteOptions(), False), RunOptions(1, "bf16"))
+        Tflite().load(place.folder, place.build("int8", TfliteKind(), False), RunOptions(1, "bf16"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import tiny_nets
 import torch
@@ -12,10 +14,14 @@ from torch import Tensor, nn
 from compress.artefacts import Quantized, Student
 from compress.bundle.contract import check_build
 from compress.config.load import load_target
+from compress.errors import BuildError
 from compress.records import BuildList
 from compress.runtimes import why_not_built
-from compress.schema import ExportSpec
+from compress.runtimes.base import RunOptions
+from compress.runtimes.picture import PictureRunner
+from compress.schema import ExportSpec, FloatLayers
 from compress.stages import load_stage
+from compress.tflite_kind import TfliteKind
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
 
@@ -26,10 +32,14 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Quantized]
     return tiny_nets.make_student(folder / "student"), tiny_nets.make_quantized(folder / "quantized")
 
 
-def _export(chain: tuple[Student, Quantized], spec: ExportSpec, out: Path) -> tuple[BuildList, tiny_nets.Told]:
+def _export(
+    chain: tuple[Student, Quantized], spec: ExportSpec, out: Path, **floats: Any
+) -> tuple[BuildList, tiny_nets.Told]:
     out.mkdir()
+    device = {"on_device": True, "runtime": "openvino", "precision": "f32", "builds": spec.builds, **floats}
     told = tiny_nets.Told()
-    load_stage("export").function(None, chain[0], None, None, chain[1], spec, tiny_nets.DATA, out, told)
+    nets = (None, chain[0], None, None, chain[1])
+    load_stage("export").function(*nets, spec, FloatLayers(**device), tiny_nets.DATA, out, told)
     return BuildList.read(out / "builds.json"), told
 
 
@@ -136,7 +146,8 @@ def test_sdks_of_their_own_get_what_ships_and_its_float_self(chain: tuple[Studen
     if absent:
         pytest.skip(f"{why_not_built(absent[0])}")
     device = load_target(Path(__file__).parents[2] / "targets" / "rk3588.yaml").export
-    change = {"size": SIZE, "builds": ("onnx", "tflite", "rknn"), "calibration_frames": 2}
+    float_ends = TfliteKind(ends="float32", half_weights=True)
+    change = {"size": SIZE, "builds": ("onnx", "tflite", "rknn"), "calibration_frames": 2, "tflite": float_ends}
     spec = device.model_copy(update=change)
     listed, told = _export(chain, spec, tmp_path / "out")
     made = {(build.variant, build.runtime) for build in listed.builds}
@@ -148,4 +159,56 @@ def test_sdks_of_their_own_get_what_ships_and_its_float_self(chain: tuple[Studen
         check_build(build, tmp_path / "out")
         written = [note for note in build.inspection.notes if note.startswith("ReduceMax")]
         assert bool(written) == (build.runtime != "onnx")
+        if build.runtime == "tflite":
+            assert (build.contract.input.dtype, build.contract.input.layout) == ("float32", "NHWC")
+            assert "NHWC" in build.contract.preprocessing and "half to even" in build.contract.postprocessing
+            assert build.inspection.precision.endswith("f32 with float16 weights")
     assert any("ReduceMax" in line for line in told.lines)
+
+
+def test_a_device_without_float_layers_gets_what_ships_alone(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    out, spec = tmp_path / "out", ExportSpec(size=SIZE, dynamic=False)
+    listed, _ = _export(chain, spec, out, on_device=False)
+    made = {(build.variant, build.runtime) for build in listed.builds}
+    assert made == {*((each, "onnx") for each in ("student", "int8", "ptq")), ("int8", "openvino"), ("ptq", "openvino")}
+    (absent,) = listed.not_built
+    assert (absent.variant, absent.runtime) == ("student", "openvino") and "no float layers" in absent.reason
+
+
+def test_the_chip_without_float_layers_is_built_for(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    """rv1106: its toolkit refuses the float network, which must not keep the INT8 build from being made."""
+    if why_not_built("rknn"):
+        pytest.skip(f"{why_not_built('rknn')}")
+    target = load_target(Path(__file__).parents[2] / "targets" / "rv1106.yaml")
+    spec = target.export.model_copy(update={"size": SIZE, "calibration_frames": 2})
+    listed, _ = _export(chain, spec, tmp_path / "out", on_device=target.float_layers, runtime=target.device.runtime)
+    (build,) = [build for build in listed.builds if build.runtime == "rknn"]
+    assert build.variant == "int8" and build.inspection.int8_layers > 0
+    assert [(absent.variant, absent.runtime) for absent in listed.not_built] == [("student", "rknn")]
+
+
+def test_float_islands_that_were_trained_in_int8_are_told(exported: tuple[BuildList, Path]) -> None:
+    """ONNX Runtime runs an int8 convolution only where its answer is quantized again, which the last one's is not."""
+    found = {build.name: build.inspection for build in exported[0].builds}
+    onnx, openvino = found["int8-onnx-32x48"], found["int8-openvino-32x48"]
+    assert set(onnx.float_though_trained) == {"/net/unshuffle/Conv", "/net/repair/leave/Conv"}
+    assert openvino.float_though_trained == () and len(openvino.float_islands) == openvino.float_layers > 0
+
+
+@pytest.mark.skipif(why_not_built("tflite") is not None, reason=f"{why_not_built('tflite')}")
+def test_an_integer_tflite_file_is_built_checked_and_run(chain: tuple[Student, Quantized], tmp_path: Path) -> None:
+    kind = TfliteKind(arithmetic="integer")
+    spec = ExportSpec(size=SIZE, builds=("tflite",), dynamic=False, calibration_frames=2, tflite=kind)
+    listed, told = _export(chain, spec, tmp_path / "out")
+    whole, floating = (next(each for each in listed.builds if each.variant == name) for name in ("int8", "student"))
+    for build in (whole, floating):
+        check_build(build, tmp_path / "out")
+        assert build.contract.input.dtype == build.contract.output.dtype == "int8"
+        runner = PictureRunner(build, tmp_path / "out", RunOptions(1))
+        assert runner(np.full((*SIZE, 3), 20, np.uint8)).shape == (*SIZE, 3)
+    assert (whole.inspection.precision, whole.inspection.float_layers) == ("int8", 0)
+    assert (floating.inspection.precision, floating.inspection.int8_layers) == ("", 0)
+    assert whole.inspection.scale_differences == () and whole.inspection.scales_compared > 0
+    assert any("ranges from calibration frames" in line for line in told.lines)
+    with pytest.raises(BuildError, match="has one size, 32x48; build another for 40x64"):
+        PictureRunner(whole, tmp_path / "out", RunOptions(1))(np.zeros((40, 64, 3), np.uint8))

@@ -36,5 +36,3 @@ def test_is_a_stage_that_gives_a_verdict() -> None:
     stage = load_stage("gate")
     assert stage.gives is Verdict
     assert Budget in stage.parameters.values()
-
-

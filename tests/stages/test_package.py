@@ -49,7 +49,7 @@ class Inputs:
         here = self.folder
         load_stage("package").function(
             builds=Builds(here, "k", "d"), measurements=Measurements(here, "k", "d"), verdict=Verdict(here, "k", "d"),
-            quantized=Quantized(here, "k", "d"), package=self.package, device=DeviceSpec(),
+            quantized=Quantized(here, "k", "d"), promoted=None, package=self.package, device=DeviceSpec(),
             data=DataSpec(licence="CC0, made up", kind="paired", root=str(here / "pictures"), val_fraction=0.0),
             names=Names(recipe="tiny", target="bench", data="made_up"), chain=self.chain, out=out,
         )  # fmt: skip

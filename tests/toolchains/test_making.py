@@ -33,9 +33,7 @@ class Works(Record):
     prefix: str
 
 
-def test_made_used_and_made_anew_from_another_lock(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_made_used_and_made_anew_from_another_lock(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     assert make("tensorrt", told, tmp_path / "wheels").sdk_version == "1.0"
     assert told.notes[0] == "making a virtual environment" and told.shares[-1] == 1

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from compress.data.batches import SIZE_MULTIPLE, BatchPlan, WaitMeter, area_downscale
+from compress.data.overview import STRIDE
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
@@ -80,9 +81,7 @@ def _settings(precision: str, every_s: float = 1e-9) -> Train:
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("step", [1, 3, 5])
-def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(
-    tmp_path: Path, precision: str, step: int
-) -> None:
+def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(tmp_path: Path, precision: str, step: int) -> None:
     train = _settings(precision)
     whole, curve = _train(tmp_path / "whole", Silent(), train)
     with pytest.raises(Stop):
@@ -101,6 +100,28 @@ def test_it_learns(tmp_path: Path) -> None:
     curve = fit(net, Supervised(PictureLoss(brightness=1.0)), plan, train, tmp_path, Silent(), points=5)
     assert curve.points[-1].loss < 0.9 * curve.points[0].loss
     assert curve.points[-1].lr < curve.points[1].lr
+
+
+def test_a_phase_leaves_what_it_freezes_and_anneals_by_itself(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    phases = (Phase(epochs=4, batch=6, downscale=2), Phase(epochs=4, batch=6, crop=32, freeze=("light",)))
+    train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=0.0, precision="fp32", anneal="each_phase")
+    plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
+    states: list[dict[str, torch.Tensor]] = []
+
+    def look(seen: nn.Module) -> float:
+        states.append({name: value.clone() for name, value in seen.state_dict().items()})
+        return 1.0
+
+    curve = fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), look, points=8)
+    after, last = states[3], states[-1]
+    for name, value in states[0].items():
+        if name.startswith("light."):
+            assert torch.equal(after[name], last[name]) and not torch.equal(value, after[name]), name
+    assert not torch.equal(after["repair.enter.weight"], last["repair.enter.weight"])
+    rates = [point.lr for point in curve.points]
+    assert rates[3] < rates[0] == rates[4] == 3e-3
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
@@ -134,6 +155,26 @@ def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None
     assert all(side % SIZE_MULTIPLE == 0 for side in batch.dark.shape[2:])
     for name in NETWORK_NAMES:
         assert build_net(name, {})(batch.dark, THUMB_STRIDE // downscale).shape == batch.bright.shape
+
+
+@pytest.mark.parametrize("downscale", [1, 2])
+def test_a_cut_comes_with_the_whole_that_it_lies_in(downscale: Literal[1, 2]) -> None:
+    phase = Phase(epochs=1, batch=3, crop=32, downscale=downscale)
+    augment = Augment(flip=True, exposure=0.3, zoom=0.7)
+    for seed in range(8):
+        batch = BatchPlan(Noise(), (phase,), augment, seed=seed).batch(0)
+        around = batch.around
+        assert around is not None and around.is_cut
+        assert batch.dark.shape == (3, 3, 32 // downscale, 32 // downscale)
+        for part, whole in ((batch.dark, around.dark), (batch.bright, around.bright)):
+            means = torch.nn.functional.avg_pool2d(part, STRIDE // downscale)
+            torch.testing.assert_close(around.cut(whole, STRIDE), means, atol=1e-5, rtol=1e-5)
+
+
+def test_whole_pictures_of_full_size_have_nothing_around_them() -> None:
+    batches = [BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=d),), Augment(), seed=1).batch(0) for d in (1, 2)]
+    assert batches[0].around is None
+    assert batches[1].around is not None and not batches[1].around.is_cut
 
 
 def test_every_picture_is_seen_once_an_epoch() -> None:
@@ -184,5 +225,3 @@ def test_a_group_of_two_learns_what_one_process_learns(tmp_path: Path) -> None:
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
-
-

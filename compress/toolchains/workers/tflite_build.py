@@ -4,8 +4,9 @@
 
 Asked: ``onnx`` and ``tflite`` (paths), ``codes`` (8-bit pictures as int8 at both ends, else float32),
 ``calibration`` (a .npy of frames (N, 3, H, W) float32 in [0, 1], or null), ``integer`` (codes
-also for what training left float), ``activations`` (8, or 16 for wider codes than the trained), ``half`` (float
-weights stored as float16). Answered: ``seen``, the tensors whose range comes from frames.
+also for what training left float; refused where an operator of a trained network stays float all the same),
+``activations`` (8, or 16 for wider codes than the trained), ``half`` (float weights stored as float16). Answered:
+``seen``, the tensors whose range comes from frames.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import tflite_codes as codes  # noqa: E402
 import torch  # noqa: E402
 from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config  # noqa: E402
 from litert_torch.quantize.quant_config import QuantConfig  # noqa: E402
-from tflite_file import finish, shrink  # noqa: E402
+from tflite_file import finish, floating, shrink  # noqa: E402
 from tflite_graph import Graph  # noqa: E402
 from tflite_operators import Unsupported  # noqa: E402
 
@@ -55,6 +56,7 @@ def build(request: Request) -> list[str]:
     torch.manual_seed(0)
     sample = torch.rand(*shape) * 0.25
     graph = Graph(model).eval()
+    trained = bool(graph.codes)
     seen = add_codes(graph, request, sample)
     files = litert_torch.convert(
         litert_torch.to_channel_last_io(graph, args=[0], outputs=[0]).eval(),
@@ -64,8 +66,12 @@ def build(request: Request) -> list[str]:
     raw = Path(request.tflite + ".raw")
     files.export(str(raw))
     stored = shrink(raw.read_bytes()) if request.half else raw.read_bytes()
-    Path(request.tflite).write_bytes(finish(stored, graph, request.codes))
     raw.unlink()
+    made = finish(stored, graph, request.codes)
+    floats = floating(made) if request.integer and trained else []
+    if floats:
+        raise Unsupported(f"not integer throughout, as the target asks: {', '.join(floats[:3])} would stay float")
+    Path(request.tflite).write_bytes(made)
     return seen
 
 

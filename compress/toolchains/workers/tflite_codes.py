@@ -123,9 +123,10 @@ def codes_for(low: float, high: float) -> Codes:
 
 def code_islands(graph: Graph, ranges: Ranges) -> list[str]:
     """8-bit codes for whatever has none yet, float weights and constants too; the tensors among them."""
-    islands = [wire for wire in graph.wires if _is_island(graph, wire)]
+    islands = [wire.module for wire in graph.wires if _is_island(graph, wire)]
     done: list[str] = []
-    for wire in islands:
+    for module in islands:
+        wire = next(wire for wire in graph.wires if wire.module == module)
         step = graph.get_submodule(wire.module)
         assert isinstance(step, Step)
         if wire.kind in HEAVY:
@@ -133,9 +134,12 @@ def code_islands(graph: Graph, ranges: Ranges) -> list[str]:
         elif wire.kind in ELEMENTWISE:
             step.round_constants()
         after = graph.readers(wire.output)
-        activated = len(after) == 1 and after[0].kind == "Relu"
-        coded = bool(after) and all(each.output in graph.codes for each in after)
-        if not (activated or coded):
+        trained = [each for each in after if each.output in graph.codes]
+        if trained:  # beside codes seen on frames the converter would merge the trained ones away
+            graph.share(trained[0])
+        elif wire.kind in _MOVES and wire.inputs[0] in graph.codes:
+            graph.round_after(wire.output, graph.codes[wire.inputs[0]], "moved")
+        elif not (len(after) == 1 and after[0].kind == "Relu"):
             done.append(wire.output)
             graph.round_after(wire.output, _FIXED.get(wire.kind) or codes_for(*ranges[wire.output]), "seen")
     return done

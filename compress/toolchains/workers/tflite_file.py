@@ -15,6 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 from tflite_graph import Graph
 
 _MODULE = re.compile(r"_([ni]\d+);")
+_HEAVY = {
+    getattr(schema.BuiltinOperator, name)
+    for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+}
 _INT8, _INT16, _FLOAT = schema.TensorType.INT8, schema.TensorType.INT16, schema.TensorType.FLOAT32
 
 
@@ -29,26 +33,47 @@ def finish(raw: bytes, graph: Graph, coded_ends: bool) -> bytes:
         _float_end(model, main, main.outputs, schema.BuiltinOperator.DEQUANTIZE)
     _name_ends(model, main)
     _widen_biases(model, main)
-    builder = flatbuffers.Builder(len(raw) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return _packed(model, len(raw))
 
 
 def shrink(raw: bytes) -> bytes:
-    """``raw`` with its float weights stored as float16, and dequantized when the file is loaded."""
-    from ai_edge_quantizer import qtyping, quantizer
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    """``raw`` with the float weights of its layers stored as float16, and dequantized when the file is loaded.
 
-    halving = quantizer.Quantizer(bytearray(raw))
-    halving.update_quantization_recipe(
-        regex=".*", operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
-        op_config=qtyping.OpQuantizationConfig(
-            weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
-            compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True,
-        ),
-        algorithm_key=AlgorithmName.FLOAT_CASTING,
-    )  # fmt: skip
-    return bytes(halving.quantize().quantized_model)
+    ai-edge-quantizer 0.10, which does this as well, spoils int8 layers that lie beside float ones.
+    """
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    main, halved, before = model.subgraphs[0], set(), []
+    for operator in main.operators:
+        kind = model.operatorCodes[operator.opcodeIndex].builtinCode
+        tensor = main.tensors[operator.inputs[1]] if kind in _HEAVY else None
+        if tensor is None or tensor.type != _FLOAT or model.buffers[tensor.buffer].data is None:
+            continue
+        if tensor.buffer not in halved:
+            buffer = model.buffers[tensor.buffer]
+            half = np.frombuffer(bytes(buffer.data), np.float32).astype(np.float16)
+            buffer.data = np.frombuffer(half.tobytes(), np.uint8)
+            halved.add(tensor.buffer)
+        before.append(_stored_half(model, main, int(operator.inputs[1])))
+    main.operators = before + list(main.operators)
+    return _packed(model, len(raw))
+
+
+def _stored_half(model: Any, main: Any, place: int) -> Any:
+    """The operator that makes the float tensor at ``place`` of its buffer, which holds float16."""
+    tensor, stored = main.tensors[place], schema.TensorT()
+    stored.shape, stored.type, stored.name = tensor.shape, schema.TensorType.FLOAT16, tensor.name + b"/half"
+    stored.buffer, tensor.buffer = tensor.buffer, 0
+    main.tensors.append(stored)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _opcode(model, schema.BuiltinOperator.DEQUANTIZE)
+    operator.inputs, operator.outputs = [len(main.tensors) - 1], [place]
+    return operator
+
+
+def _packed(model: Any, about: int) -> bytes:
+    builder = flatbuffers.Builder(about + 4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def _rename(main: Any, graph: Graph) -> None:
@@ -113,6 +138,19 @@ def _float_end(model: Any, main: Any, ends: Any, kind: int) -> None:
     operator.inputs, operator.outputs = ([number], [inner]) if first else ([inner], [number])
     main.operators.insert(0 if first else len(main.operators), operator)
     ends[0] = number
+
+
+def floating(made: bytes) -> list[str]:
+    """The operators of a file that take or give floats: kind and name of each."""
+    model = schema.ModelT.InitFromPackedBuf(made, 0)
+    kinds = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+    main, found = model.subgraphs[0], []
+    for operator in main.operators:
+        tensors = [main.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+        if any(tensor.type in (_FLOAT, schema.TensorType.FLOAT16) for tensor in tensors):
+            kind = kinds[model.operatorCodes[operator.opcodeIndex].builtinCode]
+            found.append(f"{kind} {tensors[-1].name.decode()}")
+    return found
 
 
 def _widen_biases(model: Any, main: Any) -> None:

@@ -94,7 +94,6 @@ class Step(nn.Module):
         tensors |= {place: rounded(tensors[place]) for place, rounded in self._rounded.items()}
         return self._run(*(tensors.get(place) for place in range(max(tensors) + 1)))
 
-
     def round_weight(self) -> None:
         """Make a float weight int8, symmetric, one scale for each of its outputs (its first axis)."""
         if 1 in self._constants:
@@ -184,6 +183,16 @@ class Graph(nn.Module):
         made = self.insert_after(tensor, Rounded(codes), kind)
         self.codes[made] = codes
         return made
+
+    def share(self, rounded: Wire) -> None:
+        """Let all who read a tensor read it as ``rounded``, one of its quantizers, gives it."""
+        tensor = rounded.inputs[0]
+        self.wires.remove(rounded)
+        at = next((i + 1 for i, wire in enumerate(self.wires) if wire.output == tensor), 0)
+        for i, wire in enumerate(self.wires):
+            names = tuple(rounded.output if name == tensor else name for name in wire.inputs)
+            self.wires[i] = replace(wire, inputs=names)
+        self.wires.insert(at, rounded)
 
     def _put(self, wire: Wire, module: nn.Module) -> None:
         self.add_module(wire.module, module)

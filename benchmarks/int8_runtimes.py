@@ -1,0 +1,124 @@
+"""INT8 against FP32 of one student through OpenVINO, ONNX Runtime and LiteRT, all builds in turn in one process.
+
+The student is the newest fake-quant network of ``--store`` with the float network that it was; without one an untrained
+student of width 32 with plain PTQ (speed does not depend on weights). Prints a table and writes
+``artifacts/benchmarks/int8_runtimes.json``. LiteRT needs ``compress setup tflite``.
+``python benchmarks/int8_runtimes.py [--store artifacts/store] [--size 400 600] [--runs 60]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress.config.load import load_data
+from compress.data.frames import write_frames
+from compress.devices.fingerprint import fingerprint
+from compress.devices.local import exclusive, measure_latency
+from compress.models import build_net
+from compress.models.quantized import insert_fake_quant, load_fake_quant, strip
+from compress.models.weights import load_net
+from compress.runtimes import open_runtime, why_not_built
+from compress.runtimes.base import BuildOptions, RunOptions
+from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.schema import DataSpec, QuantizeSpec, Scheme
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNTIMES = {"openvino": 3.0, "onnx": None, "tflite": 2.0}
+"""With the INT8 speed-up that is asked for on a CPU with VNNI."""
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Student:
+    """A float network, its fake-quant self, and where they are from."""
+
+    floating: nn.Module
+    fake: nn.Module
+    origin: str
+
+
+def pictures(size: Size) -> DataSpec:
+    """The embedded photographs, cut to ``size``."""
+    return load_data(ROOT / "calibration" / "embedded.yaml").model_copy(update={"size": size, "copies": 2})
+
+
+def student(store: Path, frames: Path) -> Student:
+    """The newest of ``store``, else an untrained one; ``frames`` (.npy) gives its ranges."""
+    found = sorted(store.glob("quantize-*/qat.safetensors"), key=lambda path: path.stat().st_mtime)
+    if found:
+        folder = found[-1].parent
+        return Student(load_net(folder / "net.safetensors"), load_fake_quant(folder, "qat"), f"trained, {folder.name}")
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 32}).eval()
+    first = torch.from_numpy(np.load(frames)[:1])
+    return Student(net, insert_fake_quant(net, [first], Scheme(), QuantizeSpec(keep_float=("light",))), "untrained")
+
+
+def sources(made: Student, size: Size, folder: Path) -> dict[str, Path]:
+    """Interchange files ``fp32`` and ``int8``."""
+    files = {kind: folder / f"{kind}.onnx" for kind in ("fp32", "int8")}
+    for kind, net in (("fp32", made.floating), ("int8", strip(made.fake, *size))):
+        export_onnx(net, OnnxRequest(size, False, 18, {}), files[kind])
+    return files
+
+
+def settings(about: str) -> argparse.Namespace:
+    """What both benchmarks of a student take on the command line."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--store", type=Path, default=Path("artifacts/store"))
+    parser.add_argument("--size", type=int, nargs=2, default=(400, 600))
+    parser.add_argument("--runs", type=int, default=60)
+    return parser.parse_args()
+
+
+def write(name: str, facts: dict[str, Any]) -> None:
+    """``artifacts/benchmarks/NAME.json``, with the machine's fingerprint."""
+    out = Path("artifacts/benchmarks")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps({**facts, "fingerprint": fingerprint()}, indent=1) + "\n")
+
+
+def main() -> None:
+    """Make, measure, print, write."""
+    asked = settings(__doc__ or "")
+    size = (asked.size[0], asked.size[1])
+    absent = {name: why for name in RUNTIMES if (why := why_not_built(name))}
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        write_frames(pictures(size), size, 8, folder / "frames.npy")
+        made = student(asked.store, folder / "frames.npy")
+        dark = np.load(folder / "frames.npy")[:1]
+        options, runs = BuildOptions(calibration=folder / "frames.npy"), {}
+        for kind, source in sources(made, size, folder).items():
+            for name in RUNTIMES.keys() - absent.keys():
+                files = open_runtime(name).build(source, f"{kind}-{name}", folder, options)
+                runs[f"{kind}-{name}"] = open_runtime(name).load(folder, files, RunOptions(2)).prepare(dark)
+        with exclusive():
+            samples = measure_latency(dict(sorted(runs.items())), 10, asked.runs)
+    p50 = {name: statistics.median(times) for name, times in samples.items()}
+    print(f"student: {made.origin}; p50 of {asked.runs} runs in turn, {size[0]}x{size[1]}, 2 threads")
+    print(f"{'runtime':>10}{'FP32 ms':>9}{'INT8 ms':>9}{'ratio':>7}{'asked':>7}")
+    rows = []
+    for name, wanted in RUNTIMES.items():
+        if name in absent:
+            print(f"{name:>10}  {absent[name]}")
+            continue
+        fp32, int8 = p50[f"fp32-{name}"], p50[f"int8-{name}"]
+        rows.append({"runtime": name, "fp32_ms": fp32, "int8_ms": int8, "ratio": fp32 / int8, "asked": wanted})
+        print(f"{name:>10}{fp32:>9.2f}{int8:>9.2f}{fp32 / int8:>7.2f}{wanted or '–':>7}")
+    write("int8_runtimes", {"student": made.origin, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Every setting, once: type, default, bounds and meaning.
+
+A *section* is the unit that a stage may read. Sections are frozen; unknown keys are refused. What
+enters the key of a stage is ``section.identity()``: the settings, with paths replaced by the digest
+of what they point to, so that moving a folder changes nothing and changing a byte does.
+"""
+
+from __future__ import annotations
+
+from compress.schema.calibration import DataSpec
+from compress.schema.derived import ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
+from compress.schema.recipe import Recipe, StageName
+from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.stages import (
+    DistillSpec,
+    PackageSpec,
+    PruneSpec,
+    QuantizeSpec,
+    SensitivitySpec,
+    StudentSpec,
+    TeacherSpec,
+    TeachSpec,
+    ValidateSpec,
+)
+from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, Scheme, Target
+from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
+
+__all__ = [
+    "Augment",
+    "Budget",
+    "Channels",
+    "ControlSpec",
+    "DataSpec",
+    "DeviceSpec",
+    "DistillSpec",
+    "ExportSpec",
+    "FloatLayers",
+    "Fraction",
+    "HardwareFact",
+    "Hint",
+    "LayerTiming",
+    "Names",
+    "PackageSpec",
+    "Phase",
+    "PictureLoss",
+    "PictureSize",
+    "PositiveInt",
+    "Promotion",
+    "PruneSpec",
+    "QuantizeSpec",
+    "Recipe",
+    "Scheme",
+    "Section",
+    "Seed",
+    "SensitivitySpec",
+    "StageName",
+    "StudentSpec",
+    "Target",
+    "TeachSpec",
+    "TeacherSpec",
+    "Train",
+    "ValidateSpec",
+    "Weight",
+]

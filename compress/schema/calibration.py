@@ -1,0 +1,31 @@
+"""Which pictures."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from compress.schema.section import PositiveInt, Section
+
+
+class DataSpec(Section):
+    """Pictures: where they lie, what they may be used for, how they are split."""
+
+    description: str = ""
+    licence: str = Field(..., description="who owns the pictures and what they may be used for")
+    kind: Literal["embedded", "paired"] = Field(..., description="photographs shipped with a library, or a folder")
+    root: str | None = Field(None, description="paired: the folder")
+    train: str = Field("train", description="paired: subfolder with low/ and high/ for training and validation")
+    test: str = Field("test", description="paired: subfolder with low/ and high/ that nothing is trained on")
+    val_fraction: float = Field(0.05, ge=0, lt=0.5, description="share of the training scenes kept for validation")
+    exclude: tuple[str, ...] = Field((), description="names of training pairs to leave out")
+    size: tuple[PositiveInt, PositiveInt] | None = Field(None, description="embedded: height and width of the pictures")
+    copies: PositiveInt = Field(4, description="embedded: differently darkened copies of a photograph")
+    memory_mib: PositiveInt = Field(2048, description="decoded pictures kept in memory, at most")
+
+    def identity(self) -> dict[str, Any]:
+        from compress.data.source import data_digest
+
+        kept = self.model_dump(mode="json", exclude={"root", "memory_mib", "description", "licence"})
+        return {**kept, "digest": data_digest(self)}

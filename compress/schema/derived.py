@@ -1,0 +1,85 @@
+"""What stages read that is put together from several settings, so that a key holds no more than decides a result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from compress.schema.section import PositiveInt, Section
+from compress.schema.training import PictureLoss, Train
+
+
+class Promotion(Section):
+    """What the choice of wider layers needs of a target: which it has, its INT8 drop budget, its pictures' size."""
+
+    float_layers: bool
+    int16_layers: bool = False
+    int16_slowdown: float = 2.0
+    float_slowdown: float = 4.0
+    max_int8_drop_db: float | None
+    max_worst_drop_db: float | None
+    size: tuple[PositiveInt, PositiveInt]
+
+
+class PictureSize(Section):
+    """What pruning needs of a target beside its channels: the size of its pictures, at which work is counted."""
+
+    size: tuple[PositiveInt, PositiveInt]
+
+
+class LayerTiming(Section):
+    """What the cost of single layers needs of a device; ``local``: it is this machine, so they can be timed."""
+
+    runtime: str
+    local: bool
+    threads: PositiveInt
+    float_precision: Literal["f32", "bf16", "f16"]
+
+    def identity(self) -> dict[str, Any]:
+        """Where layers can't be timed, their MACs stand in, which are the same for every device."""
+        from compress.devices.fingerprint import stable_facts
+        from compress.sensitivity.cost import PROFILERS
+
+        timed = self.local and self.runtime in PROFILERS
+        return {**self.model_dump(mode="json"), "machine": stable_facts()} if timed else {}
+
+
+class FloatLayers(Section):
+    """What the builds need of a device's floats: whether it has any, and what they compute in."""
+
+    on_device: bool
+    runtime: str
+    precision: Literal["f32", "bf16", "f16"]
+    builds: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """The precision counts where a build has it written into it; elsewhere it is chosen when the build runs."""
+        from compress.runtimes import open_runtime
+
+        written = any(open_runtime(name).written_precisions for name in self.builds)
+        return {
+            "integer_only": None if self.on_device else self.runtime,
+            "precision": self.precision if written else None,
+        }  # fmt: skip
+
+
+class ControlSpec(Section):
+    """What the no-distillation control shares with the student: schedule and losses, but no teacher."""
+
+    train: Train
+    loss: PictureLoss
+
+
+class Seed(Section):
+    """The one seed of a plan."""
+
+    seed: int = Field(0, ge=0)
+
+
+class Names(Section):
+    """What the plan's parts are called, for the provenance of a bundle."""
+
+    recipe: str
+    target: str
+    data: str

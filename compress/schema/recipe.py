@@ -1,0 +1,52 @@
+"""A recipe: which stages run, with which settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from compress.schema.section import Section
+from compress.schema.stages import (
+    DistillSpec,
+    PackageSpec,
+    PruneSpec,
+    QuantizeSpec,
+    SensitivitySpec,
+    StudentSpec,
+    TeacherSpec,
+    TeachSpec,
+    ValidateSpec,
+)
+
+StageName = Literal[
+    "teach",
+    "teacher",
+    "distill",
+    "control",
+    "prune",
+    "quantize",
+    "sensitivity",
+    "export",
+    "validate",
+    "gate",
+    "package",
+]
+
+
+class Recipe(Section):
+    """Which stages run, with which settings. Knows nothing of a device."""
+
+    description: str = ""
+    stages: tuple[StageName, ...] = Field(..., min_length=1)
+    data: str = Field("embedded", description="calibration set used unless the command names another")
+    seed: int = Field(0, ge=0)
+    teach: TeachSpec = TeachSpec()
+    teacher: TeacherSpec = TeacherSpec()
+    student: StudentSpec = StudentSpec()
+    distill: DistillSpec = DistillSpec()
+    prune: PruneSpec = PruneSpec()
+    quantize: QuantizeSpec = QuantizeSpec()
+    sensitivity: SensitivitySpec = SensitivitySpec()
+    validation: ValidateSpec = ValidateSpec()
+    package: PackageSpec = PackageSpec()

@@ -1,0 +1,122 @@
+"""What each stage of a recipe may be told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from compress.schema.section import PositiveInt, Section, Weight
+from compress.schema.training import Hint, PictureLoss, Train
+
+
+class TeacherSpec(Section):
+    """The trained network that is given."""
+
+    weights: str = Field("builtin:low_light", description="a .safetensors file, or builtin:NAME")
+    network: str | None = Field(None, description="registered network; none: what the file itself says")
+
+    def identity(self) -> dict[str, Any]:
+        from compress.models.weights import resolve_weights
+        from compress.store.digests import file_digest
+
+        return {"network": self.network, "weights_sha256": file_digest(resolve_weights(self.weights))}
+
+
+class TeachSpec(Section):
+    """Training of a teacher of our own."""
+
+    network: str = "retinex_unet"
+    width: PositiveInt = Field(32, description="channels at half resolution")
+    train: Train = Train()
+    loss: PictureLoss = PictureLoss()
+
+
+class StudentSpec(Section):
+    """The small network that ships."""
+
+    network: str = "light_twin"
+    width: PositiveInt = Field(32, description="channels at half resolution; even")
+    light_width: PositiveInt = Field(12, description="channels of the illumination branch")
+    reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
+
+
+class DistillSpec(Section):
+    """Knowledge distillation (Hinton 2015; feature hints after FitNets, Romero 2015)."""
+
+    train: Train = Train()
+    loss: PictureLoss = PictureLoss()
+    output_weight: Weight = Field(0.5, description="share of the teacher's output, the rest is ground truth")
+    mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
+    hints: tuple[Hint, ...] = ()
+    control: bool = Field(False, description="also train the same student without a teacher, for the report")
+
+    def identity(self) -> dict[str, Any]:
+        """Without ``control``: asking for the comparison changes nothing about the student."""
+        return self.model_dump(mode="json", exclude={"control"})
+
+
+class PruneSpec(Section):
+    """Structured pruning by Torch-Pruning, then fine-tuning under the teacher."""
+
+    keep_macs: float | None = Field(0.8, gt=0, le=1, description="share of the MACs to keep")
+    max_latency_ms: float | None = Field(None, gt=0, description="or: FP32 latency to get under, on this machine")
+    importance: Literal["magnitude", "taylor"] = "taylor"
+    keep: tuple[str, ...] = Field(("light",), description="module name prefixes that are not pruned")
+    train: Train = Train()
+
+    def identity(self) -> dict[str, Any]:
+        """A latency to get under is measured here, so the machine counts; it also takes the place of the MACs."""
+        from compress.devices.fingerprint import stable_facts
+
+        if self.max_latency_ms is None:
+            return self.model_dump(mode="json")
+        return {**self.model_dump(mode="json", exclude={"keep_macs"}), "machine": stable_facts()}
+
+
+class QuantizeSpec(Section):
+    """Quantization-aware training by NNCF, under the teacher."""
+
+    train: Train = Train(precision="fp32", lr=1e-4)
+    calibration_images: PositiveInt = Field(32, description="training pictures for the first ranges")
+    keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
+
+
+class SensitivitySpec(Section):
+    """How the layers that int8 harms are looked for, on validation pictures."""
+
+    max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
+    run: bool = Field(False, description="put the stage behind quantize")
+    promote: bool = Field(True, description="16 bit or float for layers until the target's INT8 drop budget holds")
+
+    def identity(self) -> dict[str, Any]:
+        """Without ``run``, which only says that the stage is there."""
+        return self.model_dump(mode="json", exclude={"run"})
+
+
+class ValidateSpec(Section):
+    """What is measured on the test split."""
+
+    max_images: PositiveInt | None = Field(None, description="none: the whole split")
+    warmup_runs: PositiveInt = 10
+    timed_runs: PositiveInt = Field(60, description="per build, interleaved A B A B")
+    quality: tuple[Literal["teacher", "student", "control", "pruned", "int8", "ptq"], ...] = (
+        "teacher",
+        "student",
+        "control",
+        "pruned",
+        "int8",
+        "ptq",
+    )
+
+
+class PackageSpec(Section):
+    """The signed bundle."""
+
+    key: str | None = Field(None, description="PEM file of a P-256 private key; none: this machine's developer key")
+    golden_frames: PositiveInt = 2
+
+    def identity(self) -> dict[str, Any]:
+        from compress.bundle.keys import public_key_id, resolve_key
+
+        return {"golden_frames": self.golden_frames, "key_id": public_key_id(resolve_key(self.key))}

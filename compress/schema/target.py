@@ -1,0 +1,106 @@
+"""A device: how it computes, what is built for it, how it is reached, what must hold."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from compress.operators import OperatorLimit
+from compress.schema.section import PositiveInt, Section
+from compress.tflite_kind import TfliteKind
+
+
+class Scheme(Section):
+    """How the device computes in low precision."""
+
+    activations: Literal["affine", "symmetric"] = "affine"
+    activation_bits: Literal[8, 16] = 8
+    weights: Literal["per_channel", "per_tensor"] = "per_channel"
+
+
+class Channels(Section):
+    """What channel counts the device likes."""
+
+    multiple: PositiveInt = Field(8, description="channel counts are rounded to a multiple of this")
+
+
+class ExportSpec(Section):
+    """Which builds, for which picture sizes."""
+
+    builds: tuple[Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"], ...] = ("onnx", "openvino")
+    opset: int = Field(18, ge=13, le=25)
+    size: tuple[PositiveInt, PositiveInt] = Field((400, 600), description="height and width of the fixed-size builds")
+    dynamic: bool = Field(True, description="also an ONNX build of free height and width")
+    platform: Literal["rk3588", "rk3566", "rk3576", "rv1106", "rv1126b", "SM87"] | None = Field(
+        None, description="the chip, by its SDK's own name; rknn builds need it, a GPU's is its compute capability"
+    )
+    lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
+    calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
+    tflite: TfliteKind = TfliteKind()
+
+    def identity(self) -> dict[str, Any]:
+        """With the toolchains that are ready, for what is built depends on them. Without who says that an operator
+        is lacking: a better source changes no build. The kind of TFLite file counts where one is made."""
+        from compress.runtimes import made_with
+
+        kept = self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
+        if "tflite" not in self.builds:
+            del kept["tflite"]
+        return {**kept, "toolchains": {name: made_with(name) for name in self.builds}}
+
+
+class DeviceSpec(Section):
+    """How the device is reached and what it should run with."""
+
+    kind: Literal["local", "ssh", "adb", "none"] = "local"
+    host: str | None = None
+    runtime: Literal["openvino", "onnx", "tensorrt", "tflite", "rknn"] = "openvino"
+    threads: PositiveInt = 2
+    float_precision: Literal["f32", "bf16", "f16"] = Field("f32", description="what float layers run in")
+
+    def identity(self) -> dict[str, Any]:
+        """A measurement belongs to its machine: on this one, processor and runtime versions count too."""
+        from compress.devices.fingerprint import stable_facts
+
+        machine = stable_facts() if self.kind == "local" else {}
+        return {**self.model_dump(mode="json"), "machine": machine}
+
+
+class Budget(Section):
+    """What a build must hold; a limit that is none is not asked for."""
+
+    min_psnr_db: float | None = None
+    min_ssim: float | None = None
+    min_gain_over_input_db: float | None = Field(None, description="PSNR of the INT8 build minus the dark input's")
+    max_int8_drop_db: float | None = Field(0.10, description="mean PSNR of the float student minus the INT8 build's")
+    max_worst_drop_db: float | None = Field(None, description="the same for the worst image")
+    min_fps: float | None = None
+    max_latency_p90_ms: float | None = None
+    min_int8_speedup: float | None = Field(None, description="FP32 latency over INT8 latency of the same net, same run")
+    max_params: int | None = None
+    max_size_bytes: int | None = None
+
+
+class HardwareFact(Section):
+    """A figure about the device, with where it comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
+class Target(Section):
+    """A device, as data."""
+
+    description: str = ""
+    hardware: tuple[HardwareFact, ...] = ()
+    float_layers: bool = Field(True, description="whether single layers can stay out of int8 on the device")
+    int16_layers: bool = Field(False, description="whether single layers can take 16-bit activations on the device")
+    int16_slowdown: float = Field(2.0, ge=1, description="time of such a layer over int8's, where it can't be measured")
+    float_slowdown: float = Field(4.0, ge=1, description="the same of a float layer; both defaults are by bits")
+    scheme: Scheme = Scheme()
+    channels: Channels = Channels()
+    export: ExportSpec = ExportSpec()
+    device: DeviceSpec = DeviceSpec()
+    budget: Budget = Budget()

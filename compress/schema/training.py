@@ -1,0 +1,67 @@
+"""How a network is trained: phases, variations, losses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from compress.schema.section import Fraction, PositiveInt, Section, Weight
+
+
+class Phase(Section):
+    """A part of the training: how often, how large, how many at once."""
+
+    epochs: float = Field(gt=0, description="passes over the training split; may be a fraction")
+    batch: PositiveInt = Field(8, description="pictures per step, over all processes")
+    downscale: Literal[1, 2, 4] = Field(1, description="area-downscale the whole picture by this first")
+    crop: PositiveInt | None = Field(
+        None, description="side of a random square crop; illumination is that of its whole picture"
+    )
+    lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
+    ask: bool = Field(
+        False, description="train the illumination alone, by what the teacher says of each varied picture"
+    )
+    freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
+
+
+class Augment(Section):
+    """What is varied in a training pair."""
+
+    flip: bool = Field(True, description="mirror left-right and top-bottom")
+    exposure: float = Field(0.0, ge=0, lt=1, description="dark input times a factor log-uniform in [1-e, 1/(1-e)]")
+    zoom: float = Field(1.0, gt=0, le=1, description="smallest share of the side that a random zoom keeps; 1: none")
+
+
+class Train(Section):
+    """How a network is trained: warm-up, then cosine to zero, once over all phases or once in each."""
+
+    phases: tuple[Phase, ...] = Field((Phase(epochs=1),), min_length=1)
+    anneal: Literal["once", "each_phase"] = Field("once", description="what the learning-rate curve goes over")
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    warmup: Fraction = Field(0.05, description="share of the steps that the learning rate rises")
+    weight_decay: float = Field(0.0, ge=0)
+    grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights that are kept; 0: none")
+    precision: Literal["bf16", "fp32"] = Field("bf16", description="of activations during training")
+    augment: Augment = Augment()
+    checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints")
+
+
+class PictureLoss(Section):
+    """Weights of the supervised terms, all on RGB in [0, 1]."""
+
+    charbonnier: Weight = 1.0
+    ssim: Weight = 0.2
+    log_error: Weight = Field(0.0, description="log of each picture's mean squared error, as PSNR has it")
+    brightness: Weight = Field(0.0, description="L1 between 16x16 block means")
+    colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
+
+
+class Hint(Section):
+    """A pair of modules, by name, whose outputs are matched through a learned 1x1 adapter."""
+
+    teacher: str
+    student: str
+    weight: Weight = 0.1

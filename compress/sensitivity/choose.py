@@ -1,0 +1,91 @@
+"""From measurements and costs to the choice of wider layers, and to the report of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from compress.metrics import DEFINITION
+from compress.records import LayerCost, SensitivityReport, SensitivityRow
+from compress.schema import Promotion
+from compress.sensitivity.measure import Bench, LayerScores, Scores
+from compress.sensitivity.promote import Candidate, Choices, cheapest, wider_precisions, widest
+
+_DECIMALS = 6
+
+
+def choose(
+    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], promotion: Promotion
+) -> Choices:
+    """Layers to make wider. None where the budget holds, or where the target has nothing beyond int8.
+
+    Where not even all layers are enough, those are promoted that alone bring something: as good as it gets.
+    """
+    holds = partial(_holds_with, bench, promotion)
+    everything = bench.at({})
+    if not wider_precisions(promotion) or holds({}):
+        return {}
+    candidates = [one for each in scores for one in _candidates(each, everything, costs[each.layer.name], promotion)]
+    deficit_db = everything.drop_db(bench.floating) - (promotion.max_int8_drop_db or 0.0)
+    found = cheapest(candidates, deficit_db, holds)
+    if found is None:
+        found = {each.name: each.precision for each in widest(candidates) if each.gain_db > 0}
+    return found
+
+
+def _candidates(each: LayerScores, everything: Scores, cost: LayerCost, promotion: Promotion) -> tuple[Candidate, ...]:
+    tried = {"int16": each.wide, "float": each.without}
+    return tuple(
+        Candidate(each.layer.name, everything.drop_db(scores), price, precision)
+        for precision in wider_precisions(promotion)
+        if (scores := tried[precision]) is not None and (price := cost.of(precision)) is not None
+    )
+
+
+def _holds_with(bench: Bench, promotion: Promotion, choices: Choices) -> bool:
+    return _holds(bench.at(choices), bench.floating, promotion)
+
+
+def _holds(scores: Scores, floating: Scores, promotion: Promotion) -> bool:
+    mean, worst = promotion.max_int8_drop_db, promotion.max_worst_drop_db
+    return (mean is None or scores.drop_db(floating) <= mean) and (
+        worst is None or scores.worst_drop_db(floating) <= worst
+    )
+
+
+def make_report(
+    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], chosen: Choices,
+    promotion: Promotion,
+) -> SensitivityReport:  # fmt: skip
+    """The report, without what it was measured on."""
+    base, everything, after = bench.in_int8(()), bench.at({}), bench.at(chosen)
+    rows = [_row(each, base, everything, costs[each.layer.name], chosen) for each in scores]
+    first = next(iter(costs.values()))
+    return SensitivityReport(
+        definition=DEFINITION, data_kind="", data_digest="", split="val", images=(),
+        float_psnr_db=_rounded(bench.floating.mean_db), drop_db=_rounded(everything.drop_db(bench.floating)),
+        worst_drop_db=_rounded(everything.worst_drop_db(bench.floating)), limit_db=promotion.max_int8_drop_db,
+        worst_limit_db=promotion.max_worst_drop_db, wider=wider_precisions(promotion),
+        promoted=tuple(row.layer for row in rows if row.promoted_to),
+        rows=tuple(sorted(rows, key=lambda row: (-row.cost_alone_db, row.closeness_db))),
+        drop_after_db=_rounded(after.drop_db(bench.floating)),
+        worst_drop_after_db=_rounded(after.worst_drop_db(bench.floating)),
+        cost_of_promotion=round(sum(row.promotion_cost or 0.0 for row in rows), 4),
+        cost_unit=first.unit, cost_origin=first.origin, holds=_holds(after, bench.floating, promotion),
+    )  # fmt: skip
+
+
+def _row(
+    each: LayerScores, base: Scores, everything: Scores, cost: LayerCost, chosen: Choices
+) -> SensitivityRow:  # fmt: skip
+    return SensitivityRow(
+        layer=each.layer.name, quantizers=each.layer.quantizers, cost_alone_db=_rounded(each.alone.drop_db(base)),
+        worst_alone_db=_rounded(each.alone.worst_drop_db(base)),
+        gain_if_float_db=_rounded(everything.drop_db(each.without)),
+        gain_if_16bit_db=None if each.wide is None else _rounded(everything.drop_db(each.wide)),
+        closeness_db=_rounded(each.alone.mean_closeness_db), cost=cost, promoted_to=chosen.get(each.layer.name),
+    )  # fmt: skip
+
+
+def _rounded(value: float) -> float:
+    return round(value, _DECIMALS) + 0.0
