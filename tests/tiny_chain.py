@@ -62,7 +62,8 @@ def sealed_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     def export(out: Path) -> None:
         known = {
             "student": student.as_artefact(Student), "quantized": quantized.as_artefact(Quantized),
-            "export": ExportSpec(size=SIZE), "floats": tiny_nets.FLOATS, "data": tiny_nets.DATA, "out": out, "progress": tiny_nets.Told(),
+            "export": ExportSpec(size=SIZE), "floats": tiny_nets.FLOATS,
+            "data": tiny_nets.DATA, "out": out, "progress": tiny_nets.Told(),
         }  # fmt: skip
         stage = load_stage("export")
         stage.function(**{name: known.get(name) for name in stage.parameters})
