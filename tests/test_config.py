@@ -149,7 +149,7 @@ def test_asking_anew_needs_a_teacher_and_a_student_that_judges_the_whole(workpla
     problems = problems_of(*words)
     assert problems == (
         "teach.train.phases: there is no teacher to ask; leave out ask",
-        "distill.train.phases: ask trains the illumination of light_twin alone, not retinex_unet",
+        "distill.train.phases: ask trains the illumination of light_aim alone, not retinex_unet",
     )
 
 

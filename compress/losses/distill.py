@@ -102,8 +102,8 @@ class Distill(Objective):
     ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1``
     with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
-    Without the mask a student cannot pass its teacher. ``loss.matched`` is the share of the second term, too, that is
-    taken at equal brightness (and the mask then): exposures of its own training pictures a teacher knows by heart.
+    Without the mask a student cannot pass its teacher. ``output_matched`` is the share of the second term that
+    is taken at equal brightness (and the mask then): exposures of its own training pictures a teacher knows by heart.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Distill(Objective):
 
     def _taught_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """The teacher's term, and the share of pixels that it is asked for."""
-        share = self.spec.loss.matched
+        share = self.spec.output_matched
         mask = torch.ones_like(y[:, :1])
         if self.spec.mask_worse:
             mask = _better(taught, y.detach(), truth) if share == 0 else _better(*_even(truth, taught, y.detach()))

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 _NETWORKS = {
+    "light_aim": "compress.models.light_aim:LightAim",
     "light_twin": "compress.models.light_twin:LightTwin",
     "retinex_unet": "compress.models.retinex_unet:RetinexUNet",
 }
 NETWORK_NAMES = tuple(_NETWORKS)
 
-PREVIEWING = ("light_twin",)
+PREVIEWING = ("light_aim",)
 """Networks that judge the light by an overview of the whole picture and give a brightened one as ``preview``."""
 
 

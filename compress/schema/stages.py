@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from compress.schema.section import PositiveInt, Section, Weight
+from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
 
 
@@ -47,6 +47,7 @@ class DistillSpec(Section):
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
     output_weight: Weight = Field(0.5, description="share of the teacher's output, the rest is ground truth")
+    output_matched: Fraction = Field(0.0, description="share of the teacher's output compared at equal brightness")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")

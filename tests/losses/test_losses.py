@@ -137,7 +137,7 @@ def test_asked_anew_the_teacher_says_how_bright_and_only_the_light_learns(downsc
             return torch.full_like(x, 0.8)
 
     torch.manual_seed(0)
-    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    net = build_net("light_aim", {"width": 16, "light_width": 8})
     objective = Distill(DistillSpec(output_weight=0.9), net, Teacher(), (), torch.rand(1, 3, 32, 32))
     plan = BatchPlan(Pairs(), (Phase(epochs=40, batch=2, downscale=downscale, ask=True),), Augment(zoom=0.8), seed=0)
     repair = net.repair.leave.weight.detach().clone()  # type: ignore[union-attr, operator]

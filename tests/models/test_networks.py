@@ -47,8 +47,21 @@ def test_settings_rebuild_the_network(name: str) -> None:
 
 def test_student_and_teacher_hold_their_size_limits() -> None:
     count = {name: sum(p.numel() for p in build_net(name, {}).parameters()) for name in NETWORK_NAMES}
-    assert count["light_twin"] <= 50_000
+    assert count["light_twin"] <= 50_000 and count["light_aim"] <= 50_000
     assert count["retinex_unet"] <= 3_000_000
+
+
+def test_the_thumbnail_branch_sees_the_same_at_lower_resolutions() -> None:
+    """Area-shrinking by 2 or 4 with a thumbnail stride of 4 or 2 gives the gain of the full frame with stride 8."""
+    net = build_net("light_twin", {}).eval()
+    x = torch.rand(1, 3, 64, 96)
+    seen = []
+    net.light.register_forward_hook(lambda _m, _i, out: seen.append(out))  # type: ignore[union-attr, arg-type]
+    net(x)
+    assert net(F.avg_pool2d(x, 2), 4).shape == (1, 3, 32, 48)
+    assert net(F.avg_pool2d(x, 4), 2).shape == (1, 3, 16, 24)
+    torch.testing.assert_close(seen[0], seen[1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen[0], seen[2], atol=1e-5, rtol=1e-5)
 
 
 def _around(pictures: NDArray[np.uint8], window: tuple[int, int, int, int]) -> tuple[torch.Tensor, Around]:
@@ -65,7 +78,7 @@ def _pictures(*shape: int) -> NDArray[np.uint8]:
 
 def test_shrunk_pictures_get_the_illumination_of_the_full_ones() -> None:
     """With the whole pictures around it, the branch sees at 1/2 and 1/4 just what it sees in the full frame."""
-    net = build_net("light_twin", {}).eval()
+    net = build_net("light_aim", {}).eval()
     x, around = _around(_pictures(2, 64, 96, 3), (0, 0, 64, 96))
     seen = []
     net.light.register_forward_hook(lambda _m, _i, out: seen.append(out))  # type: ignore[union-attr, arg-type]
@@ -78,7 +91,7 @@ def test_shrunk_pictures_get_the_illumination_of_the_full_ones() -> None:
 
 def test_a_cut_with_its_whole_around_it_is_cut_from_the_whole_answer() -> None:
     """Equal where the cut's own border is far enough away: the repair sees 18 pixels around, the gain 4."""
-    net = build_net("light_twin", {"width": 8, "light_width": 8}).eval()
+    net = build_net("light_aim", {"width": 8, "light_width": 8}).eval()
     with torch.no_grad():
         net.light.to_aim.bias.fill_(0.7)  # type: ignore[union-attr, operator]
     x, around = _around(_pictures(1, 128, 160, 3), (16, 32, 96, 112))
