@@ -88,7 +88,7 @@ def main() -> None:
         with ThreadPoolExecutor(WORKERS) as pool:
             building = {
                 name: pool.submit(
-                    runtime.build, given[source], f"kind{number}", folder, BuildOptions(None, frames, kind)
+                    runtime.build, given[source], f"kind{number}", folder, BuildOptions(calibration=frames, tflite=kind)
                 )
                 for number, (name, (source, kind)) in enumerate(KINDS.items())
             }

@@ -15,12 +15,12 @@ _SDKS: dict[RuntimeName, tuple[str, ...]] = {
 def _build(job: Job, name: str, runtime: RuntimeName, kind: str) -> tuple[str, ...]:
     from compress.runtimes import open_runtime
     from compress.runtimes.base import BuildOptions
-    from compress.runtimes.tflite import Tflite, TfliteOptions
+    from compress.tflite_kind import TfliteKind
 
     source = {"fp32": job.onnx, "qat": job.trained, "ptq": job.untrained}[kind]
     # Float pictures at both ends of all TFLite files, so that they are timed alike.
-    maker = Tflite(TfliteOptions(ends="float32")) if runtime == "tflite" else open_runtime(runtime)
-    return maker.build(source, name, job.folder, BuildOptions(calibration=None if kind == "fp32" else job.frames))
+    frames, ends = None if kind == "fp32" else job.frames, TfliteKind(ends="float32")
+    return open_runtime(runtime).build(source, name, job.folder, BuildOptions(calibration=frames, tflite=ends))
 
 
 def _make(runtime: RuntimeName, kind: str) -> Make:
