@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.config.keys import all_keys, is_known, unknown_key
@@ -274,6 +274,7 @@ def test_commas_inside_brackets_and_quotes_stay(text: str, parts: tuple[str, ...
     assert split_commas(text) == parts
 
 
+@settings(deadline=None)  # the first call imports what the checks need
 @given(st.lists(st.text(max_size=20), max_size=4))
 def test_any_words_give_plans_or_one_line_each(words: list[str]) -> None:
     try:
