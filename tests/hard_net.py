@@ -13,7 +13,7 @@ from torch import nn
 from compress.bundle.golden import write_png
 from compress.models.enhance import enhance
 
-HARD = "repair.wide"
+HARD = "repair.middle2"
 
 
 def hard_net() -> nn.Module:
@@ -24,9 +24,9 @@ def hard_net() -> nn.Module:
     net = tiny_nets.student_net()
     with torch.no_grad():
         net.repair.leave.weight.mul_(4.0)  # so that what repair adds is worth decibels
-        net.repair.near.weight[0].mul_(1000.0)
-        net.repair.near.bias[0] = 1000.0  # never dead
-        net.repair.wide.weight[:, 0].div_(1000.0)
+        net.repair.middle1.weight[0].mul_(1000.0)
+        net.repair.middle1.bias[0] = 1000.0  # never dead
+        net.repair.middle2.weight[:, 0].div_(1000.0)
     return net
 
 

@@ -37,7 +37,7 @@ class Told:
 
 def student_net() -> nn.Module:
     torch.manual_seed(0)
-    return build_net("light_twin", {"width": 16, "light_width": 8}).eval()
+    return build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
 
 
 def frames(count: int) -> list[Tensor]:

@@ -45,7 +45,7 @@ def _refusal(student: StudentSpec, export: ExportSpec) -> str:
 
     with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as text:
         torch.manual_seed(0)
-        settings = {"width": student.width, "light_width": student.light_width}
+        settings = {"width": student.width, "depth": student.depth, "light_width": student.light_width}
         source = Path(text) / "student.onnx"
         try:
             net = build_net(student.network, settings).eval()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
-from compress.models import NETWORK_NAMES, PREVIEWING
+from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
@@ -24,7 +24,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_asking(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_paths(plan), *_target(plan)]
     try:
         check(plan)
         problems.extend(_needs_target(plan))
@@ -55,18 +55,8 @@ def _networks(plan: Plan) -> Iterator[str]:
             hint = did_you_mean(name, NETWORK_NAMES)
             yield f"{key}: no network '{name}'.{hint} There are: {', '.join(NETWORK_NAMES)}"
 
-
-def _asking(plan: Plan) -> Iterator[str]:
-    """Phases that ask the teacher anew need a teacher, and a student that can be trained on thumbnails."""
-    recipe = plan.recipe
     if any(phase.ask for phase in recipe.teach.train.phases):
         yield "teach.train.phases: there is no teacher to ask; leave out ask"
-    trains = {"distill": recipe.distill.train, "prune": recipe.prune.train, "quantize": recipe.quantize.train}
-    for name, train in trains.items():
-        asks = any(phase.ask for phase in train.phases)
-        if asks and recipe.student.network in NETWORK_NAMES and recipe.student.network not in PREVIEWING:
-            able = ", ".join(PREVIEWING)
-            yield f"{name}.train.phases: ask trains the illumination of {able} alone, not {recipe.student.network}"
 
 
 def _paths(plan: Plan) -> Iterator[str]:

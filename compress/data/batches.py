@@ -11,14 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.data.overview import STRIDE, Overview, overview
 from compress.data.source import PairSource
 from compress.schema import Augment, Phase
 
@@ -27,14 +25,10 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 Feature = NDArray[np.float16]
-Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
-_Size = tuple[int, int]
+Pixel = TypeVar("Pixel", np.uint8, np.float16)
 
 GRID = 16
 """Cuts fall on multiples of this many full-size pixels, so that features at 1/8 can be cut alike."""
-
-_OVERVIEWS_KEPT = 2048
-"""Of 600x400 pictures some 280 MB; of larger sets the rest are worked out again."""
 
 SIZE_MULTIPLE = 8
 """A batch's sides are multiples of this after shrinking: what the networks take."""
@@ -51,38 +45,10 @@ class Guide(Protocol):
 
 
 @dataclass(frozen=True)
-class Around:
-    """Overviews of the whole pictures that a batch was cut or shrunk from (see ``overview``).
-
-    ``dark``, ``grain`` and ``bright`` float32 (N, 3, H/8, W/8), the first two with the batch's exposure; ``windows``:
-    top, left, height and width of each cut in full-size pixels, all of one size.
-    """
-
-    dark: Tensor
-    grain: Tensor
-    bright: Tensor
-    windows: tuple[tuple[int, int, int, int], ...]
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the batch shows a part of the pictures only."""
-        return self.windows[0][2:] != tuple(STRIDE * side for side in self.dark.shape[2:])
-
-    def cut(self, maps: Tensor, pixels: int) -> Tensor:
-        """The windows of ``maps`` (N, C, H/pixels, W/pixels)."""
-        import torch
-
-        if not self.is_cut:
-            return maps
-        places = [tuple(side // pixels for side in window) for window in self.windows]
-        return torch.stack([maps[n, :, t : t + h, lf : lf + w] for n, (t, lf, h, w) in enumerate(places)])
-
-
-@dataclass(frozen=True)
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
-    ``around`` is there where they are not whole pictures of full size. ``asks``: the teacher is to be asked anew.
+    ``asks``: the teacher is still to be asked about ``dark``.
     """
 
     dark: Tensor
@@ -90,23 +56,18 @@ class Batch:
     taught: Tensor | None
     hints: tuple[Tensor, ...]
     downscale: int
-    around: Around | None = None
     asks: bool = False
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
         taught = None if self.taught is None else place(self.taught)
-        around = self.around
-        if around is not None:
-            dark, grain, bright = map(place, (around.dark, around.grain, around.bright))
-            around = Around(dark, grain, bright, around.windows)
         hints = tuple(map(place, self.hints))
-        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, around, self.asks)
+        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, self.asks)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One sample's geometry in full-size pixels: the zoomed part of the picture, mirrors, the window within."""
+    """One sample's geometry in full-size pixels, then mirrors."""
 
     top: int
     left: int
@@ -114,20 +75,13 @@ class Cut:
     width: int
     mirror_lr: bool
     mirror_tb: bool
-    window: tuple[int, int, int, int]
-    """Top, left, height and width in the mirrored part."""
 
-    def whole(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
-        """The part of (H, W, C), mirrored; ``grid`` is how many full-size pixels one of this array's pixels spans."""
+    def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
+        """Cut (H, W, C); ``grid`` is how many full-size pixels one of this array's pixels spans."""
         t, left, h, w = (v // grid for v in (self.top, self.left, self.height, self.width))
         part = picture[t : t + h, left : left + w]
         part = part[:, ::-1] if self.mirror_lr else part
         return part[::-1] if self.mirror_tb else part
-
-    def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
-        """The window of ``whole``."""
-        t, left, h, w = (v // grid for v in self.window)
-        return self.whole(picture, grid)[t : t + h, left : left + w]
 
 
 def area_downscale(picture: Picture, factor: int) -> NDArray[np.float32]:
@@ -145,19 +99,6 @@ def _stacked(pictures: list[Picture], cuts: list[Cut], downscale: int) -> Tensor
 
     parts = [area_downscale(cut.apply(picture), downscale) for picture, cut in zip(pictures, cuts, strict=True)]
     return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
-
-
-def _around(views: list[Overview], cuts: list[Cut], exposure: Tensor) -> Around:
-    import torch
-
-    def whole(maps: list[NDArray[np.float32]]) -> Tensor:
-        parts = [cut.whole(part, grid=STRIDE) for part, cut in zip(maps, cuts, strict=True)]
-        return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
-
-    dark, grain = whole([view.dark for view in views]), whole([view.grain for view in views])
-    bright = whole([view.bright for view in views])
-    windows = tuple(cut.window for cut in cuts)
-    return Around((dark * exposure).clamp(max=1.0), grain * exposure, bright, windows)
 
 
 def _stacked_hints(hints: list[list[Feature]], cuts: list[Cut]) -> tuple[Tensor, ...]:
@@ -183,11 +124,6 @@ class WaitMeter:
         return self.waited_s / max(time.perf_counter() - self.started_s, 1e-9)
 
 
-def _place(rng: np.random.Generator, side: int, part: int) -> int:
-    """A random start of ``part`` within ``side``, on the grid."""
-    return int(rng.integers(0, (side - part) // GRID + 1)) * GRID
-
-
 class BatchPlan:
     """Which pictures, cut how, at which step; ``rank`` of ``ranks`` takes its slice of each batch."""
 
@@ -199,17 +135,12 @@ class BatchPlan:
         self.guide, self.rank, self.ranks = guide, rank, ranks
         self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
         self.steps = sum(self.steps_of)
-        self._overview = lru_cache(_OVERVIEWS_KEPT)(lambda index: overview(*source.pair(index)))
 
     def phase_at(self, step: int) -> Phase:
         """The phase that ``step`` (from 0) belongs to."""
-        return self.place_at(step)[0]
-
-    def place_at(self, step: int) -> tuple[Phase, int, int]:
-        """The phase that ``step`` (from 0) belongs to, the step within it, and how many it has."""
         for phase, steps in zip(self.phases, self.steps_of, strict=True):
             if step < steps:
-                return phase, step, steps
+                return phase
             step -= steps
         raise IndexError(step)
 
@@ -233,31 +164,28 @@ class BatchPlan:
         pairs = [self.source.pair(i) for i in indices]
         height, width = (min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1))
         keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
+        if phase.crop:
+            height, width = min(height, phase.crop), min(width, phase.crop)
         grid = max(GRID, SIZE_MULTIPLE * phase.downscale)
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
-        side = max(grid, phase.crop // grid * grid) if phase.crop else max(height, width)
-        inside = (min(height, side), min(width, side))
-        cuts = [self._cut(rng, pair[0], (height, width), inside) for pair in pairs]
+        cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)
         mine = range(size)[self.rank :: self.ranks]
         kept = [cuts[k] for k in mine]
-        exposure = torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)
-        around = None
-        if phase.crop or phase.downscale > 1 or phase.ask:
-            around = _around([self._overview(indices[k]) for k in mine], kept, exposure)
-        dark = (_stacked([pairs[k][0] for k in mine], kept, phase.downscale) * exposure).clamp(max=1.0)
+        dark = _stacked([pairs[k][0] for k in mine], kept, phase.downscale)
+        dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, around, phase.ask)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask and self.guide is not None)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale, around)
+        return Batch(dark, bright, taught, hints, phase.downscale)
 
-    def _cut(self, rng: np.random.Generator, picture: Picture, size: _Size, inside: _Size) -> Cut:
-        top, left = (_place(rng, side, part) for side, part in zip(picture.shape[:2], size, strict=True))
+    def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
+        top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID
+        left = int(rng.integers(0, (picture.shape[1] - width) // GRID + 1)) * GRID
         mirrors = rng.random(2) < 0.5 if self.augment.flip else (False, False)
-        down, right = (_place(rng, side, part) for side, part in zip(size, inside, strict=True))
-        return Cut(top, left, *size, bool(mirrors[0]), bool(mirrors[1]), (down, right, *inside))
+        return Cut(top, left, height, width, bool(mirrors[0]), bool(mirrors[1]))
 
     def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
         bound = -np.log1p(-self.augment.exposure)

@@ -47,34 +47,24 @@ _TERMS = {
 }  # fmt: skip
 
 
-def brightness_ratio(y: Tensor, truth: Tensor) -> Tensor:
-    """Mean of each truth over the mean of its ``y``, (N, 1, 1, 1), held in [1/4, 4]."""
-    ratio = truth.mean((1, 2, 3), keepdim=True) / y.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
-    return ratio.clamp(0.25, 4.0)
-
-
 def matched(y: Tensor, truth: Tensor) -> Tensor:
-    """Each picture of ``y`` times ``brightness_ratio``.
+    """Each picture of ``y`` times what gives it the mean of its truth, a factor held in [1/4, 4].
 
     A dark picture does not tell how bright a photographer wanted it. Against the matched picture a network
     learns colour, noise and detail without that coin toss in its gradient (Liao et al., "GT-Mean Loss", 2025).
     """
-    return y * brightness_ratio(y, truth)
+    ratio = truth.mean((1, 2, 3), keepdim=True) / y.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
+    return y * ratio.clamp(0.25, 4.0)
 
 
-def picture_loss(
-    y: Tensor, truth: Tensor, weights: PictureLoss, ratio: Tensor | None = None
-) -> tuple[Tensor, dict[str, Tensor]]:
+def picture_loss(y: Tensor, truth: Tensor, weights: PictureLoss) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum of the terms that have a weight, and each term for the curve.
 
-    ``ratio`` (N, 1, 1, 1) is the brightness ratio of the whole pictures, where ``y`` is a part of them.
     ``weights.matched`` is the share of ``charbonnier`` and ``log_error`` that is taken against the matched picture;
     above 0, ``ssim`` and ``colour`` see only that one. ``brightness`` is what it is.
     """
     share = weights.matched
-    even = y
-    if share > 0:
-        even = matched(y, truth) if ratio is None else y * ratio
+    even = matched(y, truth) if share > 0 else y
 
     def value(name: str) -> Tensor:
         term = _TERMS[name]

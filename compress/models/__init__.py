@@ -9,14 +9,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 _NETWORKS = {
-    "light_aim": "compress.models.light_aim:LightAim",
     "light_twin": "compress.models.light_twin:LightTwin",
     "retinex_unet": "compress.models.retinex_unet:RetinexUNet",
 }
 NETWORK_NAMES = tuple(_NETWORKS)
-
-PREVIEWING = ("light_aim",)
-"""Networks that judge the light by an overview of the whole picture and give a brightened one as ``preview``."""
 
 
 def build_net(name: str, settings: dict[str, int]) -> nn.Module:

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compress.data.overview import GRAIN_FLOOR, STRIDE
-
-THUMB_STRIDE = STRIDE
+THUMB_STRIDE = 8
 """The illumination branch sees full frames at this fraction of their size."""
 
 GAIN_MAX = 32.0
@@ -24,38 +22,9 @@ _LOGIT_SHIFT = -1.1
 """Puts the gain of an untrained network near 8."""
 
 
-LEVEL_MAX = 1.5
-"""Largest mean, before the shoulder, that a brightened picture is aimed at; LOL-v1's is about half of it."""
-
-_REACHED_MIN = 1 / 256
-"""Pictures darker than that are brightened by a bounded factor: there is nothing left in them but noise."""
-
-
-def aimed_gain(logit: Tensor, aim: Tensor, small: Tensor) -> Tensor:
-    """Gain map (N, 3, h, w) that gives the thumbnail ``small`` (N, 3, h, w) the mean brightness that ``aim`` asks for.
-
-    ``logit`` (N, 3, h, w) says only where and in which colour to brighten more, ``aim`` (N, 1, 1, 1) how bright the
-    whole becomes. So a picture twice as dark gets the same answer, and what a dark picture hardly tells, the
-    brightness that was wanted, is one number.
-    """
-    shape = torch.sigmoid(logit.float() + _LOGIT_SHIFT)
-    # Pooled first, then over the three colours: NPU compilers take both, and a mean over three axes not always.
-    reached = (small * shape).mean((2, 3), keepdim=True).mean(1, keepdim=True)
-    return shape * (LEVEL_MAX * torch.sigmoid(aim.float()) / reached.clamp(min=_REACHED_MIN))
-
-
 def spread_features(small: Tensor) -> Tensor:
     """(N, 3, h, w) in [0, 1] to (N, 6, h, w): four times itself, and its root, which spreads the darkest codes."""
     return torch.cat((4.0 * small, torch.sqrt(small + 1e-4)), dim=1)
-
-
-def overview_features(small: Tensor, grain: Tensor) -> Tensor:
-    """Thumbnail and its grain, (N, 3, h, w) each, to (N, 9, h, w) of roots, which spread the darkest codes.
-
-    Square root and fourth root of brightness, square root of grain, each brought to about [-1, 1].
-    """
-    root = torch.sqrt(small + 1e-4)
-    return torch.cat((2.0 * root - 0.4, 2.0 * torch.sqrt(root) - 1.0, 10.0 * torch.sqrt(grain) - 0.5), dim=1)
 
 
 def thumbnail(x: Tensor, stride: int) -> Tensor:
@@ -81,10 +50,7 @@ class PixelUnshuffleConv(nn.Module):
             kernel[channel, channel // 4, (channel % 4) // 2, channel % 2] = 1.0
         self.register_buffer("kernel", kernel, persistent=False)
         self.register_buffer("spread", kernel.sum((2, 3))[:, :, None, None].contiguous(), persistent=False)
-        mean = kernel.sum((2, 3)).T[:, :, None, None].contiguous() / 4.0
-        self.register_buffer("mean", mean, persistent=False)
-        signs = torch.tensor([1.0, -1.0, -1.0, 1.0]).repeat(3)[None, :, None, None]
-        self.register_buffer("diagonal", mean * signs, persistent=False)
+        self.register_buffer("mean", kernel.sum((2, 3)).T[:, :, None, None].contiguous() / 4.0, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.get_buffer("kernel"), stride=2)
@@ -96,15 +62,6 @@ class PixelUnshuffleConv(nn.Module):
     def means(self, blocks: Tensor) -> Tensor:
         """(N, 12, h, w) to (N, 3, h, w): the mean of each colour's four pixels."""
         return F.conv2d(blocks, self.get_buffer("mean"))
-
-    def grain(self, blocks: Tensor, stride: int) -> Tensor:
-        """(N, 12, h, w) to (N, 3, h/stride, w/stride): root mean square of the blocks' diagonal difference.
-
-        Of what a 2x2 block holds, its diagonal Haar coefficient is noise more than picture, and sensor noise tells
-        the light that there was better than brightness does (ISO setting; after Donoho & Johnstone, 1994).
-        """
-        detail = F.conv2d(blocks, self.get_buffer("diagonal"))
-        return torch.sqrt(F.avg_pool2d(detail * detail, stride) + GRAIN_FLOOR)
 
 
 def gain_from(logit: Tensor, stride: int) -> Tensor:
@@ -156,6 +113,29 @@ def start_small(layer: nn.Conv2d, factor: float) -> nn.Conv2d:
         layer.weight.mul_(factor)
         assert layer.bias is not None
         layer.bias.zero_()
+    return layer
+
+
+def start_mixing(layer: nn.Conv2d) -> nn.Conv2d:
+    """``layer`` with weights that keep a ReLU chain's signal as strong as it came (He et al., ICCV 2015), no bias."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+PASSING_ON_NOISE = 0.3
+"""Share of ``start_mixing`` in a layer that starts by passing on; from .1 to .3 it made no difference."""
+
+
+def start_passing_on(layer: nn.Conv2d) -> nn.Conv2d:
+    """``layer`` (as many channels out as in) as the identity with a little mixing: trains like a residual network.
+
+    No skip ships: in INT8 that would cost as much as a convolution (after Zagoruyko & Komodakis, "DiracNets", 2017).
+    """
+    start_mixing(layer)
+    with torch.no_grad():
+        layer.weight.mul_(PASSING_ON_NOISE).add_(nn.init.dirac_(torch.empty_like(layer.weight)))
     return layer
 
 

@@ -1,7 +1,7 @@
 """Looking inside a network: named tensors in the order in which they are computed, the same names for all runtimes.
 
-Names come from the torch exporter, which every build starts from: ``repair/near/Conv`` is the answer of the
-convolution ``repair.near``, ``repair/relu/0__0`` what the quantizer there gives (NNCF's own name: operation and port).
+Names come from the torch exporter, which every build starts from: ``repair/middle1/Conv`` is the answer of the
+convolution ``repair.middle1``, ``repair/relu/0__0`` what the quantizer there gives (NNCF's name: operation and port).
 A new runtime joins with one class and one line in ``PROBES``.
 """
 
@@ -79,8 +79,8 @@ def open_probe(runtime: str, folder: Path, files: tuple[str, ...]) -> Probe:
 def common_name(tensor: str) -> str | None:
     """The name of a tensor of the exported graph in all builds, or None for one that is no real number.
 
-    ``/net/repair/near/Conv_output_0`` is ``repair/near/Conv``. Of a quantizer the exporter repeats the module:
-    ``/net/repair/near/repair/near/conv2d/0__1.0/DequantizeLinear_output_0`` is ``repair/near/conv2d/0__1``.
+    ``/net/repair/middle1/Conv_output_0`` is ``repair/middle1/Conv``. Of a quantizer the exporter repeats the module:
+    ``/net/repair/middle1/repair/middle1/conv2d/0__1.0/DequantizeLinear_output_0`` is ``repair/middle1/conv2d/0__1``.
     """
     name = _OUTPUT.sub("", tensor).removeprefix(_ROOT)
     if _NOT_FLOAT.search(name):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
 
 
@@ -36,7 +36,8 @@ class StudentSpec(Section):
     """The small network that ships."""
 
     network: str = "light_twin"
-    width: PositiveInt = Field(32, description="channels at half resolution; even")
+    width: PositiveInt = Field(48, description="channels at half resolution; even")
+    depth: PositiveInt = Field(2, description="hidden layers at half resolution")
     light_width: PositiveInt = Field(12, description="channels of the illumination branch")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
@@ -47,7 +48,6 @@ class DistillSpec(Section):
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
     output_weight: Weight = Field(0.5, description="share of the teacher's output, the rest is ground truth")
-    output_matched: Fraction = Field(0.0, description="share of the teacher's output compared at equal brightness")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")

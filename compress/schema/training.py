@@ -15,12 +15,10 @@ class Phase(Section):
     epochs: float = Field(gt=0, description="passes over the training split; may be a fraction")
     batch: PositiveInt = Field(8, description="pictures per step, over all processes")
     downscale: Literal[1, 2, 4] = Field(1, description="area-downscale the whole picture by this first")
-    crop: PositiveInt | None = Field(
-        None, description="side of a random square crop; illumination is that of its whole picture"
-    )
+    crop: PositiveInt | None = Field(None, description="side of a random square crop in pixels; none: whole pictures")
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
     ask: bool = Field(
-        False, description="train the illumination alone, by what the teacher says of each varied picture"
+        False, description="ask the teacher anew about each varied picture; then it alone says how bright"
     )
     freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
 
@@ -34,10 +32,9 @@ class Augment(Section):
 
 
 class Train(Section):
-    """How a network is trained: warm-up, then cosine to zero, once over all phases or once in each."""
+    """How a network is trained: one warm-up and one cosine to zero over all phases."""
 
     phases: tuple[Phase, ...] = Field((Phase(epochs=1),), min_length=1)
-    anneal: Literal["once", "each_phase"] = Field("once", description="what the learning-rate curve goes over")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: Fraction = Field(0.05, description="share of the steps that the learning rate rises")
     weight_decay: float = Field(0.0, ge=0)

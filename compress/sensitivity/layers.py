@@ -79,7 +79,7 @@ def _is_weight(name: str) -> bool:
 
 
 def _scope(place: str) -> str:
-    """``repair/near/conv2d/0`` is the first conv2d of module ``repair/near``."""
+    """``repair/middle1/conv2d/0`` is the first conv2d of module ``repair/middle1``."""
     return place.rsplit("/", 2)[0]
 
 

@@ -199,11 +199,9 @@ def fit(
     meter, saved = WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
     for batch in plan.run(state.step, meter):
-        phase, place, length = plan.place_at(state.step)
-        if train.anneal == "once":
-            place, length = state.step, plan.steps
+        phase = plan.phase_at(state.step)
         for part in optimizer.param_groups:
-            part["lr"] = learning_rate(place, length, train, phase.lr_scale)
+            part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
         loss, parts = stepper.backward(batch)
         _drop_gradients(net, phase.freeze)
         if not math.isfinite(float(loss.detach())):

@@ -25,7 +25,7 @@ KEPT = QuantizeSpec(keep_float=("light",))
 
 def _net() -> nn.Module:
     torch.manual_seed(0)
-    return build_net("light_twin", {"width": 16, "light_width": 8}).eval()
+    return build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
 
 
 @pytest.fixture(scope="module")

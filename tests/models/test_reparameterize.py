@@ -99,7 +99,7 @@ def test_collapsed_before_qat_each_branch_block_is_one_int8_convolution(net: nn.
 
 
 def _student(**changes: bool) -> StudentSpec:
-    return StudentSpec(width=16, light_width=8, **changes)
+    return StudentSpec(width=16, depth=4, light_width=8, **changes)
 
 
 def _pushed(net: nn.Module) -> nn.Module:
@@ -121,7 +121,7 @@ def test_a_student_in_branches_starts_as_the_plain_one_and_ships_as_one() -> Non
     with torch.no_grad():
         torch.testing.assert_close(net(x), plain(x), rtol=0, atol=1e-6)
     layers = {name for name, m in net.named_modules() if isinstance(m, Branches)}
-    assert {"repair.enter", "repair.far", "repair.leave", "light.local2", "light.down1"} <= layers
+    assert {"repair.enter", "repair.middle3", "repair.leave", "light.local2", "light.down1"} <= layers
     grown = sum(p.numel() for p in net.parameters())
     shipped = trained_student(_pushed(net), spec)
     assert_equal(net, shipped, x)
@@ -146,7 +146,7 @@ def test_what_can_not_be_branched_stays() -> None:
 def test_a_recipe_asks_for_branches_and_gets_a_plain_network(stage: str, tmp_path: Path) -> None:
     """Trained for two steps, hint and all, by the stage itself."""
     train = Train(phases=(Phase(epochs=1, batch=4, downscale=2),), precision="fp32", lr=1e-2)
-    hints = (Hint(teacher="body", student="repair.far"),)
+    hints = (Hint(teacher="body", student="repair.middle3"),)
     distill = DistillSpec(train=train, hints=hints)
     data = DataSpec(licence="with scikit-image", kind="embedded", size=(64, 96), copies=1)
     out, scratch = tmp_path / "out", tmp_path / "scratch"
@@ -158,8 +158,8 @@ def test_a_recipe_asks_for_branches_and_gets_a_plain_network(stage: str, tmp_pat
     load_stage(stage).function(*given, distill, data, Seed(), out, scratch, told)
     net = load_net(out / "net.safetensors")
     checkpoint = torch.load(scratch / "checkpoint.pt", weights_only=True)
-    assert any(name.startswith("repair.far.point.") for name in checkpoint["net"])
+    assert any(name.startswith("repair.middle3.point.") for name in checkpoint["net"])
     assert [m for m in net.modules() if isinstance(m, Branches)] == []
     torch.manual_seed(0)
-    moved = net.repair.far.weight - student_to_train(_student()).repair.far.weight  # type: ignore[union-attr]
+    moved = net.repair.middle3.weight - student_to_train(_student()).repair.middle3.weight  # type: ignore[union-attr]
     assert float(moved.detach().abs().max()) > 1e-3

@@ -31,7 +31,7 @@ def test_half_precision_files_come_back_as_float32(tmp_path: Path) -> None:
 
 def test_a_pruned_network_comes_back(tmp_path: Path) -> None:
     net = build_net("light_twin", {}).eval()
-    take_out(net, "repair.near", [0, 3, 5])
+    take_out(net, "repair.middle1", [0, 3, 5])
     save_net(net, tmp_path / "a.safetensors", {PRUNED: "yes"})
     again = load_net(tmp_path / "a.safetensors")
     x = torch.rand(1, 3, 16, 16)

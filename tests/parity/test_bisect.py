@@ -46,11 +46,11 @@ def x() -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     ("tensor", "name"),
     [
-        ("/net/repair/near/Conv_output_0", "repair/near/Conv"),
+        ("/net/repair/middle1/Conv_output_0", "repair/middle1/Conv"),
         ("/net/Mul_10_output_0", "Mul_10"),
         ("/net/x__0.0/DequantizeLinear_output_0", "x__0"),
         ("/net/repair/repair/relu/0__0.0/DequantizeLinear_output_0", "repair/relu/0__0"),
-        ("/net/repair/near/repair/near/conv2d/0__1.0/DequantizeLinear_output_0", "repair/near/conv2d/0__1"),
+        ("/net/repair/middle1/repair/middle1/conv2d/0__1.0/DequantizeLinear_output_0", "repair/middle1/conv2d/0__1"),
         ("/net/a/a/a/a/conv2d/0__1.0/DequantizeLinear_output_0", "a/a/conv2d/0__1"),
         ("/net/a/a/conv2d/0__1.0/DequantizeLinear_output_0", "a/conv2d/0__1"),
         ("/net/x__0.0/QuantizeLinear_output_0", None),
@@ -83,7 +83,7 @@ def test_a_sound_build_diverges_nowhere(runtime: str, torch_probe, sealed_chain,
     assert {layer.name for layer in found.layers} == {point.name for point in torch_probe.points()}
     labels = [layer.label for layer in found.layers]
     assert labels[0] == "x output" and labels[-1] == "repair.leave"
-    assert {"repair/near/conv2d/0 weight", "repair/relu/1 output", "repair/enter/conv2d/0 input 0"} <= set(labels)
+    assert {"repair/middle1/conv2d/0 weight", "repair/relu/1 output", "repair/enter/conv2d/0 input 0"} <= set(labels)
     weights = [layer.snr_db for layer in found.layers if layer.label.endswith(" weight")]
     assert len(weights) == 6 and min(weights) > 120
 
@@ -119,9 +119,9 @@ def _scale_quantizer(place: str, factor: float) -> Spoil:
 @pytest.mark.parametrize(
     ("spoil", "label"),
     [
-        (_scale_initializer("conv2d/0__1.0/QuantizeLinear_output_0-near", 0.5), "repair/near/conv2d/0 weight"),
-        (_scale_initializer("pre_hooks.repair/far/conv2d/0__1.0.scale", 1.001), "repair/far/conv2d/0 weight"),
-        (_scale_initializer("repair.wide.bias", 1.2), "repair.wide"),
+        (_scale_initializer("conv2d/0__1.0/QuantizeLinear_output_0-near", 0.5), "repair/middle1/conv2d/0 weight"),
+        (_scale_initializer("pre_hooks.repair/middle3/conv2d/0__1.0.scale", 1.001), "repair/middle3/conv2d/0 weight"),
+        (_scale_initializer("repair.middle2.bias", 1.2), "repair.middle2"),
         (_scale_initializer("light.down1.weight", 1.1), "light.down1"),
         (_scale_quantizer("repair/relu/1__0", 1.05), "repair/relu/1 output"),
         (_scale_quantizer("repair/enter/conv2d/0__0", 0.9), "repair/enter/conv2d/0 input 0"),
@@ -134,7 +134,7 @@ def test_the_broken_part_of_an_onnx_file_is_named(  # type: ignore[no-untyped-de
     path = chain.builds.folder / ONNX
     model = onnx.load(str(path))
     for tensor in model.graph.initializer:  # a plain handle for the first case: which quantized weight is meant
-        if tensor.name.endswith("conv2d/0__1.0/QuantizeLinear_output_0") and "/near/" in tensor.name:
+        if tensor.name.endswith("conv2d/0__1.0/QuantizeLinear_output_0") and "/middle1/" in tensor.name:
             _rename(model, tensor.name, tensor.name + "-near")
     spoil(model)
     onnx.save(model, str(path))
@@ -163,9 +163,14 @@ def _multiply(node: openvino.Node, port: int, factor: float) -> None:
 @pytest.mark.parametrize(
     ("node", "ports", "factor", "label"),
     [
-        ("/net/repair/near/repair/near/conv2d/0__1.0/DequantizeLinear", (0,), 1.01, "repair/near/conv2d/0 weight"),
+        (
+            "/net/repair/middle1/repair/middle1/conv2d/0__1.0/DequantizeLinear",
+            (0,),
+            1.01,
+            "repair/middle1/conv2d/0 weight",
+        ),
         ("/net/repair/repair/relu/1__0.0/DequantizeLinear", (3, 4), 1.05, "repair/relu/1 output"),
-        ("/net/repair/wide/Conv", (1,), 1.3, "repair.wide"),
+        ("/net/repair/middle2/Conv", (1,), 1.3, "repair.middle2"),
         ("/net/light/to_gain/Conv", (1,), 3.0, "light.to_gain"),
     ],
     ids=["weight scale", "activation scale", "bias", "float bias"],
@@ -213,8 +218,8 @@ class Fused(Probe):
 
 def test_what_differs_only_when_fused_is_found_one_at_a_time(sealed_chain, x) -> None:  # type: ignore[no-untyped-def]
     sound = OnnxProbe(sealed_chain.builds.folder, (ONNX,), as_written=True)
-    found = first_divergence(sound, Fused(sound, "repair/wide/Conv"), x)
-    assert found.only_when_fused and found.first is not None and found.first.name == "repair/wide/Conv"
+    found = first_divergence(sound, Fused(sound, "repair/middle2/Conv"), x)
+    assert found.only_when_fused and found.first is not None and found.first.name == "repair/middle2/Conv"
 
 
 def test_networks_without_a_common_name_are_refused(torch_probe, x) -> None:  # type: ignore[no-untyped-def]
@@ -247,7 +252,7 @@ def int8_source(sealed_chain) -> Path:  # type: ignore[no-untyped-def]
     ("spoil", "label"),
     [
         (None, None),
-        (_scale_initializer("repair.wide.bias", 1.5), "repair.wide"),
+        (_scale_initializer("repair.middle2.bias", 1.5), "repair.middle2"),
         (_scale_initializer("light.to_gain.bias", 1.5), "light.to_gain"),
     ],
     ids=["sound", "bias", "float bias"],
@@ -280,8 +285,8 @@ def rewritten(model: onnx.ModelProto) -> onnx.ModelProto:
     ("spoil", "label"),
     [
         (None, None),
-        (_scale_initializer("pre_hooks.repair/far/conv2d/0__1.0.scale", 1.001), "repair/far/conv2d/0 weight"),
-        (_scale_initializer("repair.wide.bias", 1.5), "repair/relu/2 output"),  # fused with its ReLU and quantizer
+        (_scale_initializer("pre_hooks.repair/middle3/conv2d/0__1.0.scale", 1.001), "repair/middle3/conv2d/0 weight"),
+        (_scale_initializer("repair.middle2.bias", 1.5), "repair/relu/2 output"),  # fused with its ReLU and quantizer
         (_scale_initializer("light.to_gain.bias", 1.5), "light.to_gain"),
     ],
     ids=["sound", "weight scale", "bias", "float bias"],

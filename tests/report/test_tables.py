@@ -201,10 +201,10 @@ BUILDS = BuildList(
         built("quiet", "student", "openvino", int8_layers=0),
         built(
             "int8-ov", "int8", "openvino",
-            float_islands=("/net/light/down1/Conv/WithoutBiases", "/net/repair/wide/Conv"),
-            float_though_trained=("/net/repair/wide/Conv",), scales_compared=11, notes=("range from frames",),
+            float_islands=("/net/light/down1/Conv/WithoutBiases", "/net/repair/middle2/Conv"),
+            float_though_trained=("/net/repair/middle2/Conv",), scales_compared=11, notes=("range from frames",),
         ),
-        built("int8-rk", "int8", "rknn", scale_differences=("repair.far weight: 128/127",)),
+        built("int8-rk", "int8", "rknn", scale_differences=("repair.middle3 weight: 128/127",)),
         built("int8-onnx", "int8", "onnx", int8_layers=0),
     ),
     not_built=(NotBuilt(runtime="rknn", reason="no float layers", variant="pruned"),),
@@ -215,10 +215,10 @@ def test_the_report_says_of_each_build_what_its_sdk_did() -> None:
     text = markdown_report("kd", results(builds=BUILDS), VERDICT)
     parts = {part.split("\n")[0].split(" ")[0]: part for part in text.split("\n### ")[1:]}
     assert list(parts) == ["int8-ov", "int8-rk", "int8-onnx", "float-ov"]  # what ships first; nothing to say, no part
-    assert "- WARNING: float islands, though trained in int8: repair.wide\n" in parts["int8-ov"]
+    assert "- WARNING: float islands, though trained in int8: repair.middle2\n" in parts["int8-ov"]
     assert "- 5 of 7 layers with weights run in int8; left float in training: light.down1\n" in parts["int8-ov"]
     assert "- 11 trained scales read back, all equal\n- range from frames\n" in parts["int8-ov"]
-    assert "- WARNING: scale differs: repair.far weight: 128/127\n" in parts["int8-rk"]
+    assert "- WARNING: scale differs: repair.middle3 weight: 128/127\n" in parts["int8-rk"]
     assert "- WARNING: no layer runs in int8\n" in parts["int8-onnx"]
     assert "- ReduceMax written as GlobalMaxPool\n" in parts["float-ov"]
     assert "- pruned for rknn: not built: no float layers\n" in text
@@ -250,7 +250,7 @@ def test_terminal_shows_figures_and_verdict(tmp_path: Path) -> None:
     told_of = results(builds=found.builds.model_copy(update={"builds": BUILDS.builds, "not_built": BUILDS.not_built}))
     told_of.builds.write(tmp_path / "builds.json")
     lines = printed((Builds(tmp_path, "", ""), Measurements(tmp_path, "", "")))
-    assert "int8-ov: WARNING: float islands, though trained in int8: repair.wide" in lines
+    assert "int8-ov: WARNING: float islands, though trained in int8: repair.middle2" in lines
     assert "int8-ov: 5 of 7 layers with weights run in int8; left float in training: light.down1" in lines
     assert "pruned for rknn: not built: no float layers" in lines
     for part in ("kd on bench", "Verdict: fail", "max_int8_drop_db", "0.500 dB", "rknn build wanted", "pruning:"):

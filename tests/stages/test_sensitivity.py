@@ -33,7 +33,7 @@ from compress.wiring import wire
 SIZE = (32, 48)
 LOCAL = LayerTiming(runtime="openvino", local=True, threads=1, float_precision="f32")
 LIMITS = Promotion(float_layers=True, max_int8_drop_db=0.5, max_worst_drop_db=None, size=SIZE)
-INT8_LAYERS = ("unshuffle", "repair.enter", "repair.near", "repair.wide", "repair.far", "repair.leave")
+INT8_LAYERS = ("unshuffle", "repair.enter", "repair.middle1", "repair.middle2", "repair.middle3", "repair.leave")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_layers_are_those_with_quantized_weights(quantized: Quantized) -> No
     assert tuple(layer.name for layer in layers) == INT8_LAYERS
     fed = {layer.name: [name.rsplit("hooks.", 1)[1] for name in layer.activations] for layer in layers}
     assert fed["unshuffle"] == ["x__0.0"] and fed["repair.enter"] == ["repair/enter/conv2d/0__0.0"]
-    assert fed["repair.near"] == ["repair/relu/0__0.0"] and fed["repair.leave"] == ["repair/relu/3__0.0"]
+    assert fed["repair.middle1"] == ["repair/relu/0__0.0"] and fed["repair.leave"] == ["repair/relu/3__0.0"]
     table = QuantizationTable.read(quantized.table)
     assert sum(len(layer.quantizers) for layer in layers) == len(table.tensors)
 
@@ -110,7 +110,7 @@ def test_it_alone_is_promoted_and_the_budget_holds(done: tuple[SensitivityReport
     assert report.drop_db > 10 and report.promoted == (HARD,)
     assert report.holds and report.drop_after_db <= 0.5
     assert [row.layer for row in report.rows if row.promoted_to == "float"] == [HARD]
-    assert any("keep_float=[repair.wide]" in line for line in told.lines)
+    assert any("keep_float=[repair.middle2]" in line for line in told.lines)
 
 
 def test_costs_are_measured_by_openvino(done: tuple[SensitivityReport, Path, tiny_nets.Told]) -> None:
@@ -126,7 +126,7 @@ def test_what_ships_has_the_layer_in_float(
     out = done[1]
     table = QuantizationTable.read(out / "quantization.json")
     gone = {row.tensor for row in QuantizationTable.read(quantized.table).tensors} - {r.tensor for r in table.tensors}
-    assert gone == {"repair/wide/conv2d/0 weight", "repair/relu/1 output"}
+    assert gone == {"repair/middle2/conv2d/0 weight", "repair/relu/1 output"}
     assert table.kept_float == ("light", HARD)
     net = load_fake_quant(out, "qat")
     full = load_fake_quant(quantized.folder, "qat")
@@ -136,8 +136,8 @@ def test_what_ships_has_the_layer_in_float(
     export_onnx(strip(net, *SIZE), OnnxRequest(SIZE, False, 18, {}), tmp_path / "net.onnx")
     nodes = onnx.load(str(tmp_path / "net.onnx")).graph.node
     fed = {node.name: [name.rsplit("/", 1)[1] for name in node.input if name.startswith("/")] for node in nodes}
-    assert fed["/net/repair/wide/Conv"] == ["Relu_1_output_0"]
-    assert fed["/net/repair/far/Conv"] == ["DequantizeLinear_output_0"] * 2
+    assert fed["/net/repair/middle2/Conv"] == ["Relu_1_output_0"]
+    assert fed["/net/repair/middle3/Conv"] == ["DequantizeLinear_output_0"] * 2
     for name in ("net.safetensors", "ptq.safetensors", "ptq.json"):
         assert (out / name).read_bytes() == (quantized.folder / name).read_bytes()
 
@@ -167,7 +167,7 @@ def test_a_killed_stage_measures_nothing_twice(quantized: Quantized, data: DataS
         _run(quantized, data, tmp_path / "cut", timing=elsewhere, told=_Short(7))
     log = (tmp_path / "cut.scratch" / "scores.jsonl").read_text()
     assert log.count("\n") == 7
-    (tmp_path / "cut.scratch" / "scores.jsonl").write_text(log + '["repair.near=flo')  # the kill came while writing
+    (tmp_path / "cut.scratch" / "scores.jsonl").write_text(log + '["repair.middle1=flo')  # the kill came while writing
     again, told = _run(quantized, data, tmp_path / "cut", timing=elsewhere, told=_Short(1000))
     assert again == whole and isinstance(told, _Short)
     counted = len((tmp_path / "whole.scratch" / "scores.jsonl").read_text().splitlines())
@@ -178,7 +178,7 @@ def test_a_killed_stage_measures_nothing_twice(quantized: Quantized, data: DataS
 def test_sixteen_bits_reach_the_table_and_the_onnx_file(quantized: Quantized, tmp_path: Path) -> None:
     net, x = load_fake_quant(quantized.folder, "qat"), torch.rand(1, 3, *SIZE) * 0.3
     layers, before = quantized_layers(net), net(x)
-    choices: dict[str, Wider] = {"repair.far": "int16", "repair.leave": "int16"}
+    choices: dict[str, Wider] = {"repair.middle3": "int16", "repair.leave": "int16"}
     with widened(net, layers, choices):
         wanted = net(x)
     assert torch.equal(net(x), before) and not torch.equal(wanted, before)
@@ -188,7 +188,7 @@ def test_sixteen_bits_reach_the_table_and_the_onnx_file(quantized: Quantized, tm
     table = read_table(wide, Scheme(), ())
     bits = {row.tensor: (row.quant_min, row.quant_max, row.zero_point) for row in table.tensors}
     assert bits["repair/relu/2 output"] == bits["repair/relu/3 output"] == (-32768, 32767, (0,))
-    assert bits["repair/relu/1 output"][:2] == (0, 255) and bits["repair/far/conv2d/0 weight"][:2] == (-128, 127)
+    assert bits["repair/relu/1 output"][:2] == (0, 255) and bits["repair/middle3/conv2d/0 weight"][:2] == (-128, 127)
     stripped = strip(wide, *SIZE)
     torch.testing.assert_close(stripped(x), wide(x), atol=2e-3, rtol=0)
     export_onnx(stripped, OnnxRequest(SIZE, False, 21, {}), tmp_path / "net.onnx")

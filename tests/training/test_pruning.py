@@ -54,14 +54,14 @@ def test_dead_channels_go_without_changing_the_answer() -> None:
     net = build_net("light_twin", {}).eval()
     dead = [1, 4, 7]
     with torch.no_grad():
-        net.repair.wide.weight[dead] = 0.0  # type: ignore[union-attr, index]
-        net.repair.wide.bias[dead] = 0.0  # type: ignore[union-attr, index]
+        net.repair.middle1.weight[dead] = 0.0  # type: ignore[union-attr, index]
+        net.repair.middle1.bias[dead] = 0.0  # type: ignore[union-attr, index]
     x = torch.rand(1, 3, 32, 32)
     before = net(x).detach()
-    take_out(net, "repair.wide", dead)
+    take_out(net, "repair.middle1", dead)
     with torch.no_grad():
         torch.testing.assert_close(net(x), before, atol=1e-6, rtol=0)
-    assert net.repair.wide.out_channels == 29  # type: ignore[union-attr]
+    assert net.repair.middle1.out_channels == 45  # type: ignore[union-attr]
 
 
 def test_macs_are_those_of_the_layer_table() -> None:

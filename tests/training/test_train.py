@@ -14,8 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.data.batches import SIZE_MULTIPLE, BatchPlan, WaitMeter, area_downscale
-from compress.data.overview import STRIDE
+from compress.data.batches import SIZE_MULTIPLE, BatchPlan, Feature, Picture, WaitMeter, area_downscale
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
@@ -102,26 +101,41 @@ def test_it_learns(tmp_path: Path) -> None:
     assert curve.points[-1].lr < curve.points[1].lr
 
 
-def test_a_phase_leaves_what_it_freezes_and_anneals_by_itself(tmp_path: Path) -> None:
+def test_a_phase_leaves_what_it_freezes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
-    phases = (Phase(epochs=4, batch=6, downscale=2), Phase(epochs=4, batch=6, crop=32, freeze=("light",)))
-    train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=0.0, precision="fp32", anneal="each_phase")
-    plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
+    phases = (Phase(epochs=4, batch=6, downscale=2), Phase(epochs=4, batch=6, freeze=("light", "rep")))
+    train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=0.0, precision="fp32")
     states: list[dict[str, torch.Tensor]] = []
 
     def look(seen: nn.Module) -> float:
         states.append({name: value.clone() for name, value in seen.state_dict().items()})
         return 1.0
 
-    curve = fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), look, points=8)
-    after, last = states[3], states[-1]
+    fit(net, Supervised(PictureLoss()), BatchPlan(Noise(), phases, train.augment, seed=7), train, tmp_path, Silent(),
+        look, points=8)  # fmt: skip
     for name, value in states[0].items():
         if name.startswith("light."):
-            assert torch.equal(after[name], last[name]) and not torch.equal(value, after[name]), name
-    assert not torch.equal(after["repair.enter.weight"], last["repair.enter.weight"])
-    rates = [point.lr for point in curve.points]
-    assert rates[3] < rates[0] == rates[4] == 3e-3
+            assert torch.equal(states[3][name], states[-1][name]) and not torch.equal(value, states[3][name]), name
+    assert not torch.equal(states[3]["repair.enter.weight"], states[-1]["repair.enter.weight"])
+
+
+def test_only_batches_of_a_phase_that_asks_leave_the_teacher_to_be_asked(tmp_path: Path) -> None:
+    class Known:
+        """A guide with one answer."""
+
+        def output(self, index: int) -> Picture:
+            return Noise().pair(index)[1]
+
+        def hints(self, index: int) -> list[Feature]:
+            return []
+
+    phases = (Phase(epochs=1, batch=6, ask=True), Phase(epochs=1, batch=6))
+    asks, told = (BatchPlan(Noise(), phases, Augment(), 1, Known()).batch(step) for step in (0, 1))
+    assert asks.asks and asks.taught is None
+    assert not told.asks and told.taught is not None
+    alone = BatchPlan(Noise(), phases, Augment(), 1).batch(0)
+    assert not alone.asks and alone.taught is None
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
@@ -155,26 +169,6 @@ def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None
     assert all(side % SIZE_MULTIPLE == 0 for side in batch.dark.shape[2:])
     for name in NETWORK_NAMES:
         assert build_net(name, {})(batch.dark, THUMB_STRIDE // downscale).shape == batch.bright.shape
-
-
-@pytest.mark.parametrize("downscale", [1, 2])
-def test_a_cut_comes_with_the_whole_that_it_lies_in(downscale: Literal[1, 2]) -> None:
-    phase = Phase(epochs=1, batch=3, crop=32, downscale=downscale)
-    augment = Augment(flip=True, exposure=0.3, zoom=0.7)
-    for seed in range(8):
-        batch = BatchPlan(Noise(), (phase,), augment, seed=seed).batch(0)
-        around = batch.around
-        assert around is not None and around.is_cut
-        assert batch.dark.shape == (3, 3, 32 // downscale, 32 // downscale)
-        for part, whole in ((batch.dark, around.dark), (batch.bright, around.bright)):
-            means = torch.nn.functional.avg_pool2d(part, STRIDE // downscale)
-            torch.testing.assert_close(around.cut(whole, STRIDE), means, atol=1e-5, rtol=1e-5)
-
-
-def test_whole_pictures_of_full_size_have_nothing_around_them() -> None:
-    batches = [BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=d),), Augment(), seed=1).batch(0) for d in (1, 2)]
-    assert batches[0].around is None
-    assert batches[1].around is not None and not batches[1].around.is_cut
 
 
 def test_every_picture_is_seen_once_an_epoch() -> None:
