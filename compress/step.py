@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from compress.artefacts import Artefact
-from compress.schema import Section, Seed
+from compress.data.source import data_identity
+from compress.schema import DataSpec, Section, Seed
 from compress.stage import Chain, Link, Progress, Stage
 from compress.store.digests import digest_of
 from compress.store.manifest import Manifest
@@ -145,7 +146,7 @@ def _digests(inputs: Mapping[str, Artefact | None]) -> dict[str, str | None]:
 
 def _identity(section: Section, identities: Identities) -> dict[str, Any]:
     if type(section) not in identities:
-        identities[type(section)] = section.identity()
+        identities[type(section)] = data_identity(section) if isinstance(section, DataSpec) else section.identity()
     return identities[type(section)]
 
 

@@ -11,6 +11,7 @@ import pytest
 import tiny_nets
 
 from compress.artefacts import Artefact, Builds, Quantized, Student
+from compress.data.source import data_identity
 from compress.schema import ExportSpec
 from compress.stages import load_stage
 from compress.store.manifest import Manifest
@@ -35,7 +36,7 @@ def seal(store: Store, gives: type[Artefact], stage: str, fill: Callable[[Path],
         fill(place.out)
         draft = Manifest(
             key=key, stage=stage, stage_version=1, gives=gives.__name__, inputs=dict(inputs), seed=0,
-            sections={"DataSpec": tiny_nets.DATA.identity(), "QuantizeSpec": tiny_nets.KEPT.identity()},
+            sections={"DataSpec": data_identity(tiny_nets.DATA), "QuantizeSpec": tiny_nets.KEPT.identity()},
             sources_digest="", git_commit=None, git_dirty=None, versions={}, wall_s=1.0, resumed=False,
             created=f"2026-01-01T00:00:{len(store.ls()):02d}", files={}, digest="",
         )  # fmt: skip

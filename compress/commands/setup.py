@@ -11,7 +11,8 @@ from compress.config.names import did_you_mean
 from compress.console import make_console, show_size, show_time
 from compress.errors import EXIT_PASS, ToolchainError
 from compress.toolchains import TOOLCHAINS, ToolchainName
-from compress.toolchains.environment import folder_of, make, state
+from compress.toolchains.environment import folder_of, state
+from compress.toolchains.making import make
 
 
 def set_up(words: tuple[str, ...], wheels: Path | None) -> int:

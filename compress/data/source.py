@@ -6,7 +6,7 @@ Pictures are pairs: ``low`` is what the camera saw in the dark, ``high`` is the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,11 @@ def data_digest(spec: DataSpec) -> str:
 
         files, version = paired_files(spec), ""
     return digest_of({"files": {name: content_digest(path) for name, path in files.items()}, "version": version})
+
+
+def data_identity(spec: DataSpec) -> dict[str, Any]:
+    """What enters a stage's key of a calibration set: its settings and ``data_digest``, wherever the folder lies."""
+    return {**spec.identity(), "digest": data_digest(spec)}
 
 
 def decoder_name() -> str:

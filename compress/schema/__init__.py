@@ -2,7 +2,8 @@
 
 A *section* is the unit that a stage may read. Sections are frozen; unknown keys are refused. What
 enters the key of a stage is ``section.identity()``: the settings, with paths replaced by the digest
-of what they point to, so that moving a folder changes nothing and changing a byte does.
+of what they point to, so that moving a folder changes nothing and changing a byte does. Pictures are
+digested outside (``data.source.data_identity``), as this package imports nothing that reads them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,5 @@ class DataSpec(Section):
     memory_mib: PositiveInt = Field(2048, description="decoded pictures kept in memory, at most")
 
     def identity(self) -> dict[str, Any]:
-        from compress.data.source import data_digest
-
-        kept = self.model_dump(mode="json", exclude={"root", "memory_mib", "description", "licence"})
-        return {**kept, "digest": data_digest(self)}
+        """Without the folder; the stages' keys hold the pictures' digest beside it (``data.source.data_identity``)."""
+        return self.model_dump(mode="json", exclude={"root", "memory_mib", "description", "licence"})

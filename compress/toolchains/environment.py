@@ -20,7 +20,7 @@ from compress.toolchains import TOOLCHAINS, ToolchainName
 from compress.toolchains.lock import Lock, normal_name, read_lock
 
 if TYPE_CHECKING:
-    from compress.stage import Progress
+    pass
 
 HOME_VARIABLE = "COMPRESS_TOOLCHAINS"
 MARKER = "ready.json"
@@ -105,16 +105,6 @@ def python_of(name: ToolchainName) -> Path:
     if problem:
         raise ToolchainError(problem)
     return python_path(folder_of(name))
-
-
-def make(name: ToolchainName, progress: Progress, wheels: Path | None = None) -> State:
-    """Make the environment unless it is ready; ``wheels``: a folder to install from, without any network.
-
-    Safe to kill and to call twice at once. Raises ToolchainError in one line, with the package at fault.
-    """
-    from compress.toolchains.making import make_environment
-
-    return make_environment(TOOLCHAINS[name], progress, wheels)
 
 
 def installed_versions(folder: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from compress.errors import ToolchainError
-from compress.toolchains import Toolchain, ToolchainName
+from compress.toolchains import TOOLCHAINS, Toolchain, ToolchainName
 from compress.toolchains.environment import (
     MARKER,
     Ready,
@@ -40,12 +40,12 @@ _VENV_TIMEOUT_S = 300.0
 _PROBE_TIMEOUT_S = 600.0
 
 
-def make_environment(toolchain: Toolchain, progress: Progress, wheels: Path | None = None) -> State:
-    """Make the environment of ``toolchain`` unless it is ready; what lies there broken is replaced.
+def make(name: ToolchainName, progress: Progress, wheels: Path | None = None) -> State:
+    """Make the environment unless it is ready; what lies there broken is replaced.
 
-    ``wheels``: a folder of wheels to install from, without any network. Raises ToolchainError, in one line.
+    ``wheels``: a folder to install from, without any network. Safe to kill and to call twice at once.
+    Raises ToolchainError in one line, with the package at fault.
     """
-    name = toolchain.name
     found = state(name)
     if found.kind == "ready":
         return found
@@ -53,7 +53,7 @@ def make_environment(toolchain: Toolchain, progress: Progress, wheels: Path | No
     try:
         with _only_maker(name, progress):
             found = state(name)
-            return found if found.kind == "ready" else _make(toolchain, progress, wheels)
+            return found if found.kind == "ready" else _make(TOOLCHAINS[name], progress, wheels)
     except OSError as error:
         raise ToolchainError(f"toolchain {name}: can't be made in {home()}: {error}") from None
 

@@ -16,7 +16,7 @@ from compress.bundle.keys import resolve_key
 from compress.bundle.manifest import LinkEntry
 from compress.bundle.seal import Contents, seal
 from compress.cli import execute
-from compress.data.source import open_data
+from compress.data.source import data_identity, open_data
 from compress.errors import DataError
 from compress.parity.frames import Frame, data_frames, golden_frames
 from compress.records import BuildList, ParityFile
@@ -107,7 +107,7 @@ def test_a_build_that_takes_its_own_size_only_gets_frames_cut_to_it(  # type: ig
 
 def _with_larger_pictures(chain) -> None:  # type: ignore[no-untyped-def]
     made = Manifest.load(chain.quantized.folder)
-    section = tiny_nets.DATA.model_copy(update={"size": (40, 64)}).identity()
+    section = data_identity(tiny_nets.DATA.model_copy(update={"size": (40, 64)}))
     text = made.model_copy(update={"sections": {"DataSpec": section}}).sealed().text()
     (chain.quantized.folder / "manifest.json").write_text(text)
 

@@ -12,8 +12,9 @@ from tiny_toolchain import VERSION, write_environment, write_lock
 import compress.toolchains.lock as lock
 from compress.errors import ToolchainError
 from compress.toolchains import TOOLCHAINS
-from compress.toolchains.environment import HOME_VARIABLE, MARKER, home, make, python_of, state
+from compress.toolchains.environment import HOME_VARIABLE, MARKER, home, python_of, state
 from compress.toolchains.lock import normal_name, read_lock
+from compress.toolchains.making import make
 
 
 def test_ready(tiny: Path) -> None:

@@ -17,8 +17,9 @@ from compress.errors import ToolchainError
 from compress.records import Record
 from compress.toolchains import call
 from compress.toolchains.call import run_worker
-from compress.toolchains.environment import MARKER, Ready, make, state
+from compress.toolchains.environment import MARKER, Ready, state
 from compress.toolchains.lock import read_lock
+from compress.toolchains.making import make
 from compress.toolchains.pip import PipRun, lock_arguments, run_pip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ MAKER = """
     sys.path[:0] = [{root!r}, {tests!r}]
     import compress.toolchains.lock as lock
     from compress.toolchains import TOOLCHAINS
-    from compress.toolchains.environment import make
+    from compress.toolchains.making import make
     from tiny_toolchain import TINY
     TOOLCHAINS["tensorrt"], lock.LOCKS = TINY, Path({place!r}) / "locks"
     class Prints:
