@@ -1,7 +1,7 @@
 """INT8 against FP32 of one student through OpenVINO, ONNX Runtime and LiteRT, all builds in turn in one process.
 
 The student is the newest fake-quant network of ``--store`` with the float network that it was; without one an untrained
-student of width 32 with plain PTQ (speed does not depend on weights). Prints a table and writes
+default student with plain PTQ (speed does not depend on weights). Prints a table and writes
 ``artifacts/benchmarks/int8_runtimes.json``. LiteRT needs ``compress setup tflite``.
 ``python benchmarks/int8_runtimes.py [--store artifacts/store] [--size 400 600] [--runs 60]``.
 """
@@ -60,7 +60,7 @@ def student(store: Path, frames: Path) -> Student:
         folder = found[-1].parent
         return Student(load_net(folder / "net.safetensors"), load_fake_quant(folder, "qat"), f"trained, {folder.name}")
     torch.manual_seed(0)
-    net = build_net("light_twin", {"width": 32}).eval()
+    net = build_net("light_twin", {}).eval()
     first = torch.from_numpy(np.load(frames)[:1])
     return Student(net, insert_fake_quant(net, [first], Scheme(), QuantizeSpec(keep_float=("light",))), "untrained")
 

@@ -1,7 +1,7 @@
-"""What INT8 buys for students of several widths: OpenVINO FP32 and INT8 side by side, one process, turn about.
+"""What INT8 buys for students of several widths and depths: OpenVINO FP32 and INT8 side by side, one process, turn about.
 
 The networks are untrained (speed does not depend on weights) and quantized by plain PTQ. Prints a table and writes
-``artifacts/benchmarks/int8_widths.json``. ``python benchmarks/int8_widths.py [--size 400 600] [--runs 60]``.
+``artifacts/benchmarks/int8_shapes.json``. ``python benchmarks/int8_shapes.py [--size 400 600] [--runs 60]``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
 
-WIDTHS = (16, 24, 32, 48)
+SHAPES = ((16, 2), (32, 2), (32, 4), (48, 2), (64, 2))
 KEPT = QuantizeSpec(keep_float=("light",))
 
 
@@ -48,28 +48,38 @@ def main() -> None:
     runs, facts = {}, {}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        for width in WIDTHS:
+        for width, depth in SHAPES:
             torch.manual_seed(0)
-            net = build_net("light_twin", {"width": width}).eval()
+            net = build_net("light_twin", {"width": width, "depth": depth}).eval()
             fake = insert_fake_quant(net, [torch.from_numpy(dark)], Scheme(), KEPT)
-            facts[width] = {"params": sum(p.numel() for p in net.parameters()), "macs": count_macs(net, *size)}
+            facts[width, depth] = {"params": sum(p.numel() for p in net.parameters()), "macs": count_macs(net, *size)}
             for kind, module in (("fp32", net), ("int8", strip(fake, *size))):
-                files = make(module, f"{kind}-{width}", size, folder)
-                runs[f"{kind}-{width}"] = open_runtime("openvino").load(folder, files, RunOptions(2)).prepare(dark)
+                name = f"{kind}-{width}-{depth}"
+                files = make(module, name, size, folder)
+                runs[name] = open_runtime("openvino").load(folder, files, RunOptions(2)).prepare(dark)
         with exclusive():
             samples = measure_latency(runs, 10, options.runs)
     p50 = {name: statistics.median(times) for name, times in samples.items()}
     print(f"p50 of {options.runs} runs, {size[0]}x{size[1]}, 2 threads")
-    print(f"{'width':>6}{'params':>9}{'GMACs':>8}{'FP32 ms':>9}{'INT8 ms':>9}{'ratio':>7}")
+    print(f"{'width':>6}{'depth':>6}{'params':>9}{'GMACs':>8}{'FP32 ms':>9}{'INT8 ms':>9}{'ratio':>7}")
     rows = []
-    for width in WIDTHS:
-        fp32, int8 = p50[f"fp32-{width}"], p50[f"int8-{width}"]
-        rows.append({"width": width, **facts[width], "fp32_ms": fp32, "int8_ms": int8, "ratio": fp32 / int8})
-        counted = f"{facts[width]['params']:>9,}{facts[width]['macs'] / 1e9:>8.3f}"
-        print(f"{width:>6}{counted}{fp32:>9.2f}{int8:>9.2f}{fp32 / int8:>7.2f}")
+    for width, depth in SHAPES:
+        fp32, int8 = p50[f"fp32-{width}-{depth}"], p50[f"int8-{width}-{depth}"]
+        rows.append(
+            {
+                "width": width,
+                "depth": depth,
+                **facts[width, depth],
+                "fp32_ms": fp32,
+                "int8_ms": int8,
+                "ratio": fp32 / int8,
+            }
+        )
+        counted = f"{facts[width, depth]['params']:>9,}{facts[width, depth]['macs'] / 1e9:>8.3f}"
+        print(f"{width:>6}{depth:>6}{counted}{fp32:>9.2f}{int8:>9.2f}{fp32 / int8:>7.2f}")
     out = Path("artifacts/benchmarks")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "int8_widths.json").write_text(json.dumps({"rows": rows, "fingerprint": fingerprint()}, indent=1) + "\n")
+    (out / "int8_shapes.json").write_text(json.dumps({"rows": rows, "fingerprint": fingerprint()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
