@@ -1,4 +1,4 @@
-"""What INT8 buys for students of several widths and depths: OpenVINO FP32 and INT8 side by side, one process, turn about.
+"""What INT8 buys for students of several shapes: OpenVINO FP32 and INT8 side by side, one process, turn about.
 
 The networks are untrained (speed does not depend on weights) and quantized by plain PTQ. Prints a table and writes
 ``artifacts/benchmarks/int8_shapes.json``. ``python benchmarks/int8_shapes.py [--size 400 600] [--runs 60]``.
