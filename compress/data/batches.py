@@ -33,6 +33,9 @@ GRID = 16
 SIZE_MULTIPLE = 8
 """A batch's sides are multiples of this after shrinking: what the networks take."""
 
+ASKED_AT = 4
+"""A teacher that is asked anew sees pictures at one part in this of their size: enough to say how bright."""
+
 
 class Guide(Protocol):
     """What a teacher said about the pictures of a source, by index."""
@@ -166,7 +169,7 @@ class BatchPlan:
         keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
         if phase.crop:
             height, width = min(height, phase.crop), min(width, phase.crop)
-        grid = max(GRID, SIZE_MULTIPLE * phase.downscale)
+        grid = max(GRID, SIZE_MULTIPLE * (ASKED_AT if phase.ask else phase.downscale))
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
         cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)

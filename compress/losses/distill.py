@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
-from compress.data.batches import Batch
+from compress.data.batches import ASKED_AT, Batch
 from compress.losses.picture import charbonnier, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
@@ -63,9 +63,10 @@ class Distill(Objective):
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
     Without the mask a student cannot pass its teacher.
 
-    A batch that ``asks`` gets the teacher's answer to itself. What exposure its own training pictures need a teacher
-    knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and that is the function to
-    learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, the teacher says how bright.
+    A batch that ``asks`` gets the teacher's answer to a quarter-size copy of itself. What exposure its own training
+    pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
+    that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and the
+    teacher alone says how bright.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class Distill(Objective):
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         y = _run(net, batch)
         if batch.asks:
+            factor = ASKED_AT // batch.downscale
             with torch.no_grad():
-                taught = _run(self._teacher[0], batch)
-            return _in_float(lambda: self._asked_loss(y, taught, batch.bright), batch)
+                taught: Tensor = self._teacher[0](F.avg_pool2d(batch.dark, factor), THUMB_STRIDE // ASKED_AT)
+            return _in_float(lambda: self._asked_loss(y, taught.float(), batch.bright), batch)
         taken = zip(self.adapters, self.taps, batch.hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
         return _in_float(lambda: self._loss(y, features, batch), batch)
@@ -104,10 +106,10 @@ class Distill(Objective):
         return total, parts
 
     def _asked_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a = self.spec.output_weight
+        a, small = self.spec.output_weight, F.avg_pool2d(y, y.shape[-1] // taught.shape[-1])
         truth_loss, parts = picture_loss(y, truth, self.spec.loss.model_copy(update={"matched": 1.0}))
         level = (_log_mean(y) - _log_mean(taught)).abs().mean()
-        return (1 - a) * truth_loss + a * (charbonnier(y, taught) + level), parts | {"asked_level": level}
+        return (1 - a) * truth_loss + a * (charbonnier(small, taught) + level), parts | {"asked_level": level}
 
     @staticmethod
     def _mask(y: Tensor, batch: Batch) -> Tensor:

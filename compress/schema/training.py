@@ -18,7 +18,8 @@ class Phase(Section):
     crop: PositiveInt | None = Field(None, description="side of a random square crop in pixels; none: whole pictures")
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
     ask: bool = Field(
-        False, description="ask the teacher anew about each varied picture; then it alone says how bright"
+        False,
+        description="how bright is told by a teacher asked anew about each varied picture",
     )
     freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
 
