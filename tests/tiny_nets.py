@@ -36,8 +36,15 @@ class Told:
 
 
 def student_net() -> nn.Module:
+    """Four hidden layers with biases and a small residual, as a trained student has."""
     torch.manual_seed(0)
-    return build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
+    net = build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
+    repair = net.get_submodule("repair")
+    for layer in repair.children():
+        layer.reset_parameters()  # type: ignore[operator]
+    with torch.no_grad():
+        repair.leave.weight.mul_(0.1)  # type: ignore[union-attr, operator]
+    return net
 
 
 def frames(count: int) -> list[Tensor]:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from compress.data.batches import ASKED_AT, Batch
-from compress.losses.picture import charbonnier, picture_loss
+from compress.losses.picture import charbonnier, matched, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
@@ -65,8 +65,8 @@ class Distill(Objective):
 
     A batch that ``asks`` gets the teacher's answer to a quarter-size copy of itself. What exposure its own training
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
-    that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and the
-    teacher alone says how bright.
+    that is the function to learn (Beyer et al., CVPR 2022). So pictures are compared at equal brightness then, and
+    ``a |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Distill(Objective):
         super().__init__()
         self.spec = spec
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
+        self._said = [Tap(teacher, hint.teacher) for hint in spec.hints]
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
         with torch.no_grad():
             net(sample)
@@ -83,40 +84,54 @@ class Distill(Objective):
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         y = _run(net, batch)
-        if batch.asks:
-            factor = ASKED_AT // batch.downscale
-            with torch.no_grad():
-                taught: Tensor = self._teacher[0](F.avg_pool2d(batch.dark, factor), THUMB_STRIDE // ASKED_AT)
-            return _in_float(lambda: self._asked_loss(y, taught.float(), batch.bright), batch)
-        taken = zip(self.adapters, self.taps, batch.hints, strict=True)
+        taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
+        assert taught is not None, "distillation without a guide"
+        taken = zip(self.adapters, self.taps, hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
-        return _in_float(lambda: self._loss(y, features, batch), batch)
+        picture_terms = self._asked_terms if batch.asks else self._told_terms
 
-    def _loss(self, y: Tensor, features: list[Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        assert batch.taught is not None, "distillation without a guide"
+        def loss() -> tuple[Tensor, dict[str, Tensor]]:
+            total, parts = picture_terms(y, taught, batch.bright)
+            for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, hints, strict=True)):
+                parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
+                total = total + hint.weight * parts[f"hint{k}"]
+            return total, parts
+
+        return _in_float(loss, batch)
+
+    @torch.no_grad()
+    def _ask(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The teacher's picture of a quarter of the full size, and its features."""
+        small = F.avg_pool2d(batch.dark, ASKED_AT // batch.downscale)
+        taught: Tensor = self._teacher[0](small, THUMB_STRIDE // ASKED_AT)
+        return taught.float(), tuple(tap.take().float() for tap in self._said)
+
+    def _told_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, batch.bright, self.spec.loss)
-        mask = self._mask(y.detach(), batch) if self.spec.mask_worse else torch.ones_like(y[:, :1])
-        taught_loss = charbonnier(y, batch.taught, mask)
-        total = (1 - a) * truth_loss + a * taught_loss
-        parts |= {"taught": taught_loss, "taught_share": mask.mean()}
-        for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, batch.hints, strict=True)):
-            parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
-            total = total + hint.weight * parts[f"hint{k}"]
-        return total, parts
+        truth_loss, parts = picture_loss(y, truth, self.spec.loss)
+        taught_loss, share = self._taught_loss(y, taught, truth)
+        return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": share}
 
-    def _asked_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a, small = self.spec.output_weight, F.avg_pool2d(y, y.shape[-1] // taught.shape[-1])
+    def _asked_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        a = self.spec.output_weight
         truth_loss, parts = picture_loss(y, truth, self.spec.loss.model_copy(update={"matched": 1.0}))
-        level = (_log_mean(y) - _log_mean(taught)).abs().mean()
-        return (1 - a) * truth_loss + a * (charbonnier(small, taught) + level), parts | {"asked_level": level}
+        small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
+        even = matched(taught, small_truth)
+        taught_loss, share = self._taught_loss(matched(small, small_truth), even, small_truth)
+        level = (_log_mean(small) - _log_mean(taught)).abs().mean()
+        total = (1 - a) * truth_loss + a * (taught_loss + level)
+        return total, parts | {"taught": taught_loss, "taught_share": share, "asked_level": level}
 
-    @staticmethod
-    def _mask(y: Tensor, batch: Batch) -> Tensor:
-        """(N, 1, H, W) of 0 and 1: where the teacher's 4x4 block error is not above the student's."""
-        assert batch.taught is not None
-        better = (_block_error(batch.taught, batch.bright) <= _block_error(y, batch.bright)).float()
-        return F.interpolate(better, size=list(y.shape[2:]), mode="nearest")
+    def _taught_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The teacher's term, and the share of pixels that it is asked for."""
+        mask = _better(taught, y.detach(), truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+        return charbonnier(y, taught, mask), mask.mean()
+
+
+def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
+    """(N, 1, H, W) of 0 and 1: where the 4x4 block error of ``one`` is not above that of ``other``."""
+    better = (_block_error(one, truth) <= _block_error(other, truth)).float()
+    return F.interpolate(better, size=list(truth.shape[2:]), mode="nearest")
 
 
 def _log_mean(pictures: Tensor) -> Tensor:

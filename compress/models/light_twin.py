@@ -34,12 +34,12 @@ class Light(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         w = width
-        self.enter = nn.Conv2d(6, w, 3, padding=1)
-        self.local1 = nn.Conv2d(w, w, 3, padding=2, dilation=2)
-        self.local2 = nn.Conv2d(w, w, 3, padding=4, dilation=4)
-        self.down1 = nn.Conv2d(w, 2 * w, 3, stride=2, padding=1)
-        self.down2 = nn.Conv2d(2 * w, 2 * w, 3, stride=2, padding=1)
-        self.hidden = nn.Conv2d(4 * w, 4 * w, 1)
+        self.enter = start_mixing(nn.Conv2d(6, w, 3, padding=1))
+        self.local1 = start_passing_on(nn.Conv2d(w, w, 3, padding=2, dilation=2))
+        self.local2 = start_passing_on(nn.Conv2d(w, w, 3, padding=4, dilation=4))
+        self.down1 = start_mixing(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1))
+        self.down2 = start_mixing(nn.Conv2d(2 * w, 2 * w, 3, stride=2, padding=1))
+        self.hidden = start_mixing(nn.Conv2d(4 * w, 4 * w, 1))
         self.to_gain = nn.Conv2d(4 * w, 3, 1)
         self.to_colour = start_small(nn.Conv2d(4 * w, COLOUR_TERMS, 1), 0.01)
         self.leave = nn.Conv2d(w, 3, 3, padding=1)

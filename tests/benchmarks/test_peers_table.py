@@ -72,7 +72,7 @@ def test_only_trained_layers_behind_the_image_space_part_are_int8_for_peers(tmp_
     export_onnx(strip(tiny_nets.fake_quant_net(), *size), request, tmp_path / "trained.onnx")
     export_onnx(tiny_nets.student_net(), request, tmp_path / "float.onnx")
     found = int8_nodes(onnx.load(str(tmp_path / "trained.onnx")))
-    layers = {f"/net/repair/{layer}/Conv" for layer in ("enter", "near", "wide", "far", "leave")}
+    layers = {f"/net/repair/{layer}/Conv" for layer in ("enter", "middle1", "middle2", "middle3", "leave")}
     assert set(found) == {*layers, "/net/repair/Relu", *(f"/net/repair/Relu_{place}" for place in (1, 2, 3))}
     left = island_nodes(tmp_path / "float.onnx", found)
     assert "/net/unshuffle/Conv" in left  # peers would round the dark picture itself

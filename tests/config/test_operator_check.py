@@ -87,7 +87,7 @@ def test_without_a_place_for_memory_it_still_answers(place: Path, monkeypatch: p
 
 def test_a_network_that_is_no_student_is_refused() -> None:
     assert refused("student.network=retinex_unet").endswith(
-        "its settings are not those of a student (width, light_width)"
+        "its settings are not those of a student (width, depth, light_width)"
     )
 
 

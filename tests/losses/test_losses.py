@@ -97,8 +97,13 @@ def test_asked_anew_the_teacher_says_how_bright_whatever_the_truth_is(downscale:
     class Teacher(nn.Module):
         """Answers with one brightness, and remembers what it was shown."""
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Conv2d(3, 5, 3, padding=1, stride=4)
+
         def forward(self, x: torch.Tensor, stride: int) -> torch.Tensor:
             shown.append((x, stride))
+            self.body(x)
             return torch.full_like(x, 0.8)
 
     shown: list[tuple[torch.Tensor, int]] = []
