@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from compress.artefacts import Quantized, Student
 from compress.models import build_net
+from compress.models.brighten import start_small
 from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
 from compress.models.weights import save_net
 from compress.schema import DataSpec, FloatLayers, QuantizeSpec, Scheme
@@ -35,15 +36,15 @@ class Told:
         self.lines.append(line)
 
 
-def student_net() -> nn.Module:
-    """Four hidden layers with biases and a small residual, as a trained student has."""
-    torch.manual_seed(0)
+def student_net(seed: int = 0) -> nn.Module:
+    """Four hidden layers with biases, small residual and colour map, as a trained student has."""
+    torch.manual_seed(seed)
     net = build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
-    repair = net.get_submodule("repair")
-    for layer in repair.children():
-        layer.reset_parameters()  # type: ignore[operator]
-    with torch.no_grad():
-        repair.leave.weight.mul_(0.1)  # type: ignore[union-attr, operator]
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.reset_parameters()
+    start_small(net.get_submodule("light.to_colour"), 0.01)  # type: ignore[arg-type]
+    start_small(net.get_submodule("repair.leave"), 0.1)  # type: ignore[arg-type]
     return net
 
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_nets
 import torch
 from torch import nn
 
 from compress.errors import BuildError
-from compress.models import build_net
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
 from compress.models.weights import save_net
 from compress.records import Wider
@@ -25,7 +25,7 @@ KEPT = QuantizeSpec(keep_float=("light",))
 
 def _net() -> nn.Module:
     torch.manual_seed(0)
-    return build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
+    return tiny_nets.student_net()
 
 
 @pytest.fixture(scope="module")

@@ -207,7 +207,7 @@ def test_sixteen_bits_are_chosen_where_they_are_cheaper_and_enough(
     quantized: Quantized, data: DataSpec, tmp_path: Path
 ) -> None:
     elsewhere = LayerTiming(runtime="onnx", local=False, threads=2, float_precision="f32")
-    both = LIMITS.model_copy(update={"int16_layers": True, "max_int8_drop_db": None, "max_worst_drop_db": 17.0})
+    both = LIMITS.model_copy(update={"int16_layers": True, "max_int8_drop_db": None, "max_worst_drop_db": 10.0})
     loose, told = _run(quantized, data, tmp_path / "loose", both, elsewhere)
     (hard,) = [row for row in loose.rows if row.promoted_to]
     assert (hard.layer, hard.promoted_to) == (HARD, "int16") and loose.holds and loose.wider == ("int16", "float")
