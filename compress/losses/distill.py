@@ -65,7 +65,7 @@ class Distill(Objective):
 
     A batch that ``asks`` gets the teacher's answer to a quarter-size copy of itself. What exposure its own training
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
-    that is the function to learn (Beyer et al., CVPR 2022). So pictures are compared at equal brightness then, and
+    that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
     ``a |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
     """
 
@@ -109,23 +109,21 @@ class Distill(Objective):
     def _told_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
         truth_loss, parts = picture_loss(y, truth, self.spec.loss)
-        taught_loss, share = self._taught_loss(y, taught, truth)
-        return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": share}
+        mask = _better(taught, y.detach(), truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+        taught_loss = charbonnier(y, taught, mask)
+        return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": mask.mean()}
 
     def _asked_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
         truth_loss, parts = picture_loss(y, truth, self.spec.loss.model_copy(update={"matched": 1.0}))
         small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
-        even = matched(taught, small_truth)
-        taught_loss, share = self._taught_loss(matched(small, small_truth), even, small_truth)
+        mask = torch.ones_like(small[:, :1])
+        if self.spec.mask_worse:
+            mask = _better(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
+        taught_loss = charbonnier(small, taught, mask)
         level = (_log_mean(small) - _log_mean(taught)).abs().mean()
         total = (1 - a) * truth_loss + a * (taught_loss + level)
-        return total, parts | {"taught": taught_loss, "taught_share": share, "asked_level": level}
-
-    def _taught_loss(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The teacher's term, and the share of pixels that it is asked for."""
-        mask = _better(taught, y.detach(), truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
-        return charbonnier(y, taught, mask), mask.mean()
+        return total, parts | {"taught": taught_loss, "taught_share": mask.mean(), "asked_level": level}
 
 
 def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:

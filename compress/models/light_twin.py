@@ -83,7 +83,7 @@ class LightTwin(nn.Module):
 
     size_multiple = 8
 
-    def __init__(self, width: int = 48, depth: int = 2, light_width: int = 12) -> None:
+    def __init__(self, width: int = 32, depth: int = 4, light_width: int = 12) -> None:
         super().__init__()
         self.settings = {"width": width, "depth": depth, "light_width": light_width}
         self.unshuffle = PixelUnshuffleConv()

@@ -36,8 +36,8 @@ class StudentSpec(Section):
     """The small network that ships."""
 
     network: str = "light_twin"
-    width: PositiveInt = Field(48, description="channels at half resolution; even")
-    depth: PositiveInt = Field(2, description="hidden layers at half resolution")
+    width: PositiveInt = Field(32, description="channels at half resolution; even")
+    depth: PositiveInt = Field(4, description="hidden layers at half resolution")
     light_width: PositiveInt = Field(12, description="channels of the illumination branch")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
