@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from compress.data.source import open_data
+from compress.errors import ConfigError
 from compress.losses.distill import Distill
 from compress.models.weights import load_net
 from compress.schema import DataSpec, DistillSpec, Train
@@ -20,11 +21,29 @@ def train_under(
     teacher_weights: Path, net: nn.Module, spec: DistillSpec, train: Train, data: DataSpec, seed: int,
     out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
-    """Train ``net`` in place against ground truth and teacher, and write ``curve.json`` into ``out``."""
+    """Train ``net`` in place against ground truth and teacher, and write ``curve.json`` into ``out``.
+
+    Raises ConfigError for hints and frozen parts that the networks don't have, before any work.
+    """
     teacher = load_net(teacher_weights)
+    check_names(spec, train, net, teacher)
     source = open_data(data, "train")
     guide = consult(teacher, source, spec.hints, scratch, progress)
     channels = tuple(guide.hints(0)[k].shape[0] for k in range(len(spec.hints)))
     torch.manual_seed(seed)
     objective = Distill(spec, net, teacher, channels, torch.rand(1, 3, 64, 64))
     train_net(net, objective, train, data, seed, out, scratch, progress, guide)
+
+
+def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Module) -> None:
+    """Names of modules can be checked only when the networks are there. Raises ConfigError, one line for each."""
+    named = [("distill.hints: teacher", teacher, hint.teacher) for hint in spec.hints]
+    named += [("distill.hints: student", net, hint.student) for hint in spec.hints]
+    named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
+    problems = []
+    for key, owner, name in named:
+        known = [module for module, _ in owner.named_modules() if module]
+        if name not in known:
+            problems.append(f"{key}: no module '{name}' in {type(owner).__name__}; there are: {', '.join(known)}")
+    if problems:
+        raise ConfigError(tuple(dict.fromkeys(problems)))
