@@ -103,7 +103,7 @@ class Distill(Objective):
     def _ask(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The teacher's picture of a quarter of the full size, and its features."""
         small = F.avg_pool2d(batch.dark, ASKED_AT // batch.downscale)
-        taught: Tensor = self._teacher[0](small, THUMB_STRIDE // ASKED_AT)
+        taught: Tensor = self._teacher[0].to(small.device)(small, THUMB_STRIDE // ASKED_AT)
         return taught.float(), tuple(tap.take().float() for tap in self._said)
 
     def _told_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
