@@ -44,7 +44,8 @@ def student_net(seed: int = 0) -> nn.Module:
         if isinstance(layer, nn.Conv2d):
             layer.reset_parameters()
     start_small(net.get_submodule("light.to_colour"), 0.01)  # type: ignore[arg-type]
-    start_small(net.get_submodule("repair.leave"), 0.1)  # type: ignore[arg-type]
+    with torch.no_grad():
+        net.repair.leave.weight.mul_(0.1)  # type: ignore[union-attr, operator]
     return net
 
 
