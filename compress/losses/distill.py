@@ -66,7 +66,7 @@ class Distill(Objective):
     A batch that ``asks`` gets the teacher's answer to a quarter-size copy of itself. What exposure its own training
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
     that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
-    ``a |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
+    ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Distill(Objective):
             mask = _better(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
         taught_loss = charbonnier(small, taught, mask)
         level = (_log_mean(small) - _log_mean(taught)).abs().mean()
-        total = (1 - a) * truth_loss + a * (taught_loss + level)
+        total = (1 - a) * truth_loss + a * taught_loss + self.spec.level_weight * level
         return total, parts | {"taught": taught_loss, "taught_share": mask.mean(), "asked_level": level}
 
 

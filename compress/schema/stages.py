@@ -48,6 +48,7 @@ class DistillSpec(Section):
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
     output_weight: Weight = Field(0.5, description="share of the teacher's output, the rest is ground truth")
+    level_weight: Weight = Field(1.0, description="of each picture's mean brightness, where the teacher is asked anew")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
