@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from compress.models.quantized import strip
 from compress.operators import OperatorLimit, Rewritten
 from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
 from compress.runtimes.rewrites import REWRITES, forms, rewrite_file, rewrite_for
-from compress.runtimes.rewrites.graph import Graph
-from compress.runtimes.rewrites.limits import complaint
+from compress.runtimes.rewrites.graph import Graph, Patch
+from compress.runtimes.rewrites.limits import Limits, complaint
 
 
 def test_what_cannot_be_written_otherwise_is_refused_with_operator_layer_and_way_out() -> None:
@@ -96,6 +97,25 @@ def test_a_whole_student_rewritten_answers_the_same(kind: str, tmp_path: Path) -
     assert away.max() <= (2e-6 if kind == "float" else 0.05) and away.mean() <= 1e-5
     again = rewrite_file(tmp_path / "npu.onnx", tmp_path / "twice.onnx", NPU)
     assert again == () and (tmp_path / "twice.onnx").read_bytes() == (tmp_path / "npu.onnx").read_bytes()
+
+
+def test_a_wrong_form_does_not_hide_behind_an_approximate_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(graph: Graph, node: onnx.NodeProto, limits: Limits) -> Iterator[Patch]:
+        yield Patch(node, "Relu", "bits").last("Relu", [node.input[0]])
+
+    nodes = [helper.make_node("Sub", ["dark", "middle"], ["z"]), helper.make_node("PRelu", ["z", "slope"], ["x"]),
+             helper.make_node("Clip", ["x", "low", "high"], ["y"]),
+             helper.make_node("Pow", ["y", "e"], ["bright"])]  # fmt: skip
+    values = {"middle": 0.1, "slope": -2.0, "low": 0.0, "high": 1.0, "e": 0.4545}
+    source, out = tmp_path / "net.onnx", tmp_path / "npu.onnx"
+    onnx.save(model_of(nodes, (1, 3, 8, 8), {k: np.asarray(v, np.float32) for k, v in values.items()}), source)
+    lacking = (limit("PRelu"), limit("Pow"), limit("Exp"), limit("LeakyRelu"))
+    assert {each.exactness for each in rewrite_file(source, out, lacking)} == {"bits", "approximate"}
+    kept = out.read_bytes()
+    monkeypatch.setattr("compress.runtimes.rewrites.arithmetic.prelu", wrong)
+    with pytest.raises(BuildError, match=r"net.onnx \(rewritten\) answers otherwise"):
+        rewrite_file(source, out, lacking)
+    assert out.read_bytes() == kept
 
 
 @pytest.mark.parametrize("operator", REWRITES)

@@ -57,17 +57,35 @@ def rewrite_for(model: onnx.ModelProto, lacking: Limits) -> tuple[onnx.ModelProt
 
     Raises BuildError naming operator, layer and way out for the first layer that can't be written otherwise.
     """
+    patches = _patches(model, lacking)
+    return _without_unused(_applied(model, patches)), _told(patches)
+
+
+def _patches(model: onnx.ModelProto, lacking: Limits) -> list[Patch]:
+    """What takes the place of each layer that the device does not take as it is."""
     graph = Graph(model)
-    done: list[Rewritten] = []
+    found: list[Patch] = []
     for node in model.graph.node:
         problem = complaint(graph, node, lacking)
         if problem:
             graph, patch = _mended(graph, node, problem, lacking)
-            done.append(
-                Rewritten(layer=layer_of(node), operator=node.op_type, form=patch.form,
-                          exactness=patch.exactness, max_error=patch.max_error)
-            )  # fmt: skip
-    return _without_unused(graph.model), tuple(done)
+            found.append(patch)
+    return found
+
+
+def _applied(model: onnx.ModelProto, patches: list[Patch]) -> onnx.ModelProto:
+    graph = Graph(model)
+    for patch in patches:
+        graph = graph.replaced(patch.node, patch)
+    return graph.model
+
+
+def _told(patches: list[Patch]) -> tuple[Rewritten, ...]:
+    return tuple(
+        Rewritten(layer=layer_of(each.node), operator=each.node.op_type, form=each.form,
+                  exactness=each.exactness, max_error=each.max_error)
+        for each in patches
+    )  # fmt: skip
 
 
 def rewrite_file(source: Path, out: Path, lacking: Limits) -> tuple[Rewritten, ...]:
@@ -80,14 +98,15 @@ def rewrite_file(source: Path, out: Path, lacking: Limits) -> tuple[Rewritten, .
     import onnx
 
     model = onnx.load(str(source))
-    changed, done = rewrite_for(model, lacking)
-    if not done:
+    patches = _patches(model, lacking)
+    if not patches:
         shutil.copyfile(source, out)
         return ()
+    changed = _without_unused(_applied(model, patches))
     onnx.checker.check_model(changed, full_check=True)
-    _check(source.name, model, changed, done)
+    _check(source.name, model, patches)
     onnx.save(changed, str(out))
-    return done
+    return _told(patches)
 
 
 def _mended(graph: Graph, node: onnx.NodeProto, problem: str, limits: Limits) -> tuple[Graph, Patch]:
@@ -121,14 +140,16 @@ def _without_unused(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _check(name: str, before: onnx.ModelProto, after: onnx.ModelProto, done: tuple[Rewritten, ...]) -> None:
-    """Both files must answer alike. An approximate form was measured when it was fitted, and may add its error."""
+def _check(name: str, before: onnx.ModelProto, patches: list[Patch]) -> None:
+    """The file must answer as before with every exact form in its place.
+
+    Approximate forms are left out of that: their error was measured when they were fitted, and would hide a wrong form.
+    """
     import numpy as np
 
     from compress.runtimes.interchange import INPUT, answer_of, check_answer, is_quantized
 
-    if any(each.exactness == "approximate" for each in done):
-        return
+    after = _applied(before, [each for each in patches if each.exactness != "approximate"])
     sides = [side.dim_value or 64 for side in before.graph.input[0].type.tensor_type.shape.dim]
     x = np.random.default_rng(0).random(sides, np.float32) * np.float32(0.25)
     assert before.graph.input[0].name == INPUT
