@@ -51,7 +51,7 @@ class Guide(Protocol):
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
-    ``asks``: the teacher is still to be asked about ``dark``.
+    ``asks``: a teacher, if there is one, is still to be asked about ``dark``.
     """
 
     dark: Tensor
@@ -179,7 +179,7 @@ class BatchPlan:
         dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, phase.ask and self.guide is not None)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
         return Batch(dark, bright, taught, hints, phase.downscale)

@@ -69,9 +69,8 @@ class Distill(Objective):
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
     """
 
-    def __init__(
-        self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, hint_channels: tuple[int, ...], sample: Tensor
-    ) -> None:
+    def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
+        """``sample`` (N, 3, h, w) shows how many channels the hinted modules have."""
         super().__init__()
         self.spec = spec
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
@@ -79,8 +78,9 @@ class Distill(Objective):
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
         with torch.no_grad():
             net(sample)
-        inside = [tap.take().shape[1] for tap in self.taps]
-        self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, hint_channels, strict=True))
+            teacher(sample, THUMB_STRIDE)
+        inside, outside = ([tap.take().shape[1] for tap in taps] for taps in (self.taps, self._said))
+        self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         y = _run(net, batch)

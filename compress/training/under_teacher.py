@@ -27,11 +27,11 @@ def train_under(
     """
     teacher = load_net(teacher_weights)
     check_names(spec, train, net, teacher)
-    source = open_data(data, "train")
-    guide = consult(teacher, source, spec.hints, scratch, progress)
-    channels = tuple(guide.hints(0)[k].shape[0] for k in range(len(spec.hints)))
+    guide = None
+    if not all(phase.ask for phase in train.phases):
+        guide = consult(teacher, open_data(data, "train"), spec.hints, scratch, progress)
     torch.manual_seed(seed)
-    objective = Distill(spec, net, teacher, channels, torch.rand(1, 3, 64, 64))
+    objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64))
     train_net(net, objective, train, data, seed, out, scratch, progress, guide)
 
 

@@ -65,7 +65,7 @@ def test_charbonnier_takes_masked_pixels_only() -> None:
 
 
 def _batch(taught: torch.Tensor, bright: torch.Tensor) -> Batch:
-    hint = torch.ones(1, 5, bright.shape[2] // 8, bright.shape[3] // 8)
+    hint = torch.ones(1, 32, bright.shape[2] // 8, bright.shape[3] // 8)
     return Batch(bright * 0.1, bright, taught, (hint,), 1)
 
 
@@ -73,7 +73,7 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     spec = DistillSpec(hints=(Hint(teacher="body", student="repair.middle1"),))
-    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), (5,), torch.rand(1, 3, 32, 32))
+    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), torch.rand(1, 3, 32, 32))
     bright = torch.rand(1, 3, 32, 32)
     _, wrong = objective(net, _batch(torch.full_like(bright, 5.0), bright))
     _, right = objective(net, _batch(bright, bright))
@@ -84,7 +84,7 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
 def test_gradients_reach_student_and_adapter() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     spec = DistillSpec(hints=(Hint(teacher="body", student="repair.middle1", weight=1.0),))
-    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), (5,), torch.rand(1, 3, 32, 32))
+    objective = Distill(spec, net, build_net("retinex_unet", {"width": 8, "code": 8}), torch.rand(1, 3, 32, 32))
     net.zero_grad()
     loss, _ = objective(net, _batch(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
     loss.backward()
@@ -110,7 +110,7 @@ def test_asked_anew_the_teacher_says_how_bright_whatever_the_truth_is(downscale:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     spec = DistillSpec(output_weight=0.5, hints=(Hint(teacher="body", student="repair.middle1"),))
-    objective = Distill(spec, net, Teacher(), (5,), torch.rand(1, 3, 32, 32))
+    objective = Distill(spec, net, Teacher(), torch.rand(1, 3, 32, 32))
     dark = torch.rand(2, 3, 64, 96) * 0.2
     batch = Batch(dark, 2.0 * dark, None, (), downscale, asks=True)
     optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import tiny_nets
+import torch
 
 from compress.errors import ConfigError
 from compress.models import build_net
-from compress.schema import DistillSpec, Hint, Phase, Train
-from compress.training.under_teacher import check_names
+from compress.models.weights import save_net
+from compress.schema import DataSpec, DistillSpec, Hint, Phase, Train
+from compress.training.under_teacher import check_names, train_under
 
 
 def test_modules_that_are_not_there_are_all_named_before_any_work() -> None:
@@ -23,3 +28,17 @@ def test_modules_that_are_not_there_are_all_named_before_any_work() -> None:
     assert (
         says[2].startswith("phases.freeze: no module 'lihgt' in LightTwin; there are: unshuffle, ") and len(says) == 3
     )
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_teacher_that_is_asked_in_every_phase_is_not_consulted_before(asks: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_net(build_net("retinex_unet", {"width": 8, "code": 8}), tmp_path / "teacher.safetensors")
+    spec = DistillSpec(hints=(Hint(teacher="body", student="repair.middle1"),))
+    phases = (Phase(epochs=0.05, batch=2, downscale=2, ask=True), Phase(epochs=0.05, batch=2, ask=asks))
+    data = DataSpec(licence="with scikit-image", kind="embedded", size=(64, 96), copies=1)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    train_under(
+        tmp_path / "teacher.safetensors", net, spec, Train(phases=phases), data, 0, tmp_path, tmp_path, tiny_nets.Told()
+    )
+    assert (tmp_path / "curve.json").exists() and (tmp_path / "guide").exists() is not asks
