@@ -126,6 +126,20 @@ def test_asked_anew_the_teacher_says_how_bright_whatever_the_truth_is(downscale:
     assert not [name for name in objective.state_dict() if not name.startswith("adapters.")]
 
 
+def test_brightness_weighs_what_the_recipe_says() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
+    batch = Batch(torch.rand(2, 3, 64, 96) * 0.2, torch.rand(2, 3, 64, 96), None, (), 2, asks=True)
+    losses = []
+    for weight in (0.0, 1.0, 3.0):
+        loss, parts = Distill(DistillSpec(level_weight=weight), net, teacher, torch.rand(1, 3, 64, 64))(net, batch)
+        losses.append(float(loss.detach()))
+    level = float(parts["asked_level"].detach())
+    assert level > 0.01
+    assert [losses[1] - losses[0], losses[2] - losses[0]] == pytest.approx([level, 3 * level], rel=1e-3)
+
+
 def test_supervised_ignores_a_teacher() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     bright = torch.rand(1, 3, 32, 32)
