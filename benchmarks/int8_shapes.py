@@ -26,7 +26,7 @@ from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
 
-SHAPES = ((16, 2), (32, 2), (32, 4), (40, 3), (48, 2), (64, 2))
+SHAPES = ((16, 2), (32, 2), (32, 4), (40, 3), (48, 2), (56, 2), (64, 2))
 KEPT = QuantizeSpec(keep_float=("light",))
 
 
