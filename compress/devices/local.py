@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import socket
 import tempfile
 import time
@@ -28,18 +29,21 @@ Tell = Callable[[int, int], None]
 def measure_latency(
     builds: Mapping[str, Callable[[], None]], warmup: int, runs: int, tell: Tell | None = None
 ) -> dict[str, tuple[float, ...]]:
-    """Wall time in ms of each build's runs, interleaved A B C A B C ..., so that all see the same machine.
+    """Wall time in ms of each build's runs, interleaved A B C C A B ..., so that all see the same machine.
 
+    Each round has an order of its own, the same at every call: a build finds in the caches what the one before it
+    left there, and in a fixed order that would always be the same one, at worst the largest.
     Every build is warmed up ``warmup`` times first and then timed ``runs`` times; one slower than
     ``SLOW_MS`` less often, but at least ``MIN_RUNS`` times (or ``runs``, if that is less).
     """
     every = {name: _stride(_warm(run, warmup), runs) for name, run in builds.items()}
     samples: dict[str, list[float]] = {name: [] for name in builds}
+    chance = random.Random(0)
     for round_ in range(runs):
-        for name, run in builds.items():
+        for name in chance.sample(list(builds), len(builds)):
             if round_ % every[name] == 0:
                 started_ns = time.perf_counter_ns()
-                run()
+                builds[name]()
                 samples[name].append((time.perf_counter_ns() - started_ns) / 1e6)
         if tell:
             tell(round_ + 1, runs)

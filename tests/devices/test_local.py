@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,16 @@ from compress.schema import DeviceSpec
 def test_builds_take_turns() -> None:
     calls: list[str] = []
     samples = measure_latency({name: lambda name=name: calls.append(name) for name in "abc"}, 2, 5)  # type: ignore[misc]
-    assert "".join(calls) == "aabbcc" + "abc" * 5
+    assert "".join(calls[:6]) == "aabbcc"
+    assert all("".join(sorted(calls[at : at + 3])) == "abc" for at in range(6, 21, 3)) and len(calls) == 21
     assert {name: len(values) for name, values in samples.items()} == {"a": 5, "b": 5, "c": 5}
+
+
+def test_every_build_comes_after_every_other_about_as_often() -> None:
+    calls: list[str] = []
+    measure_latency({name: lambda name=name: calls.append(name) for name in "abcd"}, 1, 200)  # type: ignore[misc]
+    pairs = Counter(zip(calls[4:], calls[5:], strict=False))
+    assert all(30 < pairs[one, other] < 90 for one, other in permutations("abcd", 2))
 
 
 def test_samples_are_wall_milliseconds() -> None:
