@@ -39,7 +39,6 @@ class Light(nn.Module):
         self.local2 = start_passing_on(nn.Conv2d(w, w, 3, padding=4, dilation=4))
         self.down1 = start_mixing(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1))
         self.down2 = start_mixing(nn.Conv2d(2 * w, 2 * w, 3, stride=2, padding=1))
-        self.deep = start_passing_on(nn.Conv2d(2 * w, 2 * w, 3, padding=2, dilation=2))
         self.hidden = start_mixing(nn.Conv2d(4 * w, 4 * w, 1))
         self.to_gain = nn.Conv2d(4 * w, 3, 1)
         self.to_colour = start_small(nn.Conv2d(4 * w, COLOUR_TERMS, 1), 0.01)
@@ -47,7 +46,7 @@ class Light(nn.Module):
 
     def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
         seen = F.relu(self.enter(small))
-        deep = F.relu(self.deep(F.relu(self.down2(F.relu(self.down1(seen))))))
+        deep = F.relu(self.down2(F.relu(self.down1(seen))))
         whole = torch.cat((deep.mean((2, 3), keepdim=True), deep.amax((2, 3), keepdim=True)), dim=1)
         local = F.relu(self.local2(F.relu(self.local1(seen)))) + seen
         code = F.relu(self.hidden(whole))
