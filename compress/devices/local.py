@@ -40,10 +40,10 @@ def measure_latency(
     samples: dict[str, list[float]] = {name: [] for name in builds}
     chance = random.Random(0)
     for round_ in range(runs):
-        for name in chance.sample(list(builds), len(builds)):
+        for name, run in chance.sample(list(builds.items()), len(builds)):
             if round_ % every[name] == 0:
                 started_ns = time.perf_counter_ns()
-                builds[name]()
+                run()
                 samples[name].append((time.perf_counter_ns() - started_ns) / 1e6)
         if tell:
             tell(round_ + 1, runs)

@@ -109,7 +109,7 @@ class Distill(Objective):
     def _told_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
         truth_loss, parts = picture_loss(y, truth, self.spec.loss)
-        mask = _better(taught, y.detach(), truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+        mask = self._mask(taught, y.detach(), truth)
         taught_loss = charbonnier(y, taught, mask)
         return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": mask.mean()}
 
@@ -117,13 +117,15 @@ class Distill(Objective):
         a = self.spec.output_weight
         truth_loss, parts = picture_loss(y, truth, self.spec.loss.model_copy(update={"matched": 1.0}))
         small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
-        mask = torch.ones_like(small[:, :1])
-        if self.spec.mask_worse:
-            mask = _better(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
+        mask = self._mask(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
         taught_loss = charbonnier(small, taught, mask)
         level = (_log_mean(small) - _log_mean(taught)).abs().mean()
         total = (1 - a) * truth_loss + a * taught_loss + self.spec.level_weight * level
         return total, parts | {"taught": taught_loss, "taught_share": mask.mean(), "asked_level": level}
+
+    def _mask(self, taught: Tensor, y: Tensor, truth: Tensor) -> Tensor:
+        """(N, 1, H, W): where the teacher is listened to."""
+        return _better(taught, y, truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
 
 
 def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:

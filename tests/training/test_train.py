@@ -134,7 +134,8 @@ def test_only_batches_of_a_phase_that_asks_leave_the_teacher_to_be_asked(tmp_pat
     asks, told = (BatchPlan(Noise(), phases, Augment(), 1, Known()).batch(step) for step in (0, 1))
     assert asks.asks and asks.taught is None
     assert not told.asks and told.taught is not None
-    alone = BatchPlan(Noise(), phases, Augment(), 1).batch(1)
+    asks_unguided, alone = (BatchPlan(Noise(), phases, Augment(), 1).batch(step) for step in (0, 1))
+    assert asks_unguided.asks and asks_unguided.taught is None
     assert not alone.asks and alone.taught is None
 
 
