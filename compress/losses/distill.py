@@ -17,9 +17,12 @@ from compress.training.loop import Objective
 
 
 def _run(net: nn.Module, batch: Batch) -> Tensor:
-    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size."""
+    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size.
+
+    At its truth's mean brightness if ``batch.level`` is false.
+    """
     y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
-    return y.float()
+    return y.float() if batch.level else matched(y.float(), batch.bright)
 
 
 class Supervised(Objective):
@@ -67,6 +70,9 @@ class Distill(Objective):
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
     that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
+
+    A batch without ``level`` compares both pictures with the truth at the truth's mean brightness. Nothing holds
+    the student's own brightness then, so ``zero_mean`` keeps residual modules from moving it.
     """
 
     def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
@@ -76,6 +82,7 @@ class Distill(Objective):
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
         self._said = [Tap(teacher, hint.teacher) for hint in spec.hints]
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
+        self._even = [Tap(net, part.student) for part in spec.zero_mean]
         with torch.no_grad():
             net(sample)
             teacher(sample, THUMB_STRIDE)
@@ -86,8 +93,10 @@ class Distill(Objective):
         y = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"
+        taught = taught if batch.level else matched(taught, batch.bright)
         taken = zip(self.adapters, self.taps, hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
+        even = [tap.take() for tap in self._even]
         picture_terms = self._asked_terms if batch.asks else self._told_terms
 
         def loss() -> tuple[Tensor, dict[str, Tensor]]:
@@ -95,6 +104,9 @@ class Distill(Objective):
             for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, hints, strict=True)):
                 parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
                 total = total + hint.weight * parts[f"hint{k}"]
+            for k, (part, residual) in enumerate(zip(self.spec.zero_mean, even, strict=True)):
+                parts[f"zero_mean{k}"] = _share_of_mean(residual.float(), y)
+                total = total + part.weight * parts[f"zero_mean{k}"]
             return total, parts
 
         return _in_float(loss, batch)
@@ -132,6 +144,12 @@ def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
     """(N, 1, H, W) of 0 and 1: where the 4x4 block error of ``one`` is not above that of ``other``."""
     better = (_block_error(one, truth) <= _block_error(other, truth)).float()
     return F.interpolate(better, size=list(truth.shape[2:]), mode="nearest")
+
+
+def _share_of_mean(residual: Tensor, y: Tensor) -> Tensor:
+    """What each residual adds to its picture's mean, as a share of that; mean over the pictures."""
+    shift = residual.mean((1, 2, 3)).abs() / y.detach().mean((1, 2, 3)).clamp(min=1e-3)
+    return shift.mean()
 
 
 def _log_mean(pictures: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from compress.schema.stages import (
     ValidateSpec,
 )
 from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, Scheme, Target
-from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
+from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train, ZeroMean
 
 __all__ = [
     "Augment",
@@ -62,4 +62,5 @@ __all__ = [
     "Train",
     "ValidateSpec",
     "Weight",
+    "ZeroMean",
 ]

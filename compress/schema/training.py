@@ -21,7 +21,13 @@ class Phase(Section):
         False,
         description="how bright is told by a teacher asked anew about each varied picture",
     )
-    freeze: tuple[str, ...] = Field((), description="module name prefixes that this phase leaves as they are")
+    level: bool = Field(
+        True,
+        description="brightness is learned; false: each picture is compared at its truth's mean brightness",
+    )
+    freeze: tuple[str, ...] = Field(
+        (), description="module name prefixes that this phase leaves as they are, with their averaged weights"
+    )
 
 
 class Augment(Section):
@@ -63,3 +69,10 @@ class Hint(Section):
     teacher: str
     student: str
     weight: Weight = 0.1
+
+
+class ZeroMean(Section):
+    """A student's module, by name, whose output shall average to zero over each picture: brightness is not its task."""
+
+    student: str
+    weight: Weight = 1.0

@@ -14,7 +14,10 @@ def control(
     student: StudentSpec, control: ControlSpec, data: DataSpec, seed: Seed,
     out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
-    """Writes ``net.safetensors`` and ``curve.json``."""
+    """Writes ``net.safetensors`` and ``curve.json``.
+
+    Brightness is learned in every phase: without a teacher to say how bright, the truth has to.
+    """
     import torch
 
     from compress.losses.distill import Supervised
@@ -24,5 +27,7 @@ def control(
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    train_net(net, Supervised(control.loss), control.train, data, seed.seed, out, scratch, progress)
+    phases = tuple(phase.model_copy(update={"level": True, "freeze": ()}) for phase in control.train.phases)
+    train = control.train.model_copy(update={"phases": phases})
+    train_net(net, Supervised(control.loss), train, data, seed.seed, out, scratch, progress)
     save_net(trained_student(net, student), out / "net.safetensors")

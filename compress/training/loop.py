@@ -114,6 +114,13 @@ class Average:
     def copy_to(self, net: nn.Module) -> None:
         self._write(net, self.values)
 
+    def settle(self, net: nn.Module, frozen: tuple[str, ...]) -> None:
+        """What will not be trained on gets its average: its last step, at a high rate, was a random one."""
+        named = [name for name, parameter in net.named_parameters() if parameter.is_floating_point()]
+        for name, parameter, value in zip(named, _floating(net), self.values, strict=True):
+            if _is_part(name, frozen):
+                parameter.copy_(value)
+
     @staticmethod
     def _write(net: nn.Module, values: list[Tensor]) -> None:
         for parameter, value in zip(_floating(net), values, strict=True):
@@ -200,6 +207,8 @@ def fit(
     every = max(1, plan.steps // points)
     for batch in plan.run(state.step, meter):
         phase = plan.phase_at(state.step)
+        if plan.begins_phase(state.step):
+            state.average.settle(net, phase.freeze)
         for part in optimizer.param_groups:
             part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
         loss, parts = stepper.backward(batch)
@@ -226,8 +235,12 @@ def fit(
 def _drop_gradients(net: nn.Module, frozen: tuple[str, ...]) -> None:
     """The optimizer passes by parameters without a gradient. All have one until here, as a group of processes needs."""
     for name, parameter in net.named_parameters() if frozen else ():
-        if any(f"{name}.".startswith(f"{prefix}.") for prefix in frozen):
+        if _is_part(name, frozen):
             parameter.grad = None
+
+
+def _is_part(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(f"{name}.".startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def _point(state: _State, evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:

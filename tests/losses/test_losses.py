@@ -10,7 +10,7 @@ from compress.data.batches import Batch
 from compress.losses.distill import Distill, Supervised
 from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
 from compress.models import build_net
-from compress.schema import DistillSpec, Hint, PictureLoss
+from compress.schema import DistillSpec, Hint, PictureLoss, ZeroMean
 
 
 def test_equal_pictures_cost_nothing() -> None:
@@ -138,6 +138,57 @@ def test_brightness_weighs_what_the_recipe_says() -> None:
     level = float(parts["asked_level"].detach())
     assert level > 0.01
     assert [losses[1] - losses[0], losses[2] - losses[0]] == pytest.approx([level, 3 * level], rel=1e-3)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("level", [True, False])
+def test_without_level_neither_student_nor_teacher_is_judged_by_brightness(level: bool, asks: bool) -> None:
+    class Times(nn.Module):
+        """The picture times a factor."""
+
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x: torch.Tensor, stride: int = 8) -> torch.Tensor:
+            return x * self.factor
+
+    torch.manual_seed(0)
+    dark = torch.rand(2, 3, 64, 96) * 0.2
+    truth = torch.rand(2, 3, 64, 96) * 0.4 + 0.1
+    spec = DistillSpec(level_weight=3.0, loss=PictureLoss(brightness=0.5, log_error=0.5, matched=0.5))
+
+    def loss(student: float, teacher: float) -> float:
+        batch = Batch(dark, truth, None if asks else dark * teacher, (), 2, asks, level)
+        total, _ = Distill(spec, Times(student), Times(teacher), dark)(Times(student), batch)
+        return float(total)
+
+    for other in (loss(3.0, 2.0), loss(2.0, 3.0)):
+        assert (other == pytest.approx(loss(2.0, 2.0), rel=1e-4)) is not level
+
+
+def test_a_residual_of_zero_mean_is_free_and_another_costs_its_share_of_brightness() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
+    batch = Batch(torch.rand(2, 3, 64, 96) * 0.2, torch.rand(2, 3, 64, 96), None, (), 2, asks=True)
+    leave = net.repair.leave  # type: ignore[union-attr]
+
+    def parts(shift: float) -> tuple[float, float]:
+        with torch.no_grad():
+            leave.weight.zero_()  # type: ignore[union-attr, operator]
+            leave.bias.fill_(shift)  # type: ignore[union-attr, operator]
+        without = DistillSpec()
+        spec = DistillSpec(zero_mean=(ZeroMean(student="repair", weight=2.0),))
+        totals = [Distill(each, net, teacher, batch.dark)(net, batch) for each in (spec, without)]
+        return float(totals[0][1]["zero_mean0"].detach()), float((totals[0][0] - totals[1][0]).detach())
+
+    assert parts(0.0) == pytest.approx((0.0, 0.0), abs=1e-6)
+    share, cost = parts(-0.1)
+    with torch.no_grad():
+        means = net(batch.dark, 4).mean((1, 2, 3))
+    assert share == pytest.approx(float((0.1 / means).mean()), rel=1e-4)
+    assert cost == pytest.approx(2.0 * share, rel=1e-4)
 
 
 def test_supervised_ignores_a_teacher() -> None:

@@ -101,11 +101,13 @@ def test_it_learns(tmp_path: Path) -> None:
     assert curve.points[-1].lr < curve.points[1].lr
 
 
-def test_a_phase_leaves_what_it_freezes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_phase_leaves_what_it_freezes(ema: float, tmp_path: Path) -> None:
+    """With its averaged weights, so that the average stands still as well."""
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     phases = (Phase(epochs=4, batch=6, downscale=2), Phase(epochs=4, batch=6, freeze=("light", "rep")))
-    train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=0.0, precision="fp32")
+    train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=ema, precision="fp32")
     states: list[dict[str, torch.Tensor]] = []
 
     def look(seen: nn.Module) -> float:
