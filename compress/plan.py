@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compress.schema import (
+    Board,
     ControlSpec,
     DataSpec,
     FloatLayers,
@@ -75,6 +76,7 @@ class Plan:
                 on_device=target.float_layers, runtime=device.runtime, precision=device.float_precision,
                 builds=target.export.builds,
             ),
+            Board(host=device.host if device.kind == "ssh" else None, builds=target.export.builds),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip
         return {type(section): section for section in found}

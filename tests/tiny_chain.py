@@ -63,7 +63,7 @@ def sealed_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     def export(out: Path) -> None:
         known = {
             "student": student.as_artefact(Student), "quantized": quantized.as_artefact(Quantized),
-            "export": ExportSpec(size=SIZE), "floats": tiny_nets.FLOATS,
+            "export": ExportSpec(size=SIZE), "floats": tiny_nets.FLOATS, "board": tiny_nets.NO_BOARD,
             "data": tiny_nets.DATA, "out": out, "progress": tiny_nets.Told(),
         }  # fmt: skip
         stage = load_stage("export")

@@ -13,12 +13,13 @@ from compress.models import build_net
 from compress.models.brighten import start_small
 from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
 from compress.models.weights import save_net
-from compress.schema import DataSpec, FloatLayers, QuantizeSpec, Scheme
+from compress.schema import Board, DataSpec, FloatLayers, QuantizeSpec, Scheme
 
 HEIGHT, WIDTH = 32, 48
 KEPT = QuantizeSpec(keep_float=("light",))
 AFFINE = Scheme()
 FLOATS = FloatLayers(on_device=True, runtime="openvino", precision="f32", builds=("onnx", "openvino"))
+NO_BOARD = Board(host=None, builds=())
 DATA = DataSpec(licence="with scikit-image", kind="embedded", size=(HEIGHT, WIDTH))
 
 
@@ -66,10 +67,10 @@ def make_student(folder: Path) -> Student:
     return Student(folder, "key", "digest")
 
 
-def make_quantized(folder: Path) -> Quantized:
+def make_quantized(folder: Path, scheme: Scheme = AFFINE) -> Quantized:
     folder.mkdir()
     save_net(student_net(), folder / "net.safetensors")
     for which in ("qat", "ptq"):
-        save_fake_quant(fake_quant_net(), folder, which)  # type: ignore[arg-type]
-    read_table(fake_quant_net(), AFFINE, KEPT.keep_float).write(folder / "quantization.json")
+        save_fake_quant(fake_quant_net(scheme), folder, which)  # type: ignore[arg-type]
+    read_table(fake_quant_net(scheme), scheme, KEPT.keep_float).write(folder / "quantization.json")
     return Quantized(folder, "key", "digest")

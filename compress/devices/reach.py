@@ -6,8 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-_ANSWER_S = 5
-_SSH = ("ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_ANSWER_S}", "--")
+from compress.devices.ssh import ANSWER_S, ssh_command
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ def reach_ssh(host: str) -> Reach:
     """Whether ``ssh HOST`` gets in without asking for anything."""
     if shutil.which("ssh") is None:
         return Reach("no ssh client on this machine", "apt install openssh-client")
-    problem = _problem([*_SSH, host, "true"])
+    problem = _problem([*ssh_command(host), "true"])
     if problem is None:
         return Reach()
     return Reach(problem, f"ssh-copy-id {host}" if "Permission denied" in problem else f"ssh -v {host}")
@@ -40,10 +39,10 @@ def _problem(command: list[str]) -> str | None:
     """The last line of what a failed command said, or None where it worked."""
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=3 * _ANSWER_S
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=3 * ANSWER_S
         )
     except subprocess.TimeoutExpired:
-        return f"no answer within {3 * _ANSWER_S} s"
+        return f"no answer within {3 * ANSWER_S} s"
     if done.returncode == 0:
         return None
     said = done.stderr.strip().splitlines()

@@ -62,13 +62,14 @@ class BuildOptions:
     ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
     float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
     ``float_precision``: what float layers compute in, for an SDK that takes it from the build. ``tflite``: the
-    kind of TFLite file.
+    kind of TFLite file. ``host``: the board, by the name that ssh knows, where an SDK makes builds on it.
     """
 
     platform: str | None = None
     calibration: Path | None = None
     float_precision: FloatPrecision = "f32"
     tflite: TfliteKind = TfliteKind()
+    host: str | None = None
 
 
 PLAIN = BuildOptions()
@@ -101,6 +102,9 @@ class Runtime(ABC):
 
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
+
+    made_on_board = False
+    """Whether part of a build is made on its board, where ``BuildOptions.host`` names one."""
 
     platforms: tuple[str, ...] = ()
     """Chips that ``BuildOptions.platform`` may name, by the SDK's own names; empty: builds are not made for one."""

@@ -1,11 +1,13 @@
 """TensorRT for Jetson: the checked ONNX file and what the board needs to make the engine itself.
 
-An engine is tied to its GPU and its TensorRT, so none is made here. A build is
+An engine is tied to its GPU and its TensorRT, so its board makes it: at once where ``options.host`` names one
+(``tensorrt_board``), else later. A build is
 
     NAME.onnx        the graph, checked against TensorRT's rules for QuantizeLinear and DequantizeLinear
     NAME.engine.sh   the pinned trtexec command, for the board
     NAME.engine.py   the same for JetPack's Python
     NAME.proxy.json  what TensorRT-RTX made of the graph
+    NAME.engine, NAME.timing, NAME.layers.json, NAME.board.json    what the board made, where one was named
 
 TensorRT-RTX is a sister product that parses and compiles without a GPU. Its ahead-of-time engine, for the
 nearest architecture that it knows, stands in for the Jetson's and is called a proxy wherever it shows: it
@@ -28,6 +30,7 @@ from compress.records import Inspection, QuantizationTable, Record, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, FloatPrecision, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.onnx import file_ports, file_scales, read_file
 from compress.runtimes.scales import compare_scales
+from compress.runtimes.tensorrt_board import Board, make_engine
 from compress.runtimes.tensorrt_rules import broken_rules
 from compress.store.digests import hash_file
 
@@ -138,6 +141,7 @@ class TensorRt(Runtime):
     toolchain = "tensorrt"
     platforms = (ORIN,)
     written_precisions = ("f32", "f16")
+    made_on_board = True
 
     def why_not_here(self) -> str | None:
         """Always a reason: full TensorRT with a GPU was at hand nowhere, so no code for it could be tried."""
@@ -152,8 +156,8 @@ class TensorRt(Runtime):
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """``options.platform`` is the GPU's architecture, like SM87; ``float_precision`` f16 is written into the graph.
 
-        Raises BuildError with the nodes that break TensorRT's rules or that its parser refuses, and
-        ToolchainError where the environment ``tensorrt`` is not ready.
+        Raises BuildError with the nodes that break TensorRT's rules or that its parser refuses,
+        ToolchainError where the environment ``tensorrt`` is not ready, and DeviceError for a board that is no help.
         """
         model = read_file(source)
         problems = broken_rules(model)
@@ -169,7 +173,7 @@ class TensorRt(Runtime):
         (out / files[1]).write_text(command_script(name), encoding="utf-8")
         shutil.copyfile(Path(__file__).with_name("tensorrt_engine.py"), out / files[2])
         proxy.write(out / files[3])
-        return files
+        return files if options.host is None else (*files, *make_engine(options.host, out, name))
 
     def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
         """Operators and scales of the file; which layers run in int8 is what the proxy engine does."""
@@ -179,7 +183,8 @@ class TensorRt(Runtime):
         return Inspection(
             operators=_operators(model), int8_layers=len(proxy.int8_layers), float_layers=len(proxy.float_layers),
             float_islands=proxy.float_layers if proxy.int8_layers else (),
-            scales_compared=compared, scale_differences=differences, notes=_notes(proxy),
+            scales_compared=compared, scale_differences=differences,
+            notes=(*_notes(proxy), *_board_notes(folder, files)),
         )  # fmt: skip
 
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
@@ -257,7 +262,7 @@ def _is_int8(layer: EngineLayer) -> bool:
 
 
 def _read_proxy(folder: Path, files: tuple[str, ...]) -> Proxy:
-    path = folder / files[-1]
+    path = folder / next((name for name in files if name.endswith(".proxy.json")), files[0])
     try:
         proxy = Proxy.read(path)
     except (OSError, ValidationError):
@@ -282,6 +287,20 @@ def _notes(proxy: Proxy) -> tuple[str, ...]:
             f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures"
         )
     return *lines, *proxy.warnings
+
+
+def _board_notes(folder: Path, files: tuple[str, ...]) -> tuple[str, ...]:
+    """About the engine, where its board made one. Raises BuildError for one that is not of this graph."""
+    path = next((folder / name for name in files if name.endswith(".board.json")), None)
+    if path is None:
+        return ()
+    try:
+        board = Board.read(path)
+    except (OSError, ValidationError):
+        raise BuildError(f"{path}: not the report of a TensorRT engine; export it again") from None
+    if board.onnx_digest != hash_file(folder / files[0]):
+        raise BuildError(f"{folder / files[0]}: not the file that {path.name} is about; export it again")
+    return (board.line(),)
 
 
 def _shortened(problems: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ digested outside (``data.source.data_identity``), as this package imports nothin
 from __future__ import annotations
 
 from compress.schema.calibration import DataSpec
-from compress.schema.derived import ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
+from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
 from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
@@ -28,6 +28,7 @@ from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train, Z
 
 __all__ = [
     "Augment",
+    "Board",
     "Budget",
     "Channels",
     "ControlSpec",

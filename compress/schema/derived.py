@@ -64,6 +64,20 @@ class FloatLayers(Section):
         }  # fmt: skip
 
 
+class Board(Section):
+    """Where builds that are made on their board are made: a host that ssh knows, or none."""
+
+    host: str | None
+    builds: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """What its SDK is can't be asked at each start; a build tells, and is made again once it is removed."""
+        from compress.runtimes import open_runtime
+
+        made_there = any(open_runtime(name).made_on_board for name in self.builds)
+        return {"host": self.host if made_there else None}
+
+
 class ControlSpec(Section):
     """What the no-distillation control shares with the student: schedule and losses, but no teacher."""
 

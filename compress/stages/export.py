@@ -23,7 +23,7 @@ from compress.records import (
 )  # fmt: skip
 from compress.runtimes import needs_toolchain, open_runtime, why_not_built
 from compress.runtimes.base import BuildOptions
-from compress.schema import DataSpec, ExportSpec, FloatLayers
+from compress.schema import Board, DataSpec, ExportSpec, FloatLayers
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class _File:
 )  # fmt: skip
 def export(
     teacher: Teacher | None, student: Student | None, control: Control | None, pruned: Pruned | None,
-    quantized: Quantized, export: ExportSpec, floats: FloatLayers, data: DataSpec, out: Path, progress: Progress,
+    quantized: Quantized, export: ExportSpec, floats: FloatLayers, board: Board, data: DataSpec, out: Path,
+    progress: Progress,
 ) -> None:  # fmt: skip
     """Write the builds and ``builds.json``.
 
@@ -91,7 +92,10 @@ def export(
     the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
     is listed as not built, and so is a float network for a device without float layers.
 
-    Raises BuildError for a network that can't be exported, or a file that answers otherwise than it.
+    An SDK whose builds are made on their board gets that done there, where ``board`` names one.
+
+    Raises BuildError for a network that can't be exported, or a file that answers otherwise than it, and DeviceError
+    for a board that is named and can't do its part.
     """
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
     plain = {variant: net for variant, net in nets.items() if net is not None}
@@ -103,7 +107,7 @@ def export(
     plan, absent = _sorted_out([(file, file.runtimes(ready, full)) for file in files], floats)
     builds: list[Build] = []
     with tempfile.TemporaryDirectory() as text:
-        options = _options(ready, export, floats, data, shape, Path(text))
+        options = replace(_options(ready, export, floats, data, shape, Path(text)), host=board.host)
         for file, runtimes in plan:
             made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
             for runtime in runtimes:

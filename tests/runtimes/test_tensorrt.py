@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from small_qdq import finished, small_qdq
 from tiny_builds import tensor
 
 from compress.bundle.contract import check_build
@@ -26,47 +26,8 @@ from compress.toolchains.environment import mending_command, python_of, state
 needs_sdk = pytest.mark.skipif(
     state("tensorrt").kind != "ready", reason=f"toolchain tensorrt is not ready: {mending_command('tensorrt')}"
 )
-SYMMETRIC = np.int8(0)
 STAND_INS = (("SM80", "SM80"), ("SM88", "SM86"), ("SM75", "SM75"), ("SM121", "SM121"))
 NO_STAND_IN = (("SM90", "builds nothing that SM90 runs"), ("orin", "write it like SM87"))
-
-
-def _model(
-    *, zero: Any = SYMMETRIC, bias: np.ndarray[Any, Any] | None = None, last: str = "Relu", **settings: Any
-) -> onnx.ModelProto:
-    """dark → float Conv → Q → DQ → Conv with int8 weights (and bias) → ``last`` → bright."""
-    rng = np.random.default_rng(0)
-    stored: dict[str, Any] = {
-        "kernel": rng.random((16, 3, 3, 3), np.float32) - np.float32(0.5),
-        "step": np.float32(0.02), "zero": zero, "steps": np.full(16, 0.01, np.float32), "zeros": np.zeros(16, np.int8),
-        "codes": rng.integers(-127, 128, (16, 16, 3, 3)).astype(np.int8),
-    }  # fmt: skip
-    nodes = [
-        helper.make_node("Conv", ["dark", "kernel"], ["seen"], name="first", pads=[1, 1, 1, 1]),
-        helper.make_node("QuantizeLinear", ["seen", "step", "zero"], ["q"], name="quantize"),
-        helper.make_node("DequantizeLinear", ["q", "step", "zero"], ["d"], name="dequantize"),
-        helper.make_node("DequantizeLinear", ["codes", "steps", "zeros"], ["w"], name="weights", axis=0),
-    ]
-    inputs = ["d", "w"]
-    if bias is not None:
-        stored |= {"bias": bias, "fine": np.float32(2e-4), "none": np.int32(0)}
-        inputs.append("bias")
-        if bias.dtype == np.int32:
-            nodes.append(helper.make_node("DequantizeLinear", ["bias", "fine", "none"], ["b"], name="bias"))
-            inputs[-1] = "b"
-    nodes.append(helper.make_node("Conv", inputs, ["felt"], name="second", pads=[1, 1, 1, 1]))
-    nodes.append(helper.make_node(last, ["felt"], ["bright"], name="end", **settings))
-    return _finished(nodes, stored)
-
-
-def _finished(nodes: list[onnx.NodeProto], stored: dict[str, Any]) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        nodes, "small",
-        [helper.make_tensor_value_info("dark", TensorProto.FLOAT, (1, 3, 16, 16))],
-        [helper.make_tensor_value_info("bright", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()],
-    )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
 def _saved(model: onnx.ModelProto, folder: Path, name: str = "net.onnx") -> Path:
@@ -87,17 +48,17 @@ def _refusal(source: Path, out: Path, options: BuildOptions | None = None) -> st
 
 
 def test_symmetric_int8_keeps_the_rules() -> None:
-    assert broken_rules(_model()) == broken_rules(_model(bias=np.zeros(16, np.float32))) == ()
+    assert broken_rules(small_qdq()) == broken_rules(small_qdq(bias=np.zeros(16, np.float32))) == ()
 
 
 @pytest.mark.parametrize(
     ("model", "node", "problem"),
     [
-        (_model(zero=np.int8(3)), "quantize", "zero-point 3; it must be 0"),
-        (_model(zero=np.int8(-128)), "dequantize", "zero-point -128; it must be 0"),
-        (_model(zero=np.uint8(0)), "quantize", "uint8 codes"),
-        (_model(zero=np.uint8(128)), "dequantize", "zero-point 128; it must be 0"),
-        (_model(bias=np.zeros(16, np.int32)), "bias", "an int32 bias; TensorRT wants biases as floats"),
+        (small_qdq(zero=np.int8(3)), "quantize", "zero-point 3; it must be 0"),
+        (small_qdq(zero=np.int8(-128)), "dequantize", "zero-point -128; it must be 0"),
+        (small_qdq(zero=np.uint8(0)), "quantize", "uint8 codes"),
+        (small_qdq(zero=np.uint8(128)), "dequantize", "zero-point 128; it must be 0"),
+        (small_qdq(bias=np.zeros(16, np.int32)), "bias", "an int32 bias; TensorRT wants biases as floats"),
     ],
     ids=["asymmetric", "asymmetric, codes from 0", "uint8", "uint8 from the middle", "int32 bias"],
 )  # fmt: skip
@@ -110,13 +71,13 @@ def test_what_tensorrt_would_refuse_or_misread_is_refused_by_name(
 
 
 def test_a_zero_point_left_out_means_uint8() -> None:
-    model = _model()
+    model = small_qdq()
     del model.graph.node[1].input[2]
     assert [line for line in broken_rules(model) if line.startswith("quantize: uint8 codes")]
 
 
 def test_scales_and_zero_points_are_constants() -> None:
-    model = _model()
+    model = small_qdq()
     model.graph.node[1].input[1:] = ["made", "made too"]
     said = broken_rules(model)
     assert said == ("quantize: a computed scale; it must be a constant",
@@ -124,7 +85,7 @@ def test_scales_and_zero_points_are_constants() -> None:
 
 
 def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
-    source = _saved(_model(), tmp_path)
+    source = _saved(small_qdq(), tmp_path)
     source.write_bytes(source.read_bytes()[:3000])
     assert "net.onnx" in _refusal(source, _out(tmp_path))
 
@@ -133,7 +94,7 @@ def test_without_the_environment_its_setup_is_named(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("COMPRESS_TOOLCHAINS", str(tmp_path / "nowhere"))
     out = _out(tmp_path)
     with pytest.raises(ToolchainError, match="compress setup tensorrt"):
-        open_runtime("tensorrt").build(_saved(_model(), tmp_path), "net", out)
+        open_runtime("tensorrt").build(_saved(small_qdq(), tmp_path), "net", out)
     assert list(out.iterdir()) == []
 
 
@@ -144,7 +105,7 @@ def test_builds_do_not_run_here() -> None:
 @needs_sdk
 def test_the_parser_alone_would_cut_uint8_codes(tmp_path: Path) -> None:
     """Why the rules are ours to check: it warns, takes the graph and makes int8 of it."""
-    source = _saved(_model(zero=np.uint8(0)), tmp_path)
+    source = _saved(small_qdq(zero=np.uint8(0)), tmp_path)
     request = CheckRequest(onnx=str(source), architecture="SM87", operators=())
     answer = run_worker("tensorrt", "tensorrt_check", request, CheckAnswer, 300)
     assert answer.refused == () and answer.engine_size_bytes > 0
@@ -154,7 +115,7 @@ def test_the_parser_alone_would_cut_uint8_codes(tmp_path: Path) -> None:
 @needs_sdk
 def test_the_proxy_says_what_it_is_and_which_layers_run_in_int8(tmp_path: Path) -> None:
     runtime, out = open_runtime("tensorrt"), _out(tmp_path)
-    files = runtime.build(_saved(_model(), tmp_path), "net", out)
+    files = runtime.build(_saved(small_qdq(), tmp_path), "net", out)
     assert files == ("net.onnx", "net.engine.sh", "net.engine.py", "net.proxy.json")
     proxy = Proxy.read(out / "net.proxy.json")
     assert (proxy.asked_architecture, proxy.architecture) == ("SM87", "SM86") and "SM87" in proxy.what
@@ -169,33 +130,33 @@ def test_the_proxy_says_what_it_is_and_which_layers_run_in_int8(tmp_path: Path) 
 @pytest.mark.parametrize(("asked", "nearest"), STAND_INS)
 def test_the_nearest_architecture_below_stands_in(asked: str, nearest: str, tmp_path: Path) -> None:
     out = _out(tmp_path)
-    open_runtime("tensorrt").build(_saved(_model(), tmp_path), "net", out, BuildOptions(platform=asked))
+    open_runtime("tensorrt").build(_saved(small_qdq(), tmp_path), "net", out, BuildOptions(platform=asked))
     assert Proxy.read(out / "net.proxy.json").architecture == nearest
 
 
 @needs_sdk
 @pytest.mark.parametrize(("asked", "problem"), NO_STAND_IN)
 def test_an_architecture_without_a_stand_in_is_refused(asked: str, problem: str, tmp_path: Path) -> None:
-    assert problem in _refusal(_saved(_model(), tmp_path), _out(tmp_path), BuildOptions(platform=asked))
+    assert problem in _refusal(_saved(small_qdq(), tmp_path), _out(tmp_path), BuildOptions(platform=asked))
 
 
 @needs_sdk
 def test_an_operator_that_tensorrt_lacks_is_named_with_its_node(tmp_path: Path) -> None:
-    said = _refusal(_saved(_model(last="Bernoulli"), tmp_path), _out(tmp_path))
+    said = _refusal(_saved(small_qdq(last="Bernoulli"), tmp_path), _out(tmp_path))
     assert "it lacks the operator Bernoulli (end)" in said and "TensorRT-RTX" in said
 
 
 @needs_sdk
 def test_a_node_that_the_parser_refuses_comes_with_its_reason(tmp_path: Path) -> None:
-    said = _refusal(_saved(_model(last="Hardmax", axis=7), tmp_path), _out(tmp_path))
+    said = _refusal(_saved(small_qdq(last="Hardmax", axis=7), tmp_path), _out(tmp_path))
     assert "end (Hardmax): " in said
 
 
 @needs_sdk
 def test_a_build_changed_later_is_refused(tmp_path: Path) -> None:
     runtime, out = open_runtime("tensorrt"), _out(tmp_path)
-    files = runtime.build(_saved(_model(), tmp_path), "net", out)
-    _saved(_model(bias=np.ones(16, np.float32)), out)
+    files = runtime.build(_saved(small_qdq(), tmp_path), "net", out)
+    _saved(small_qdq(bias=np.ones(16, np.float32)), out)
     with pytest.raises(BuildError, match="not the file that net.proxy.json is about"):
         runtime.inspect(out, files, None)
     (out / "net.proxy.json").write_text("{}")
@@ -206,7 +167,7 @@ def test_a_build_changed_later_is_refused(tmp_path: Path) -> None:
 @needs_sdk
 def test_the_contract_is_read_back_from_the_graph(tmp_path: Path) -> None:
     runtime, out = open_runtime("tensorrt"), _out(tmp_path)
-    model = _finished([helper.make_node("Relu", ["dark"], ["bright"], name="only")], {})
+    model = finished([helper.make_node("Relu", ["dark"], ["bright"], name="only")], {})
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("bright", TensorProto.FLOAT, (1, 3, 16, 16)))
     files = runtime.build(_saved(model, tmp_path), "net", out)
     contract = IOContract(
@@ -224,14 +185,14 @@ def test_the_contract_is_read_back_from_the_graph(tmp_path: Path) -> None:
 def test_the_python_builder_makes_the_engine_by_the_same_interface(tmp_path: Path) -> None:
     """TensorRT-RTX has the same Python interface as TensorRT; here it stands in for the board's."""
     out = _out(tmp_path)
-    open_runtime("tensorrt").build(_saved(_model(), tmp_path), "net", out)
+    open_runtime("tensorrt").build(_saved(small_qdq(), tmp_path), "net", out)
     engine = tmp_path / "made" / "net.engine"
     ended = _run_builder(out, "from tensorrt_rtx_bindings import *\nfrom tensorrt_rtx_bindings import __version__\n")
     assert ended.returncode == 0, ended.stderr
     assert engine.stat().st_size > 10_000 and engine.with_suffix(".timing").is_file()
     assert ended.stdout.startswith(f"net.engine: {engine.stat().st_size} bytes, TensorRT ")
     engine.unlink()
-    _saved(_model(last="Bernoulli"), out)
+    _saved(small_qdq(last="Bernoulli"), out)
     refused = _run_builder(out, "from tensorrt_rtx_bindings import *\nfrom tensorrt_rtx_bindings import __version__\n")
     assert refused.returncode == 1 and "net.onnx: end: " in refused.stderr and not engine.exists()
     old = _run_builder(out, "__version__ = '8.5.2'\nclass NetworkDefinitionCreationFlag: EXPLICIT_BATCH = 0\n")

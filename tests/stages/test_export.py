@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,18 @@ import numpy as np
 import pytest
 import tiny_nets
 import torch
+from loopback import HOST, loopback
 from torch import Tensor, nn
 
 from compress.artefacts import Quantized, Student
 from compress.bundle.contract import check_build
-from compress.config.load import load_target
+from compress.config.load import load_plans, load_target
 from compress.errors import BuildError
 from compress.records import BuildList
 from compress.runtimes import why_not_built
 from compress.runtimes.base import RunOptions
 from compress.runtimes.picture import PictureRunner
-from compress.schema import ExportSpec, FloatLayers
+from compress.schema import Board, ExportSpec, FloatLayers, Scheme
 from compress.stages import load_stage
 from compress.tflite_kind import TfliteKind
 
@@ -33,13 +35,14 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Quantized]
 
 
 def _export(
-    chain: tuple[Student, Quantized], spec: ExportSpec, out: Path, **floats: Any
+    chain: tuple[Student, Quantized], spec: ExportSpec, out: Path, host: str | None = None, **floats: Any
 ) -> tuple[BuildList, tiny_nets.Told]:
     out.mkdir()
     device = {"on_device": True, "runtime": "openvino", "precision": "f32", "builds": spec.builds, **floats}
     told = tiny_nets.Told()
     nets = (None, chain[0], None, None, chain[1])
-    load_stage("export").function(*nets, spec, FloatLayers(**device), tiny_nets.DATA, out, told)
+    board = Board(host=host, builds=spec.builds)
+    load_stage("export").function(*nets, spec, FloatLayers(**device), board, tiny_nets.DATA, out, told)
     return BuildList.read(out / "builds.json"), told
 
 
@@ -212,3 +215,34 @@ def test_an_integer_tflite_file_is_built_checked_and_run(chain: tuple[Student, Q
     assert any("ranges from calibration frames" in line for line in told.lines)
     with pytest.raises(BuildError, match="has one size, 32x48; build another for 40x64"):
         PictureRunner(whole, tmp_path / "out", RunOptions(1))(np.zeros((40, 64, 3), np.uint8))
+
+
+@pytest.mark.skipif(why_not_built("tensorrt") is not None, reason="toolchain tensorrt is not ready")
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client here")
+def test_a_board_that_is_named_makes_the_engine_and_the_build_holds_it(
+    chain: tuple[Student, Quantized], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board is an ssh server on loopback; its trtexec is a script, for TensorRT is at hand nowhere."""
+    nets = chain[0], tiny_nets.make_quantized(tmp_path / "symmetric", Scheme(activations="symmetric"))
+    spec = ExportSpec(size=SIZE, builds=("onnx", "tensorrt"), dynamic=False)
+    with loopback("asyncssh", tmp_path) as board:
+        monkeypatch.setenv("COMPRESS_SSH_CONFIG", str(board.config))
+        board.tool("trtexec", 'for word; do case "$word" in --saveEngine=*) echo made > "${word#*=}" ;; esac; done')
+        listed, told = _export(nets, spec, tmp_path / "out", host=HOST)
+    builds = [build for build in listed.builds if build.runtime == "tensorrt"]
+    assert [build.variant for build in builds] == ["student", "int8"]
+    for build in builds:
+        assert (tmp_path / "out" / f"{build.name}.engine").read_text() == "made\n"
+        assert {f"{build.name}.engine", f"{build.name}.board.json"} < set(build.files)
+        assert build.size_bytes == sum((tmp_path / "out" / name).stat().st_size for name in build.files)
+    assert [line for line in told.lines if line.startswith("int8-tensorrt-32x48: engine of 0 KiB made on Linux ")]
+
+
+def test_a_board_is_part_of_the_key_only_where_builds_are_made_on_it() -> None:
+    def identity(*words: str) -> object:
+        (plan,) = load_plans(("recipe=kd_int8", *words))
+        return plan.sections[Board].identity()
+
+    assert identity("target=jetson", "target.device.host=orin") == {"host": "orin"}
+    assert identity("target=jetson") == {"host": None}
+    assert identity("target=rk3588", "target.device.host=rock") == {"host": None}

@@ -30,7 +30,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Builds, Quantized]:
     # Another size than the pictures': builds are set to theirs, as for a device whose frames are larger.
     spec = ExportSpec(size=(24, 40))
     export, told = load_stage("export").function, tiny_nets.Told()
-    export(None, student, None, None, quantized, spec, tiny_nets.FLOATS, tiny_nets.DATA, folder / "builds", told)
+    export(
+        None,
+        student,
+        None,
+        None,
+        quantized,
+        spec,
+        tiny_nets.FLOATS,
+        tiny_nets.NO_BOARD,
+        tiny_nets.DATA,
+        folder / "builds",
+        told,
+    )
     return Builds(folder / "builds", "key", "digest"), quantized
 
 

@@ -1,0 +1,105 @@
+"""A board for the tests: a real ssh server on loopback, reached by the real ssh client as ``board``.
+
+The server is OpenSSH's own where there is one (``$COMPRESS_TEST_SSHD`` names it elsewhere than in /usr/sbin), and
+asyncssh's anywhere. On the board ``PATH`` starts with a folder of the test's own, and ``HOME`` is one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "board"
+SSHD = os.environ.get("COMPRESS_TEST_SSHD") or shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+SERVERS = ("asyncssh", "openssh")
+
+
+@dataclass(frozen=True)
+class Loopback:
+    """``tools`` comes first on the board's PATH; ``config`` is what ``ssh -F`` takes; ``server`` may be killed."""
+
+    home: Path
+    tools: Path
+    config: Path
+    server: subprocess.Popen[str]
+
+    def tool(self, name: str, script: str) -> None:
+        """Put a command on the board."""
+        path = self.tools / name
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    @property
+    def jobs(self) -> list[Path]:
+        """Folders of jobs that are on the board now."""
+        return sorted((self.home / ".cache" / "compress").glob("job-*"))
+
+
+@contextmanager
+def loopback(kind: str, folder: Path) -> Iterator[Loopback]:
+    """A board in ``folder``, served by ``kind`` of ``SERVERS``."""
+    home, tools, keys = (folder / name for name in ("home", "tools", "keys"))
+    for each in (home, tools, keys):
+        each.mkdir(mode=0o700)
+    for key in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / key)], check=True)
+    shutil.copyfile(keys / "user_key.pub", keys / "authorized_keys")
+    enter = folder / "enter.sh"
+    lines = (f"export HOME='{home}' PATH='{tools}':/usr/bin:/bin", "unset XDG_CACHE_HOME", 'cd "$HOME"')
+    enter.write_text("\n".join((*lines, 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"')) + "\n", encoding="utf-8")
+    server, port = _asyncssh(keys, enter) if kind == "asyncssh" else _openssh(keys, enter)
+    config = folder / "ssh_config"
+    config.write_text(
+        f"Host {HOST}\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {keys / 'user_key'}\n  IdentitiesOnly yes\n"
+        f"  StrictHostKeyChecking no\n  UserKnownHostsFile {folder / 'known_hosts'}\n  LogLevel ERROR\n",
+        encoding="utf-8",
+    )
+    try:
+        yield Loopback(home, tools, config, server)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _asyncssh(keys: Path, enter: Path) -> tuple[subprocess.Popen[str], int]:
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("loopback_server.py")), keys, enter]
+    server = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    with server.stdout:
+        return server, int(server.stdout.readline())
+
+
+def _openssh(keys: Path, enter: Path) -> tuple[subprocess.Popen[str], int]:
+    assert SSHD is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    config = keys / "sshd_config"
+    config.write_text(
+        f"HostKey {keys / 'host_key'}\nAuthorizedKeysFile {keys / 'authorized_keys'}\nStrictModes no\nPidFile none\n"
+        f"ListenAddress 127.0.0.1:{port}\nUsePAM no\nPermitRootLogin yes\nForceCommand /bin/sh {enter}\n",
+        encoding="utf-8",
+    )
+    server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL, text=True)
+    _wait_for(port, server)
+    return server, port
+
+
+def _wait_for(port: int, server: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 10
+    while server.poll() is None and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"no sshd came up at port {port}")
