@@ -22,8 +22,9 @@ from torch import nn
 
 from compress.config.load import load_data
 from compress.data.frames import write_frames
-from compress.devices.fingerprint import fingerprint
-from compress.devices.local import exclusive, measure_latency
+from compress.devices.local import exclusive
+from compress.devices.runner.fingerprint import fingerprint
+from compress.devices.runner.timing import measure_latency
 from compress.models import build_net
 from compress.models.quantized import insert_fake_quant, load_fake_quant, strip
 from compress.models.weights import load_net

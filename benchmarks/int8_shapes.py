@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress.devices.fingerprint import fingerprint
-from compress.devices.local import exclusive, measure_latency
+from compress.devices.local import exclusive
+from compress.devices.runner.fingerprint import fingerprint
+from compress.devices.runner.timing import measure_latency
 from compress.models import build_net
 from compress.models.pruning import count_macs
 from compress.models.quantized import insert_fake_quant, strip

@@ -97,7 +97,7 @@ def report(student: Student, course: Course, rows: tuple[Measured, ...]) -> Peer
     """The record of them all."""
     from importlib import metadata
 
-    from compress.devices.fingerprint import fingerprint
+    from compress.devices.runner.fingerprint import fingerprint
     from compress.metrics import DEFINITION
 
     names = ("torch", "nncf", "onnx", "onnxruntime", "openvino", "ai-edge-litert")

@@ -19,7 +19,7 @@ from pathlib import Path
 from compress import flow
 from compress.artefacts import Quantized, Student
 from compress.config.load import load_plans
-from compress.devices.fingerprint import fingerprint
+from compress.devices.runner.fingerprint import fingerprint
 from compress.models.enhance import pad_to_multiple, to_tensor
 from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
 from compress.models.weights import load_net, save_net

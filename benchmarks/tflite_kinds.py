@@ -21,7 +21,8 @@ from int8_runtimes import Size, Student, pictures, settings, sources, student, w
 from compress.data.frames import write_frames
 from compress.data.pictures import fit
 from compress.data.source import open_data
-from compress.devices.local import exclusive, measure_latency
+from compress.devices.local import exclusive
+from compress.devices.runner.timing import measure_latency
 from compress.metrics import psnr_db
 from compress.models.enhance import enhance
 from compress.runtimes import open_runtime, why_not_built

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compress.config.load import load_data, load_recipe, load_target
-from compress.devices import fingerprint
+from compress.devices.runner import fingerprint
 from compress.plan import Plan
 from compress.step import key_of
 from compress.wiring import wire

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from compress.devices.fingerprint import fingerprint
+from compress.devices.runner.fingerprint import fingerprint
 from compress.errors import BuildError
 from compress.parity.frames import Frame, Frames
 from compress.runtimes import open_runtime
@@ -132,7 +132,8 @@ def _scores(course: Course, session: Session) -> Iterator[tuple[float, float]]:
 
 def _timed(course: Course, row: Row, files: tuple[str, ...], float_files: tuple[str, ...]) -> tuple[float, float]:
     """p50 in ms of the row's file and of the float file, timed in turn on the first test picture."""
-    from compress.devices.local import exclusive, measure_latency, percentile
+    from compress.devices.local import exclusive
+    from compress.devices.runner.timing import measure_latency, percentile
     from compress.runtimes.picture import to_batch
 
     x: Batch = to_batch(course.fitted(course.frames.frame(0)).dark, course.multiple)

@@ -12,8 +12,8 @@ import click
 from compress.config.load import load_target
 from compress.config.names import listing, show_path
 from compress.console import show_size
-from compress.devices.fingerprint import stable_facts
 from compress.devices.reach import Reach, reach_adb, reach_ssh
+from compress.devices.runner.fingerprint import stable_facts
 from compress.errors import EXIT_PASS, ConfigError
 from compress.records import Record
 from compress.toolchains import TOOLCHAINS

@@ -11,10 +11,13 @@ import os
 import shlex
 import subprocess
 import tarfile
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from compress.errors import DeviceError
 
@@ -23,14 +26,13 @@ ANSWER_S = 5
 
 
 _FILES_S = 600.0
+_NO_CLIENT = "no ssh client on this machine; apt install openssh-client"
 _OWN_ERROR = 255
 """The client's exit code for its own errors: no way in, or a connection that broke."""
 
 _BASE = '"${XDG_CACHE_HOME:-$HOME/.cache}/compress"'
-_OPEN = (
-    f'set -eu; base={_BASE}; mkdir -p "$base"; '
-    'find "$base" -maxdepth 1 -name "job-*" -mtime +1 -exec rm -rf {} + ; mktemp -d "$base/job-XXXXXX"'
-)
+_SWEEP = 'find "$base" -maxdepth 1 \\( -name "job-*" -o -name "run-*" \\) -mtime +1 -exec rm -rf {} +'
+_OPEN = f'set -eu; base={_BASE}; mkdir -p "$base"; {_SWEEP}; '
 
 
 def ssh_command(host: str) -> list[str]:
@@ -62,15 +64,48 @@ class SshBoard:
         done = self._ssh(f"{{ {command}\n}} 2>&1", timeout_s)
         return Ended(done.returncode, done.stdout.decode(errors="replace"))
 
+    def follow(self, command: str, tell: Callable[[str], None], silence_s: float) -> Ended:
+        """Run a line of shell that says on stdout how far it is; ``said`` is what it wrote to stderr.
+
+        Raises DeviceError also after ``silence_s`` without a word from it.
+        """
+        with tempfile.TemporaryFile() as errors, self._started(command, errors) as process:
+            watch = _Watch(process, silence_s)
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    watch.heard()
+                    tell(line.decode(errors="replace").rstrip("\n"))
+                process.wait()
+            finally:
+                watch.end()
+                process.kill()
+            errors.seek(0)
+            said = errors.read()
+        if watch.gave_up:
+            raise DeviceError(f"{self.host}: silent for {silence_s:.0f} s; look at it with: ssh {self.host}")
+        self._refuse_own_error(process.returncode, said)
+        return Ended(process.returncode, said.decode(errors="replace"))
+
+    def folder(self, name: str) -> str:
+        """The folder ``name`` (letters, digits, dashes) of ours on the board, made where it is not there yet."""
+        command = f'{_OPEN} mkdir -p "$base/{name}"; touch "$base/{name}"; printf %s "$base/{name}"'
+        return self._checked(command, "can't make a folder there").decode()
+
+    def remove(self, folder: str) -> None:
+        """Remove ``folder``; where that fails, it is removed two days later."""
+        with suppress(DeviceError):
+            self._ssh(f"rm -rf {shlex.quote(folder)}", _FILES_S)
+
     @contextmanager
     def job(self) -> Iterator[str]:
-        """A new folder on the board, removed at the end; what a broken connection left is removed a day later."""
-        folder = self._checked(_OPEN, "can't make a folder there").decode().strip()
+        """A new folder on the board, removed at the end; what a broken connection left is removed two days later."""
+        made = self._checked(f'{_OPEN} mktemp -d "$base/job-XXXXXX"', "can't make a folder there")
+        folder = made.decode().strip()
         try:
             yield folder
         finally:
-            with suppress(DeviceError):
-                self._ssh(f"rm -rf {shlex.quote(folder)}", _FILES_S)
+            self.remove(folder)
 
     def put(self, files: tuple[Path, ...], folder: str) -> None:
         """Copy ``files`` into ``folder`` of the board, which must be there."""
@@ -119,15 +154,51 @@ class SshBoard:
                 timeout=timeout_s,
             )
         except FileNotFoundError:
-            raise DeviceError("no ssh client on this machine; apt install openssh-client") from None
+            raise DeviceError(_NO_CLIENT) from None
         except subprocess.TimeoutExpired:
             raise DeviceError(
                 f"{self.host}: not done within {timeout_s:.0f} s; look at it with: ssh {self.host}"
             ) from None
-        if done.returncode == _OWN_ERROR:
-            said = _last_line(done.stderr) or "the connection ended"
-            raise DeviceError(f"{self.host}: {said}; try: ssh -v {self.host}")
+        self._refuse_own_error(done.returncode, done.stderr)
         return done
+
+    def _started(self, command: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._words(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
+        except FileNotFoundError:
+            raise DeviceError(_NO_CLIENT) from None
+
+    def _words(self, command: str) -> list[str]:
+        return [*ssh_command(self.host), f"exec sh -c {shlex.quote(command)}"]
+
+    def _refuse_own_error(self, returncode: int, said: bytes) -> None:
+        if returncode == _OWN_ERROR:
+            raise DeviceError(f"{self.host}: {_last_line(said) or 'the connection ended'}; try: ssh -v {self.host}")
+
+
+class _Watch:
+    """Kills a process that nothing was heard of for too long."""
+
+    def __init__(self, process: subprocess.Popen[bytes], silence_s: float) -> None:
+        self._process, self._silence_s, self.gave_up = process, silence_s, False
+        self.heard()
+
+    def heard(self) -> None:
+        self.end()
+        self._timer = threading.Timer(self._silence_s, self._give_up)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        timer: threading.Timer | None = getattr(self, "_timer", None)
+        if timer is not None:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        self.gave_up = True
+        self._process.kill()
 
 
 def _last_line(said: bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.errors import BuildError
-from compress.records import Build, IOContract, RuntimeName
+from compress.records import Build, IOContract, RuntimeName, TensorSpec
 from compress.runtimes import open_runtime
 from compress.runtimes.base import PLAIN, BuildOptions, RunOptions, Session, Size
 from compress.runtimes.interchange import INPUT, OUTPUT
@@ -69,6 +69,33 @@ def to_picture(y: Batch, height: int, width: int) -> Picture:
     if not np.isfinite(codes).all():
         raise BuildError("the build answers NaN or infinity")
     return np.ascontiguousarray(np.clip(codes, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def to_tensor(picture: Picture, spec: TensorSpec, multiple: int) -> NDArray[np.generic]:
+    """uint8 (H, W, 3) RGB to what a build with the input ``spec`` takes, (1, ...), padded to multiples."""
+    import numpy as np
+
+    x = to_batch(picture, multiple)
+    if spec.layout == "NHWC":
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    if spec.dtype == "float32":
+        return x
+    codes = np.rint(x * np.float32(255)).astype(np.int16) - (128 if spec.dtype == "int8" else 0)
+    return np.asarray(codes, np.dtype(spec.dtype))
+
+
+def from_tensor(answer: NDArray[np.generic], spec: TensorSpec, height: int, width: int) -> Picture:
+    """What a build with the output ``spec`` answered, (1, ...), to uint8 (height, width, 3).
+
+    Raises BuildError for NaN.
+    """
+    import numpy as np
+
+    y = answer.transpose(0, 3, 1, 2) if spec.layout == "NHWC" else answer
+    if spec.dtype == "float32":
+        return to_picture(y.astype(np.float32), height, width)
+    codes = y[0, :, :height, :width].astype(np.int16) + (128 if spec.dtype == "int8" else 0)
+    return np.ascontiguousarray(codes.astype(np.uint8).transpose(1, 2, 0))
 
 
 class PictureRunner:

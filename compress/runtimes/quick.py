@@ -24,7 +24,7 @@ def float_latency_ms(net: nn.Module, height: int, width: int, threads: int = 2) 
     """
     import numpy as np
 
-    from compress.devices.local import measure_latency
+    from compress.devices.runner.timing import measure_latency
     from compress.runtimes.interchange import OnnxRequest, export_onnx
 
     runtime = open_runtime("openvino")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from compress.devices.ssh import Ended, SshBoard
-from compress.errors import BuildError, DeviceError
+from compress.errors import BuildError, Busy, DeviceError
 from compress.records import Record
 from compress.store.digests import hash_file
 
@@ -20,6 +20,9 @@ _BUILD_S = 1800.0
 _ASK_S = 60.0
 _SHOWN = 3
 _KEPT = "../tensorrt.timing"
+_TAKEN = 75
+_HOLD = f'if command -v flock >/dev/null; then hold="flock -E {_TAKEN} -w 600 ../device.lock"; else hold=; fi'
+"""The builder measures, so it waits for the runner (``devices.runner.lock``) where the board has flock."""
 _NO_TRTEXEC, _NO_PYTHON = "no trtexec here", "No module named 'tensorrt'"
 
 _FACTS = """\
@@ -51,7 +54,8 @@ def make_engine(host: str, folder: Path, name: str) -> tuple[str, ...]:
     """Make the engine of the build ``name`` in ``folder`` on the board ``host``; gives what is in ``folder`` then.
 
     ``NAME.engine``, ``NAME.timing``, ``NAME.layers.json`` (trtexec only) and ``NAME.board.json``. Raises DeviceError
-    for a board that can't be reached or has no TensorRT, and BuildError with its reasons where that makes none.
+    for a board that can't be reached or has no TensorRT, Busy for one where another measurement does not end, and
+    BuildError with TensorRT's reasons where that makes none.
     """
     board = SshBoard(host)
     graph, engine = folder / f"{name}.onnx", folder / f"{name}.engine"
@@ -82,7 +86,10 @@ def _made(board: SshBoard, job: str, name: str) -> tuple[Literal["trtexec", "pyt
     )
 
     def run(script: str) -> Ended:
-        return board.run(f"{enter} && {before} && {script} out && {after}", _BUILD_S)
+        done = board.run(f"{enter} && {before} && {_HOLD} && $hold {script} out && {after}", _BUILD_S)
+        if done.returncode == _TAKEN:
+            raise Busy(f"{board.host}: measured by another process for too long; wait for it or end it")
+        return done
 
     done = run(f"sh {shlex.quote(name)}.engine.sh")
     if done.returncode == 0 or _NO_TRTEXEC not in done.said:

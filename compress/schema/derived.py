@@ -38,7 +38,7 @@ class LayerTiming(Section):
 
     def identity(self) -> dict[str, Any]:
         """Where layers can't be timed, their MACs stand in, which are the same for every device."""
-        from compress.devices.fingerprint import stable_facts
+        from compress.devices.runner.fingerprint import stable_facts
         from compress.sensitivity.cost import PROFILERS
 
         timed = self.local and self.runtime in PROFILERS

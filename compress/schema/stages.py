@@ -70,7 +70,7 @@ class PruneSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """A latency to get under is measured here, so the machine counts; it also takes the place of the MACs."""
-        from compress.devices.fingerprint import stable_facts
+        from compress.devices.runner.fingerprint import stable_facts
 
         if self.max_latency_ms is None:
             return self.model_dump(mode="json")

@@ -54,14 +54,15 @@ class DeviceSpec(Section):
     """How the device is reached and what it should run with."""
 
     kind: Literal["local", "ssh", "adb", "none"] = "local"
-    host: str | None = None
+    host: str | None = Field(None, description="an ssh device by the name that ssh knows")
+    python: str = Field("python3", description="on an ssh device: a Python, 3.8 or newer, that has the runtime")
     runtime: Literal["openvino", "onnx", "tensorrt", "tflite", "rknn"] = "openvino"
     threads: PositiveInt = 2
     float_precision: Literal["f32", "bf16", "f16"] = Field("f32", description="what float layers run in")
 
     def identity(self) -> dict[str, Any]:
         """A measurement belongs to its machine: on this one, processor and runtime versions count too."""
-        from compress.devices.fingerprint import stable_facts
+        from compress.devices.runner.fingerprint import stable_facts
 
         machine = stable_facts() if self.kind == "local" else {}
         return {**self.model_dump(mode="json"), "machine": machine}

@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from compress.data.source import PairSource
+    from compress.runtimes.on_board import OnBoard
 
     Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class _Route:
-    """One network through one runtime, as a function of a dark picture."""
+    """One network through one runtime, as a function of a dark picture; ``on_device``: run on the target's board."""
 
     variant: Variant
     through: Through
     run: Callable[[Picture], Picture]
+    on_device: bool = False
 
 
 @stage(
@@ -55,21 +57,65 @@ def validate(
 ) -> None:  # fmt: skip
     """Write ``quality.json`` (the same every time on one machine) and ``speed.json`` (a measurement).
 
-    Raises BuildError for a build that doesn't run, DataError for a test split without pictures, Busy
-    when another process has been measuring on the device for too long.
+    Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
+    board that is named and can't be used, Busy when another process has been measuring on the device for too long.
     """
     listed = BuildList.read(builds.folder / "builds.json")
-    routes = list(_routes(listed, builds.folder, quantized, validation, device))
+    board = _on_board(listed, builds.folder, validation, data, device, progress)
+    routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
     _quality(routes, _float_self(listed), validation, data, device, progress).write(out / "quality.json")
-    _speed(listed, builds.folder, validation, device, progress).write(out / "speed.json")
+    if board is None:
+        speed = _speed(listed, builds.folder, validation, device, progress)
+    else:
+        speed = _speed_on_board(listed, board, device)
+    speed.write(out / "speed.json")
+
+
+def _on_board(
+    listed: BuildList, folder: Path, validation: ValidateSpec, data: DataSpec, device: DeviceSpec, progress: Progress
+) -> OnBoard | None:
+    """What the target's board gives, None where it is not asked."""
+    from compress.data.source import open_data
+    from compress.runtimes.on_board import Board, Timing, run_builds
+
+    if device.kind == "local" or device.host is None or _why_not(device) is not None:
+        return None
+    source = open_data(data, "test")
+    pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
+    timed = tuple(build for build in listed.builds if build.runtime == device.runtime and build.height is not None)
+    progress.say(f"runs {len(timed)} builds on {device.host}, {validation.timed_runs} timed runs each")
+    options = RunOptions(device.threads, device.float_precision)
+    timing = Timing(validation.warmup_runs, validation.timed_runs)
+    return run_builds(Board(device.host, device.python), timed, folder, pictures, options, timing, progress.update)
+
+
+def _why_not(device: DeviceSpec) -> str | None:
+    """Why builds are not run on the target's device, where that is not this machine; None where they are."""
+    from compress.devices.runner.sessions import RUNTIMES as RUNS
+
+    if device.kind == "none":
+        return "the target names no device"
+    if device.host is None:
+        return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
+    if device.kind != "ssh":
+        return f"this version does not run builds on {device.kind} devices; this machine's speeds are not its own"
+    if device.runtime not in RUNS:
+        return f"this version has no way to run {device.runtime} builds on {device.host}"
+    return None
+
+
+def _count(source: PairSource, validation: ValidateSpec) -> int:
+    return min(len(source), validation.max_images or len(source))
 
 
 def _routes(
-    listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec
-) -> Iterator[_Route]:
+    listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec,
+    board: OnBoard | None,
+) -> Iterator[_Route]:  # fmt: skip
     """The dark input, then every network through the device's runtime; what ships also through all others.
 
-    Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in.
+    Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in. What the board itself
+    answered takes the place of what its runtime answers here.
     """
     from compress.models.enhance import enhance
     from compress.models.quantized import load_fake_quant
@@ -78,6 +124,9 @@ def _routes(
     yield _Route("input", "none", lambda picture: picture)
     for variant in validation.quality:
         found = _runnable(listed, variant, device)
+        if variant == "int8" and board is not None and board.answers:
+            yield _Route(variant, device.runtime, board, on_device=True)
+            found = [build for build in found if build.runtime != device.runtime]
         for build in found if variant == "int8" else found[:1]:
             runner = PictureRunner(build, folder, _options(build, device))
             yield _Route(variant, build.runtime, runner)
@@ -114,7 +163,7 @@ def _quality(
     from compress.metrics import DEFINITION
 
     source = open_data(data, "test")
-    count = min(len(source), validation.max_images or len(source))
+    count = _count(source, validation)
     scores: dict[int, list[_Score]] = defaultdict(list)
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
@@ -161,7 +210,7 @@ def _answer(route: _Route, dark: Picture, name: str) -> Picture:
 def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
     # A simulator, or a runtime of this machine that stands in for a device elsewhere: what the device would do.
     simulates = route.through in RUNTIMES and open_runtime(route.through).simulates
-    here = route.variant == "input" or device.kind == "local" and not simulates
+    here = route.variant == "input" or route.on_device or device.kind == "local" and not simulates
     origin: Origin = "measured" if here else "simulated"
     return QualityRow(
         variant=route.variant, runtime=route.through, origin=origin,
@@ -176,10 +225,11 @@ def _speed(
     listed: BuildList, folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
 ) -> SpeedReport:
     """All fixed-size builds for the device's runtime, and what ships with its float self for the others."""
-    from compress.devices.fingerprint import device_name, fingerprint
+    from compress.devices.runner.fingerprint import device_name, fingerprint
 
     if device.kind != "local":
-        return SpeedReport(device=device.host or device.kind, fingerprint={}, rows=(), not_measured=_why_not(device))
+        where = device.host or device.kind
+        return SpeedReport(device=where, fingerprint={}, rows=(), not_measured=_why_not(device))
     full = _float_self(listed)
     timed = [
         build for build in listed.builds
@@ -192,12 +242,14 @@ def _speed(
     return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, not_measured=why)
 
 
-def _why_not(device: DeviceSpec) -> str:
-    if device.kind == "none":
-        return "the target names no device"
-    if device.host is None:
-        return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
-    return f"this version can't reach {device.kind} devices; this machine's speeds are not those of {device.host}"
+def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> SpeedReport:
+    rows = tuple(
+        _speed_row(build, board.samples_ms[build.name], device)
+        for build in listed.builds if build.name in board.samples_ms
+    )  # fmt: skip
+    conditions = {**board.fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
+    why = None if rows else f"no build for {device.runtime}"
+    return SpeedReport(device=board.name(str(device.host)), fingerprint=conditions, rows=rows, not_measured=why)
 
 
 def _timed_rows(
@@ -205,7 +257,8 @@ def _timed_rows(
 ) -> tuple[SpeedRow, ...]:
     import numpy as np
 
-    from compress.devices.local import exclusive, measure_latency
+    from compress.devices.local import exclusive
+    from compress.devices.runner.timing import measure_latency
 
     dark = np.random.default_rng(0)
     runs = {}
@@ -225,7 +278,7 @@ def _timed_rows(
 
 
 def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) -> SpeedRow:
-    from compress.devices.local import percentile
+    from compress.devices.runner.timing import percentile
 
     assert build.height is not None and build.width is not None
     p50 = percentile(samples_ms, 0.5)

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.devices import local
-from compress.devices.fingerprint import device_name, fingerprint, stable_facts
-from compress.devices.local import exclusive, measure_latency, percentile
+from compress.devices.local import exclusive
+from compress.devices.runner import timing
+from compress.devices.runner.fingerprint import device_name, fingerprint, stable_facts
+from compress.devices.runner.timing import measure_latency, percentile
 from compress.errors import Busy
 from compress.schema import DeviceSpec
 
@@ -45,7 +46,7 @@ def test_samples_are_wall_milliseconds() -> None:
 def test_slow_builds_run_less_often_but_ten_times(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
     now_ns = [0]
-    monkeypatch.setattr(local.time, "perf_counter_ns", lambda: now_ns[0] + next(clock))
+    monkeypatch.setattr(timing.time, "perf_counter_ns", lambda: now_ns[0] + next(clock))
 
     def slow() -> None:
         now_ns[0] += 350_000_000

@@ -6,6 +6,7 @@ TensorRT-RTX stands in.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from loopback import HOST, Loopback, loopback
 from small_qdq import small_qdq
 
-from compress.errors import BuildError, DeviceError
+from compress.errors import BuildError, Busy, DeviceError
 from compress.runtimes import open_runtime
 from compress.runtimes.base import BuildOptions
 from compress.runtimes.tensorrt import command_script
@@ -90,6 +91,18 @@ def test_a_refused_graph_leaves_its_reasons_and_nothing_else(board: Loopback, bu
     with pytest.raises(BuildError, match="10 or newer is needed"):
         make_engine(HOST, build, "net")
     assert {path.suffix for path in build.iterdir()} == {".onnx", ".sh", ".py"} and board.jobs == []
+
+
+def test_an_engine_is_not_made_while_another_measures(board: Loopback, build: Path) -> None:
+    board.tool("trtexec", BUILDS)
+    board.tool("flock", 'shift 4; exec /usr/bin/flock -E 75 -w 0.2 "$@"')
+    folder = board.home / ".cache" / "compress"
+    folder.mkdir(parents=True)
+    with (folder / "device.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Busy, match="board: measured by another process for too long"):
+            make_engine(HOST, build, "net")
+    assert make_engine(HOST, build, "net")[0] == "net.engine"
 
 
 def test_a_board_without_tensorrt_is_told_what_to_install(board: Loopback, build: Path) -> None:

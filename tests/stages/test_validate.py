@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_nets
+from loopback import HOST, loopback
 
 from compress.artefacts import Builds, Quantized
 from compress.data.source import open_data
@@ -124,7 +127,8 @@ def test_speed_of_all_builds_in_one_session(reports: tuple[QualityReport, SpeedR
     ("device", "why"),
     [
         (DeviceSpec(kind="ssh", runtime="tensorrt"), "no device: set device.host"),
-        (DeviceSpec(kind="adb", host="phone", runtime="tflite"), "can't reach adb devices"),
+        (DeviceSpec(kind="adb", host="phone", runtime="tflite"), "does not run builds on adb devices"),
+        (DeviceSpec(kind="ssh", host="orin", runtime="tensorrt"), "no way to run tensorrt builds on orin"),
         (DeviceSpec(kind="none"), "names no device"),
     ],
 )
@@ -143,3 +147,37 @@ def test_a_build_that_does_not_run_names_the_picture(made: tuple[Builds, Quantiz
     (made[0].folder / "ptq-onnx-24x40.onnx").write_bytes(b"nothing")
     with pytest.raises(BuildError, match="^ptq through onnx on "):
         _validate(made, device, tmp_path / "broken", SPEC.model_copy(update={"quality": ("ptq",)}))
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client here")
+def test_a_boards_own_answers_and_speed_are_measured_there(
+    made: tuple[Builds, Quantized], reports: tuple[QualityReport, SpeedReport, Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The board is this machine behind an ssh server on loopback, so both must come to the same pictures."""
+    device = DeviceSpec(kind="ssh", host=HOST, runtime="openvino", threads=1, python=sys.executable)
+    (tmp_path / "served").mkdir()
+    builds = _of_picture_size(tmp_path / "builds")
+    with loopback("asyncssh", tmp_path / "served") as board:
+        monkeypatch.setenv("COMPRESS_SSH_CONFIG", str(board.config))
+        quality, speed = _validate((builds, made[1]), device, tmp_path / "out")
+    here, _ = _validate((builds, made[1]), LOCAL, tmp_path / "here")
+    rows = {(row.variant, row.runtime): row for row in quality.rows}
+    assert rows["int8", "openvino"].origin == "measured" and rows["int8", "torch"].origin == "simulated"
+    assert rows["student", "openvino"].origin == "simulated"
+    local = {(row.variant, row.runtime): row for row in here.rows}
+    assert list(rows) == list(local)
+    assert rows["int8", "openvino"].psnr_db == pytest.approx(local["int8", "openvino"].psnr_db, abs=0.01)
+    assert {row.build.rsplit("-", 1)[0] for row in speed.rows} == {"student-openvino", "int8-openvino", "ptq-openvino"}
+    assert all(row.origin == "measured" and len(row.samples_ms) == 4 for row in speed.rows)
+    assert speed.device.startswith("board, ") and speed.not_measured is None
+    assert speed.fingerprint["threads"] == "1" and float(speed.fingerprint["peak_memory_mib"]) > 10
+
+
+def _of_picture_size(folder: Path) -> Builds:
+    folder.mkdir()
+    nets = tiny_nets.make_student(folder / "student"), tiny_nets.make_quantized(folder / "quantized")
+    spec = ExportSpec(size=(tiny_nets.HEIGHT, tiny_nets.WIDTH), dynamic=False)
+    inputs = None, nets[0], None, None, nets[1], spec, tiny_nets.FLOATS, tiny_nets.NO_BOARD, tiny_nets.DATA
+    load_stage("export").function(*inputs, folder, tiny_nets.Told())
+    return Builds(folder, "key", "digest")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
 _FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
-_VERSIONS = ("openvino", "onnxruntime")
+_VERSIONS = ("openvino", "onnxruntime", "ai-edge-litert", "tflite-runtime")
 
 
 def stable_facts() -> dict[str, str]:
@@ -29,14 +31,17 @@ def stable_facts() -> dict[str, str]:
 
 
 def fingerprint() -> dict[str, str]:
-    """All facts, also those that change from minute to minute (clock, load)."""
+    """All facts, also those that change from minute to minute (clock, load, throttling since the start)."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     facts = {
         **stable_facts(),
+        "model": _read("/proc/device-tree/model").strip("\0"),
         "kernel": platform.platform(),
         "memory_mib": _memory_mib(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "clock_mhz": _cpuinfo().get("cpu MHz", ""),
+        "power_mode": _power_mode(),
+        "clock_mhz": _clock_mhz(),
+        "throttled_times": _read("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"),
         "temperature_c": _temperature_c(),
         "load_average_1min": "" if load is None else f"{load:.2f}",
         "nice": str(os.nice(0)) if hasattr(os, "nice") else "",
@@ -72,6 +77,19 @@ def _memory_mib() -> str:
         if line.startswith("MemTotal:"):
             return str(int(line.split()[1]) // 1024)
     return ""
+
+
+def _clock_mhz() -> str:
+    text = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    return str(int(text) // 1000) if text.isdigit() else _cpuinfo().get("cpu MHz", "")
+
+
+def _power_mode() -> str:
+    """What a Jetson's own tool says; other boards have no such thing."""
+    if shutil.which("nvpmodel") is None:
+        return ""
+    told = subprocess.run(["nvpmodel", "-q"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
+    return told.stdout.decode(errors="replace").splitlines()[0] if told.stdout else ""
 
 
 def _temperature_c() -> str:

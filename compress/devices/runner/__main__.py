@@ -1,0 +1,114 @@
+"""``python3 -m runner FOLDER``: run the builds that ``FOLDER/job.json`` names; results into ``FOLDER/results``.
+
+    NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order
+    times.json     milliseconds of each build's runs, all builds in turn
+    device.json    facts of the machine before and after, and the most memory that the process held
+
+A file is there whole or not at all, and one that is there is not made again: a killed run goes on with the next.
+Says on stdout, a line each, how far it is; ends with 75 when another measurement holds the machine for too long,
+with 69 where a runtime is lacking, and with 1 and one line for what else goes wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+from .fingerprint import fingerprint
+from .lock import Held, held
+from .sessions import NoRuntime, open_build
+from .timing import measure_latency
+
+LACKING, TAKEN = 69, 75
+"""Exit codes, as sysexits.h has them: EX_UNAVAILABLE and EX_TEMPFAIL."""
+
+
+def run(folder: Path) -> None:
+    """Do what ``folder``/job.json asks. Raises Held, NoRuntime and what the runtimes raise."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    with held(job["wait_s"], _say):
+        before = fingerprint()
+        opened = {
+            build["name"]: open_build(
+                build["runtime"], folder / build["file"], build["threads"], build["float_precision"]
+            )
+            for build in job["builds"]
+        }
+        for build in job["builds"]:
+            _answer(build, opened[build["name"]], folder)
+        _time(job, opened, folder)
+        facts = {"before": before, "after": fingerprint(), "peak_memory_mib": _peak_memory_mib()}
+        _whole(results / "device.json", lambda file: file.write(json.dumps(facts).encode("utf-8")))
+
+
+def _answer(build: dict[str, Any], session: Any, folder: Path) -> None:
+    import numpy
+
+    path = folder / "results" / (build["name"] + ".npy")
+    if path.exists():
+        return
+    tensors = numpy.load(str(folder / build["tensors"]))
+    answers = []
+    for number in range(len(tensors)):
+        answers.append(session.infer(tensors[number : number + 1]))
+        _say("{} answers {} of {}".format(build["name"], number + 1, len(tensors)))
+    _whole(path, lambda file: numpy.save(file, numpy.concatenate(answers)))
+
+
+def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:
+    import numpy
+
+    path = folder / "results" / "times.json"
+    if path.exists():
+        return
+    runs = {
+        build["name"]: opened[build["name"]].prepare(numpy.load(str(folder / build["tensors"]))[:1])
+        for build in job["builds"]
+    }
+    samples = measure_latency(runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}"))
+    _whole(path, lambda file: file.write(json.dumps(samples).encode("utf-8")))
+
+
+def _whole(path: Path, write: Callable[[Any], Any]) -> None:
+    half = path.with_name(path.name + ".half")
+    with half.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(str(half), str(path))
+
+
+def _peak_memory_mib() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> int:
+    """The exit code; one line on stderr for everything that goes wrong."""
+    try:
+        run(Path(sys.argv[1]))
+    except Held as error:
+        print(f"{error}", file=sys.stderr)
+        return TAKEN
+    except NoRuntime as error:
+        print(f"{error}", file=sys.stderr)
+        return LACKING
+    except Exception as error:  # runtimes raise kinds of their own
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        print(f"{type(error).__name__}: {said}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

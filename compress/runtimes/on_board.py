@@ -1,0 +1,103 @@
+"""A chain's builds on the board that its target names: what they answer to the test pictures, and how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.devices.remote import BoardBuild, Facts, Tell, run_on_board
+from compress.errors import BuildError
+from compress.records import Build
+from compress.runtimes.base import RunOptions
+from compress.runtimes.picture import from_tensor, padded_size, to_tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A host by the name that ssh knows, and its Python that has the runtime."""
+
+    host: str
+    python: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How often each build is run, all in turn."""
+
+    warmup: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """What the board gave. ``answers``: of the shipped build, by the bytes of the dark picture; empty where the
+    pictures are not of the build's size."""
+
+    answers: Mapping[bytes, Picture]
+    samples_ms: Mapping[str, tuple[float, ...]]
+    facts: Facts
+
+    def __call__(self, picture: Picture) -> Picture:
+        """The shipped build's answer to a picture that was sent. Raises BuildError for another one."""
+        try:
+            return self.answers[picture.tobytes()]
+        except KeyError:
+            raise BuildError("the picture was not among those that the board was given") from None
+
+    def fingerprint(self) -> dict[str, str]:
+        """Facts before the measurement, and those that were others after it."""
+        before, after = self.facts.before, self.facts.after
+        changed = {f"{name}_after": value for name, value in after.items() if before.get(name) != value}
+        return {**before, **changed, "peak_memory_mib": f"{self.facts.peak_memory_mib:.0f}"}
+
+    def name(self, host: str) -> str:
+        """One line for tables."""
+        about = self.facts.before
+        return f"{host}, {about.get('model') or about.get('cpu', 'unknown processor')}, {about.get('cores', '?')} cores"
+
+
+def run_builds(
+    board: Board, builds: tuple[Build, ...], folder: Path, pictures: tuple[Picture, ...], options: RunOptions,
+    timing: Timing, tell: Tell,
+) -> OnBoard:  # fmt: skip
+    """Fixed-size ``builds`` of one runtime in ``folder``; the one that ships runs on ``pictures`` (uint8 HWC) as well.
+
+    Raises DeviceError, Busy, and BuildError for an answer that is no picture.
+    """
+    fed = {build.name: _fed(build, pictures) for build in builds}
+    jobs = tuple(_job(build, folder, fed[build.name], options) for build in builds)
+    done = run_on_board(board.host, board.python, jobs, timing.warmup, timing.runs, tell)
+    answers: dict[bytes, Picture] = {}
+    for build in builds:
+        for picture, answer in zip(fed[build.name], done.answers[build.name], strict=False):
+            answers[picture.tobytes()] = from_tensor(
+                answer[None], build.contract.output, picture.shape[0], picture.shape[1]
+            )
+    return OnBoard(answers, done.samples_ms, done.facts)
+
+
+def _fed(build: Build, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    """The pictures for ``build``, if it ships and they are of its size."""
+    multiple, size = build.contract.size_multiple, (build.height, build.width)
+    fits = all(padded_size(picture.shape[0], picture.shape[1], multiple) == size for picture in pictures)
+    return pictures if build.ships and fits else ()
+
+
+def _job(build: Build, folder: Path, pictures: tuple[Picture, ...], options: RunOptions) -> BoardBuild:
+    """With something dark to be timed on where it is fed no pictures."""
+    import numpy as np
+
+    size = build.height or 0, build.width or 0
+    dark = np.random.default_rng(0).integers(0, 64, (*size, 3), np.uint8)
+    spec, multiple = build.contract.input, build.contract.size_multiple
+    tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
+    files = tuple(folder / name for name in build.files)
+    return BoardBuild(build.name, build.runtime, files, options.threads, options.float_precision, tensors)
