@@ -16,7 +16,7 @@ def control(
 ) -> None:  # fmt: skip
     """Writes ``net.safetensors`` and ``curve.json``.
 
-    Brightness is learned in every phase: without a teacher to say how bright, the truth has to.
+    Without a teacher to say how bright, the truth has to: a phase that leaves brightness out learns it, with all parts.
     """
     import torch
 
@@ -27,7 +27,10 @@ def control(
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    phases = tuple(phase.model_copy(update={"level": True, "freeze": ()}) for phase in control.train.phases)
+    phases = tuple(
+        phase if phase.level else phase.model_copy(update={"level": True, "freeze": ()})
+        for phase in control.train.phases
+    )
     train = control.train.model_copy(update={"phases": phases})
     train_net(net, Supervised(control.loss), train, data, seed.seed, out, scratch, progress)
     save_net(trained_student(net, student), out / "net.safetensors")
