@@ -91,10 +91,17 @@ def test_one_measurement_at_a_time_even_after_a_kill(tmp_path: Path) -> None:
         finally:
             holder.kill()
             holder.wait()
-    with exclusive(5, tmp_path):
-        assert (tmp_path / f"compress-local-device-{os.getuid()}.json").exists()
-    with exclusive(0.05, tmp_path):
-        pass
+    for _ in range(2):
+        with exclusive(5, tmp_path):
+            assert f'"pid": {os.getpid()}' in (tmp_path / "device.lock").read_text()
+
+
+def test_a_home_that_takes_no_lock_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with exclusive(5):
+        assert (tmp_path / f"compress-{os.getuid()}" / "device.lock").exists()
 
 
 def test_fingerprint_has_what_a_measurement_depends_on() -> None:

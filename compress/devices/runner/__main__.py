@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from .fingerprint import fingerprint
-from .lock import Held, held
+from .lock import Held, held, lock_folder
 from .sessions import NoRuntime, open_build
 from .timing import measure_latency
 
@@ -31,7 +31,7 @@ def run(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     results = folder / "results"
     results.mkdir(exist_ok=True)
-    with held(job["wait_s"], _say):
+    with held(job["wait_s"], _say, lock_folder()):
         before = fingerprint()
         opened = {
             build["name"]: open_build(

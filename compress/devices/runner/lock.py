@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Callable, Iterator
@@ -20,21 +21,26 @@ class Held(Exception):
 
 
 def lock_folder() -> Path:
-    """Where the lock lies, one for all users' own jobs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "compress"
+    """Where the lock lies: with the user's caches, and where there can be none, with the temporary files."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "compress"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"compress-{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextlib.contextmanager
-def held(wait_s: float, say: Callable[[str], None]) -> Iterator[None]:
+def held(wait_s: float, say: Callable[[str], None], folder: Path) -> Iterator[None]:
     """Hold this machine for one measurement, waiting ``wait_s`` for others. Raises Held, naming the holder."""
-    lock_folder().mkdir(parents=True, exist_ok=True)
-    with (lock_folder() / "device.lock").open("a+") as file:
+    with (folder / "device.lock").open("a+") as file:
         until = time.monotonic() + wait_s
         while not _taken(file.fileno()):
             if time.monotonic() > until:
-                raise Held(f"measured by {_owner(file)}; wait for it or end it")
+                raise Held(f"measured by {_owner(file)}; wait for it or end it ({file.name})")
             say(f"waits for {_owner(file)}")
-            time.sleep(min(2.0, max(0.05, wait_s / 10)))
+            time.sleep(min(2.0, max(0.01, wait_s / 10)))
         file.seek(0)
         file.truncate()
         json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
