@@ -205,14 +205,17 @@ def fit(
     stepper = _Stepper(net, objective, train, group, device)
     meter, saved = WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
+    entered = None
     for batch in plan.run(state.step, meter):
         phase = plan.phase_at(state.step)
         if plan.begins_phase(state.step):
             state.average.settle(net, phase.freeze)
+        if phase is not entered:
+            entered = phase
+            stepper.rest(phase.freeze)
         for part in optimizer.param_groups:
             part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
         loss, parts = stepper.backward(batch)
-        _drop_gradients(net, phase.freeze)
         if not math.isfinite(float(loss.detach())):
             raise CompressError(f"the loss is {float(loss.detach())} at step {state.step}; lower the learning rate")
         nn.utils.clip_grad_norm_(parameters, train.grad_clip)
@@ -227,16 +230,10 @@ def fit(
         if group.rank == 0 and (time.monotonic() - saved > train.checkpoint_every_s or state.step == plan.steps):
             state.save(checkpoint)
             saved = time.monotonic()
+    stepper.rest(())
     progress.say(f"{plan.steps} steps done, {meter.share:.1%} of the time lost to waiting for data")
     state.average.copy_to(net)
     return Curve(steps=plan.steps, points=tuple(state.points))
-
-
-def _drop_gradients(net: nn.Module, frozen: tuple[str, ...]) -> None:
-    """The optimizer passes by parameters without a gradient. All have one until here, as a group of processes needs."""
-    for name, parameter in net.named_parameters() if frozen else ():
-        if _is_part(name, frozen):
-            parameter.grad = None
 
 
 def _is_part(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -264,9 +261,19 @@ class _Stepper:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net: nn.Module = net
         self.learned = [p for p in objective.parameters() if p.requires_grad]
+        self.trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
+        self.resting: list[nn.Parameter] = []
         self.group = group
         if group.count > 1:
             self.net = nn.parallel.DistributedDataParallel(net)
+
+    def rest(self, frozen: tuple[str, ...]) -> None:
+        """Leave these parts without gradients, which the optimizer passes by. In a group they are worked out all the
+        same and dropped, for all of its processes wait for all of them."""
+        self.resting = [p for name, p in self.trained if _is_part(name, frozen)]
+        if self.group.count == 1:
+            for name, parameter in self.trained:
+                parameter.requires_grad_(not _is_part(name, frozen))
 
     def backward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         batch = _to(batch, self.device)
@@ -275,6 +282,8 @@ class _Stepper:
         loss.backward()
         if self.group.count > 1:
             self._average_learned()
+        for parameter in self.resting:
+            parameter.grad = None
         return loss, parts
 
     def _average_learned(self) -> None:

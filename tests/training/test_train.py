@@ -26,7 +26,7 @@ from compress.training.loop import Average, Curve, fit, learning_rate
 if TYPE_CHECKING:
     from compress.data.source import Pair
 
-PHASES = (Phase(epochs=2, batch=4, downscale=2), Phase(epochs=1, batch=2))
+PHASES = (Phase(epochs=2, batch=4, downscale=2, freeze=("repair",)), Phase(epochs=1, batch=2, freeze=("light",)))
 
 
 class Noise(PairSource):
