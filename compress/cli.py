@@ -210,6 +210,33 @@ def parity(
     return compare_builds(builds, store, root, reference, golden, images, layers, json_file)
 
 
+@cli.command()
+@click.argument("builds", nargs=-1, metavar="BUILD...")
+@_store
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--runs", type=click.IntRange(min=1), default=60, show_default=True, help="Timed runs of each build.")
+@click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Runs before these.")
+@click.option("--sustained", type=click.FloatRange(min=0), default=0.0, metavar="MINUTES", help="Then without a pause.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A dark picture.  [default: noise]")
+@click.option("--on", "host", help="Measure on this board, by the name that ssh knows: the model alone.")
+@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def bench(
+    builds: tuple[str, ...], store: Path, threads: int, runs: int, warmup: int, sustained: float,
+    picture: Path | None, host: str | None, python: str, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Time builds in turn: the model alone, and from picture file to picture file.
+
+    BUILD is a build's name (int8-onnx-400x600), a folder or file of the store, or a bundle, and several of them are
+    timed side by side; none: what ships of the newest builds of the store.
+    """
+    from compress.bench.measure import Asked
+    from compress.commands.bench import bench as time_builds
+
+    asked = Asked(threads, warmup, runs, 60.0 * sustained)
+    return time_builds(builds, store, asked, picture, host, python, json_file)
+
+
 @cli.group(name="keys")
 def keys_group() -> None:
     """Look after signing keys."""

@@ -10,7 +10,7 @@ import tiny_nets
 import torch
 from torch import nn
 
-from compress.bundle.golden import write_png
+from compress.data.pictures import write_png
 from compress.models.enhance import enhance
 
 HARD = "repair.middle2"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.data.pictures import fit
+from compress.data.pictures import fit, write_png
 from compress.errors import BuildError
 from compress.records import Build, Record
 
@@ -128,13 +128,6 @@ def difference(expected: Picture, answer: Picture, tolerance: Tolerance) -> str 
             f"(allowed: {tolerance.min_psnr_db} dB, {tolerance.max_abs_codes} codes)"
         )
     return None
-
-
-def write_png(path: Path, picture: Picture) -> None:
-    """Write ``(H, W, 3)`` uint8 RGB; no metadata, so equal pictures give equal bytes."""
-    from PIL import Image
-
-    Image.fromarray(picture).save(path, format="PNG", compress_level=9)
 
 
 def read_png(path: Path) -> Picture:

@@ -118,3 +118,10 @@ def fit(picture: Picture, height: int, width: int) -> Picture:
     cut = picture[:height, :width]
     padding = ((0, height - cut.shape[0]), (0, width - cut.shape[1]), (0, 0))
     return np.ascontiguousarray(np.pad(cut, padding, mode="edge"))
+
+
+def write_png(path: Path, picture: Picture, compress_level: int = 9) -> None:
+    """Write ``(H, W, 3)`` uint8 RGB; no metadata, so equal pictures give equal bytes."""
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, format="PNG", compress_level=compress_level)

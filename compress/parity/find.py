@@ -1,24 +1,22 @@
 """What the words of ``compress parity`` stand for: builds, the networks they were made from, and the pictures.
 
-A word is a build's name, a folder of the store (or its name there), a file in it, or a bundle. The networks are
-found by the digests that manifests carry, so a store that was moved or copied in part still fits together.
+The networks are found by the digests that manifests carry, so a store that was moved or copied in part still fits
+together.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from compress.errors import StoreError, UserError
 from compress.parity.compare import Subject
-from compress.records import Build, BuildList, Inspection, Variant
+from compress.records import BuildList, Variant
 from compress.schema import DataSpec
+from compress.store.builds import Place, find_places, listed_in, wanted_builds
 from compress.store.manifest import MANIFEST, Manifest
-from compress.store.store import Entry, Store
+from compress.store.store import Store
 
 _NETS: dict[str, Variant] = {
     "teacher": "teacher", "student": "student", "control": "control", "pruned": "pruned",
@@ -35,103 +33,16 @@ class Found:
     bundle: Path | None
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A folder with builds; ``wanted``: their names, all where it is empty; ``bundle``: it is one."""
-
-    folder: Path
-    wanted: tuple[str, ...] = ()
-    bundle: bool = False
-
-
 def find(words: tuple[str, ...], store: Store, reference: Path | None) -> tuple[Found, ...]:
     """What to compare, one entry a folder; without words the newest builds of the store.
 
     ``reference``: the folder of the Quantized artefact, where the store has none that fits. Raises UserError.
     """
-    places: dict[Path, _Place] = {}
-    for place in [_place(word, store) for word in words] or [_newest(store)]:
-        known = places.get(place.folder)
-        wanted = () if known and not (known.wanted and place.wanted) else place.wanted
-        places[place.folder] = replace(place, wanted=(known.wanted if known else ()) + wanted if wanted else ())
-    return tuple(_found(place, store, reference) for place in places.values())
+    return tuple(_found(place, store, reference) for place in find_places(words, store))
 
 
-def _place(word: str, store: Store) -> _Place:
-    for path in (Path(word), store.root / word):
-        if path.is_dir():
-            return _folder(path.resolve())
-        if path.is_file():
-            return _file(path.resolve())
-    if "/" in word:
-        raise UserError(f"{word}: no such file or folder")
-    found = [entry.folder for entry in _exports(store) if word in _build_names(entry.folder)]
-    if not found:
-        names = sorted({name for entry in _exports(store) for name in _build_names(entry.folder)})
-        there = f"there are: {', '.join(names)}" if names else "it is empty; make builds with compress run"
-        raise UserError(f"no build '{word}' in the store {store.root}: {there}")
-    return _Place(found[0], (word,))
-
-
-def _folder(path: Path) -> _Place:
-    for folder in (path, path / "bundle"):
-        if (folder / "contract.json").is_file():
-            return _Place(folder, bundle=True)
-    if (path / "builds.json").is_file():
-        return _Place(path)
-    raise UserError(f"{path}: neither builds of the store (builds.json) nor a bundle (contract.json)")
-
-
-def _file(path: Path) -> _Place:
-    """The build that ``path`` is a file of."""
-    for folder, bundle in ((path.parent, False), (path.parent.parent, True)):
-        if (folder / ("contract.json" if bundle else "builds.json")).is_file():
-            relative = path.relative_to(folder).as_posix()
-            names = tuple(build.name for build in _listed(folder, bundle).builds if relative in build.files)
-            if names:
-                return _Place(folder, names, bundle)
-    raise UserError(f"{path}: not a file of a build in the store or in a bundle")
-
-
-def _newest(store: Store) -> _Place:
-    for entry in _exports(store):
-        return _Place(entry.folder)
-    raise UserError(f"no builds in the store {store.root}; make some with compress run, or name a bundle")
-
-
-def _exports(store: Store) -> Iterator[Entry]:
-    """Artefacts that hold builds, the newest first."""
-    made = [(entry.manifest.created, entry) for entry in store.ls() if entry.manifest]
-    for _, entry in sorted(made, key=lambda pair: pair[0], reverse=True):
-        if entry.manifest and entry.manifest.gives == "Builds":
-            yield entry
-
-
-def _build_names(folder: Path) -> tuple[str, ...]:
-    return tuple(build.name for build in _listed(folder, False).builds)
-
-
-def _listed(folder: Path, bundle: bool) -> BuildList:
-    """The builds of a folder. Raises UserError for a list that can't be read."""
-    from compress.bundle.contract import CONTRACT, ContractFile
-
-    path = folder / (CONTRACT if bundle else "builds.json")
-    try:
-        if not bundle:
-            return BuildList.read(path)
-        contracts = ContractFile.read(path).builds
-    except (OSError, ValidationError):
-        raise UserError(f"{path}: can't be read as a list of builds; make the folder again") from None
-    nothing = Inspection(operators={}, int8_layers=0, float_layers=0)  # a bundle leaves it out; not looked at here
-    return BuildList(builds=tuple(Build(**dict(each), ships=True, inspection=nothing) for each in contracts))
-
-
-def _found(place: _Place, store: Store, reference: Path | None) -> Found:
-    listed = _listed(place.folder, place.bundle)
-    unknown = set(place.wanted) - {build.name for build in listed.builds}
-    if unknown:
-        raise UserError(f"{place.folder}: no build {', '.join(sorted(unknown))}")
-    builds = tuple(build for build in listed.builds if not place.wanted or build.name in place.wanted)
+def _found(place: Place, store: Store, reference: Path | None) -> Found:
+    listed, builds = listed_in(place), wanted_builds(place)
     quantized, nets = _networks(place, store, reference)
     data, digest = _data(quantized)
     float_self: Variant = "pruned" if "pruned" in nets or _has(listed, "pruned") else "student"
@@ -147,7 +58,7 @@ def _has(listed: BuildList, variant: Variant) -> bool:
     return any(net.variant == variant for net in listed.nets)
 
 
-def _networks(place: _Place, store: Store, reference: Path | None) -> tuple[Path, dict[Variant, Path]]:
+def _networks(place: Place, store: Store, reference: Path | None) -> tuple[Path, dict[Variant, Path]]:
     """The folder of the fake-quant network, and the float networks that are at hand."""
     wanted = _bundle_digests(place.folder) if place.bundle else _input_digests(place.folder)
     by_digest = {entry.manifest.digest: entry for entry in store.ls() if entry.manifest}

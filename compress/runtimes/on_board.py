@@ -29,6 +29,15 @@ class Board:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A build of fixed size under the name that it has in the results; its files lie in ``folder``."""
+
+    name: str
+    folder: Path
+    build: Build
+
+
+@dataclass(frozen=True)
 class Timing:
     """How often each build is run, all in turn."""
 
@@ -65,21 +74,21 @@ class OnBoard:
 
 
 def run_builds(
-    board: Board, builds: tuple[Build, ...], folder: Path, pictures: tuple[Picture, ...], options: RunOptions,
-    timing: Timing, tell: Tell,
+    board: Board, builds: tuple[Named, ...], pictures: tuple[Picture, ...], options: RunOptions, timing: Timing,
+    tell: Tell,
 ) -> OnBoard:  # fmt: skip
-    """Fixed-size ``builds`` of one runtime in ``folder``; the one that ships runs on ``pictures`` (uint8 HWC) as well.
+    """Time ``builds``; the one that ships runs on ``pictures`` (uint8 HWC) as well.
 
     Raises DeviceError, Busy, and BuildError for an answer that is no picture.
     """
-    fed = {build.name: _fed(build, pictures) for build in builds}
-    jobs = tuple(_job(build, folder, fed[build.name], options) for build in builds)
+    fed = {each.name: _fed(each.build, pictures) for each in builds}
+    jobs = tuple(_job(each, fed[each.name], options) for each in builds)
     done = run_on_board(board.host, board.python, jobs, timing.warmup, timing.runs, tell)
     answers: dict[bytes, Picture] = {}
-    for build in builds:
-        for picture, answer in zip(fed[build.name], done.answers[build.name], strict=False):
+    for each in builds:
+        for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
             answers[picture.tobytes()] = from_tensor(
-                answer[None], build.contract.output, picture.shape[0], picture.shape[1]
+                answer[None], each.build.contract.output, picture.shape[0], picture.shape[1]
             )
     return OnBoard(answers, done.samples_ms, done.facts)
 
@@ -91,13 +100,14 @@ def _fed(build: Build, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
     return pictures if build.ships and fits else ()
 
 
-def _job(build: Build, folder: Path, pictures: tuple[Picture, ...], options: RunOptions) -> BoardBuild:
+def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> BoardBuild:
     """With something dark to be timed on where it is fed no pictures."""
     import numpy as np
 
+    build = named.build
     size = build.height or 0, build.width or 0
     dark = np.random.default_rng(0).integers(0, 64, (*size, 3), np.uint8)
     spec, multiple = build.contract.input, build.contract.size_multiple
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
-    files = tuple(folder / name for name in build.files)
-    return BoardBuild(build.name, build.runtime, files, options.threads, options.float_precision, tensors)
+    files = tuple(named.folder / name for name in build.files)
+    return BoardBuild(named.name, build.runtime, files, options.threads, options.float_precision, tensors)

@@ -76,17 +76,20 @@ def _on_board(
 ) -> OnBoard | None:
     """What the target's board gives, None where it is not asked."""
     from compress.data.source import open_data
-    from compress.runtimes.on_board import Board, Timing, run_builds
+    from compress.runtimes.on_board import Board, Named, Timing, run_builds
 
     if device.kind == "local" or device.host is None or _why_not(device) is not None:
         return None
     source = open_data(data, "test")
     pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
-    timed = tuple(build for build in listed.builds if build.runtime == device.runtime and build.height is not None)
+    timed = tuple(
+        Named(build.name, folder, build)
+        for build in listed.builds if build.runtime == device.runtime and build.height is not None
+    )  # fmt: skip
     progress.say(f"runs {len(timed)} builds on {device.host}, {validation.timed_runs} timed runs each")
     options = RunOptions(device.threads, device.float_precision)
     timing = Timing(validation.warmup_runs, validation.timed_runs)
-    return run_builds(Board(device.host, device.python), timed, folder, pictures, options, timing, progress.update)
+    return run_builds(Board(device.host, device.python), timed, pictures, options, timing, progress.update)
 
 
 def _why_not(device: DeviceSpec) -> str | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compress.bundle.golden import GoldenFile, Tolerance, difference, read_png, size_for, write_golden, write_png
-from compress.data.pictures import fit
+from compress.bundle.golden import GoldenFile, Tolerance, difference, read_png, size_for, write_golden
+from compress.data.pictures import fit, write_png
 from compress.errors import BuildError
 from compress.records import Build, Inspection, IOContract, TensorSpec
 

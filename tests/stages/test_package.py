@@ -15,11 +15,11 @@ from tiny_builds import make_build
 
 from compress.artefacts import Builds, Bundle, Measurements, Quantized, Verdict
 from compress.bundle.contract import ContractFile
-from compress.bundle.golden import GoldenFile, difference, read_png, write_png
+from compress.bundle.golden import GoldenFile, difference, read_png
 from compress.bundle.keys import public_pem, resolve_key
 from compress.bundle.provenance import Provenance, current_sources
 from compress.bundle.verify import verify_bundle
-from compress.data.pictures import fit
+from compress.data.pictures import fit, write_png
 from compress.errors import BuildError, SignatureError
 from compress.records import (
     BuildList,

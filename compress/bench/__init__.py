@@ -1,0 +1,1 @@
+"""How fast builds are, asked for by hand: ``compress bench``."""
