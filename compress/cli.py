@@ -237,6 +237,53 @@ def bench(
     return time_builds(builds, store, asked, picture, host, python, json_file)
 
 
+@cli.command(name="gate")
+@click.argument("candidate")
+@click.option(
+    "--baseline", required=True, help="The bundle that was accepted before: a folder, or its name in the store."
+)
+@_store
+@click.option(
+    "--max-psnr-loss", type=click.FloatRange(min=0), default=0.01, show_default=True, metavar="DB", help="Mean."
+)
+@click.option(
+    "--max-worst-loss",
+    type=click.FloatRange(min=0),
+    default=0.3,
+    show_default=True,
+    metavar="DB",
+    help="Of one picture.",
+)
+@click.option("--max-ssim-loss", type=click.FloatRange(min=0), default=0.002, show_default=True, help="Mean.")
+@click.option(
+    "--max-slowdown", type=click.FloatRange(min=0), default=0.02, show_default=True, help="As a share: .02 is 2 %."
+)
+@click.option("--rounds", type=click.IntRange(min=30), default=300, show_default=True, help="Runs of both, in turn.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
+@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def gate_command(
+    candidate: str, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float, max_ssim_loss: float,
+    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Compare the bundle CANDIDATE with one that was accepted before.
+
+    PSNR and SSIM are compared picture by picture; both builds are timed again, in turn. A regression is called where
+    the whole 99 % interval of a difference lies beyond what is allowed.
+
+    Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
+    """
+    from compress.commands.gate import gate
+    from compress.regression.compare import Where
+    from compress.regression.records import Allowance
+
+    allowed = Allowance(
+        psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown
+    )
+    return gate(candidate, baseline, store, allowed, Where(host, python, threads, rounds), json_file)
+
+
 @cli.group(name="keys")
 def keys_group() -> None:
     """Look after signing keys."""

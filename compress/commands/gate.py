@@ -1,0 +1,81 @@
+"""``compress gate``: is this bundle worse than the one that was accepted before?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserError
+
+if TYPE_CHECKING:
+    from compress.regression.compare import Bundle, Where
+    from compress.regression.records import Allowance, Difference, RegressionReport
+    from compress.store.store import Store
+
+_EXIT = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
+_HEADINGS = ("what", "limit", "difference", "99 % interval", "result", "note")
+
+
+def gate(
+    candidate: str, baseline: str, store_root: Path, allowed: Allowance, where: Where, json_file: Path | None
+) -> int:
+    """Compare two bundles, print every difference, and give 0, 1 (a regression) or 3. Raises UserError."""
+    from compress.console import make_console
+    from compress.regression.compare import compare
+    from compress.store.store import Store
+
+    store = Store(store_root)
+    bundles = _bundle(candidate, store), _bundle(baseline, store)
+    console = make_console()
+    with console:
+        progress = console.started("gate", 1, 1)
+        report = compare(*bundles, allowed, where, progress.update)
+    _print(report)
+    if json_file is not None:
+        report.write(json_file)
+    return _EXIT[report.result]
+
+
+def _bundle(word: str, store: Store) -> Bundle:
+    from compress.regression.compare import read_bundle
+    from compress.store.builds import find_places, wanted_builds
+
+    (place,) = find_places((word,), store)
+    if not place.bundle:
+        raise UserError(f"{word}: not a bundle; what a gate compares lies in a bundle's report/")
+    return read_bundle(place.folder, wanted_builds(place))
+
+
+def _print(report: RegressionReport) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from compress.report.table import COLOURS
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=180)  # a file has no edge to fold the table at
+    title = Text.assemble("Gate: ", (report.result, COLOURS[report.result]))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(_HEADINGS):
+        table.add_column(heading, justify="right" if 0 < place < 4 else "left", no_wrap=place < 5)
+    for each in report.differences:
+        table.add_row(*row_cells(each), Text(each.result, style=COLOURS[each.result]), Text(each.note))
+    console.print(table)
+    console.print(Text(f"{report.candidate} against {report.baseline}"), soft_wrap=True)
+
+
+def row_cells(each: Difference) -> tuple[str, str, str, str]:
+    """The texts of a row but its result and note; a dash where there is no figure."""
+    if each.figure is None:
+        return each.name, "–", "–", "–"
+
+    def text(value: float) -> str:
+        if each.name.endswith("slowdown"):
+            return f"{value:+.1%}"
+        return f"{value:+.3f} {each.unit}".strip() if each.unit else f"{value:+.4f}"
+
+    interval = "–" if each.low is None or each.high is None else f"{text(each.low)} to {text(each.high)}"
+    return each.name, text(each.limit), text(each.figure), interval

@@ -1,0 +1,98 @@
+"""A candidate bundle against a baseline bundle: what their reports say, and both builds timed again, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from compress.devices.remote import Tell
+from compress.errors import UserError
+from compress.records import Build, QualityReport, VerdictRecord
+from compress.regression.judge import judge_quality, judge_speed
+from compress.regression.measure import Side, paired_here, paired_on_board
+from compress.regression.records import Allowance, Difference, RegressionReport, overall
+from compress.runtimes import open_runtime, runs_here
+from compress.runtimes.base import RunOptions
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's folder, the builds that it ships, and what its report says."""
+
+    folder: Path
+    builds: tuple[Build, ...]
+    quality: QualityReport
+    verdict: VerdictRecord
+
+
+@dataclass(frozen=True)
+class Where:
+    """The machine to time on: this one, or ``host`` by the name that ssh knows, with its ``python``."""
+
+    host: str | None = None
+    python: str = "python3"
+    threads: int = 2
+    rounds: int = 300
+
+
+def read_bundle(folder: Path, builds: tuple[Build, ...]) -> Bundle:
+    """Raises UserError where ``folder``/report can't be read."""
+    report = folder / "report"
+    try:
+        quality, verdict = QualityReport.read(report / "quality.json"), VerdictRecord.read(report / "verdict.json")
+    except (OSError, ValidationError):
+        raise UserError(f"{report}: no quality.json and verdict.json to compare; name a bundle") from None
+    return Bundle(folder, builds, quality, verdict)
+
+
+def compare(candidate: Bundle, baseline: Bundle, allowed: Allowance, where: Where, tell: Tell) -> RegressionReport:
+    """Every difference with its interval. Raises BuildError, DeviceError, and Busy."""
+    pairs = list(_pairs(candidate, baseline))
+    found = [_own_budgets(candidate.verdict)]
+    for runtime in dict.fromkeys(mine.build.runtime for mine, _ in pairs):
+        found += judge_quality(candidate.quality, baseline.quality, runtime, allowed)
+    found += [_speed(mine, theirs, allowed, where, tell) for mine, theirs in pairs]
+    if not pairs:
+        why = "the bundles ship no build for the same runtime and size"
+        found.append(Difference(name="builds", unit="", limit=0, figure=None, result="incomplete", note=why))
+    return RegressionReport(
+        candidate=str(candidate.folder), baseline=str(baseline.folder), result=overall(tuple(found)),
+        differences=tuple(found),
+    )  # fmt: skip
+
+
+def _pairs(candidate: Bundle, baseline: Bundle) -> Iterator[tuple[Side, Side]]:
+    """Fixed-size builds that both ship for one runtime and size."""
+    before = {(build.runtime, build.height, build.width): build for build in baseline.builds}
+    for build in candidate.builds:
+        other = before.get((build.runtime, build.height, build.width))
+        if build.height is not None and other is not None:
+            yield Side(candidate.folder, build), Side(baseline.folder, other)
+
+
+def _own_budgets(verdict: VerdictRecord) -> Difference:
+    failed = [check.name for check in verdict.checks if check.result != "pass"]
+    return Difference(
+        name="the candidate's own budgets", unit="", limit=0, figure=None, result=verdict.result,
+        note="; ".join((", ".join(failed), *verdict.reasons)) if verdict.result != "pass" else "",
+    )  # fmt: skip
+
+
+def _speed(mine: Side, theirs: Side, allowed: Allowance, where: Where, tell: Tell) -> Difference:
+    name, limit = f"{mine.build.name}, slowdown", allowed.slowdown
+    if mine.same_bytes(theirs):
+        return Difference(
+            name=name, unit="", limit=limit, figure=0.0, low=0.0, high=0.0, result="pass", note="the same files"
+        )  # fmt: skip
+    options = RunOptions(threads=where.threads)
+    if where.host is not None:
+        times = paired_on_board(where.host, where.python, mine, theirs, where.rounds, options, tell)
+    elif runs_here(mine.build.runtime) and not open_runtime(mine.build.runtime).simulates:
+        times = paired_here(mine, theirs, where.rounds, options, tell)
+    else:
+        why = f"{mine.build.runtime} builds can't be timed on this machine; name the board with --on"
+        return Difference(name=name, unit="", limit=limit, figure=None, result="incomplete", note=why)
+    return judge_speed(mine.build.name, *times, allowed)

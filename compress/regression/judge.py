@@ -1,0 +1,89 @@
+"""The rules: a regression is called only where the whole interval lies beyond what is allowed."""
+
+from __future__ import annotations
+
+import math
+
+from compress.records import QualityReport, QualityRow
+from compress.regression.interval import mean_interval, median_interval
+from compress.regression.records import Allowance, Difference
+
+_FEWEST_ROUNDS = 30
+_MOST_SHOWN = 3
+
+
+def judge_quality(
+    candidate: QualityReport, baseline: QualityReport, runtime: str, allowed: Allowance
+) -> tuple[Difference, ...]:
+    """PSNR (mean, worst picture) and SSIM of the INT8 builds for ``runtime``, picture by picture."""
+    name = f"int8 through {runtime}"
+    if (candidate.definition, candidate.data_digest) != (baseline.definition, baseline.data_digest):
+        why = "measured on other pictures, or by another definition; run the baseline's recipe again on these"
+        return (_not_compared(f"{name}, PSNR", "dB", -allowed.psnr_loss_db, why),)
+    rows = _row(candidate, runtime), _row(baseline, runtime)
+    common = [image for image in candidate.images if image in baseline.images]
+    if rows[0] is None or rows[1] is None or not common:
+        where = "candidate" if rows[0] is None else "baseline" if rows[1] is None else "pictures in common"
+        return (_not_compared(f"{name}, PSNR", "dB", -allowed.psnr_loss_db, f"no figures: {where}"),)
+    psnr = _deltas(candidate, rows[0].psnr_db, baseline, rows[1].psnr_db, common)
+    ssim = _deltas(candidate, rows[0].ssim, baseline, rows[1].ssim, common)
+    return (
+        _mean(f"{name}, PSNR", "dB", psnr, -allowed.psnr_loss_db, _losers(psnr)),
+        _worst(f"{name}, PSNR of the picture that lost most", psnr, -allowed.worst_psnr_loss_db),
+        _mean(f"{name}, SSIM", "", ssim, -allowed.ssim_loss, ""),
+    )
+
+
+def judge_speed(
+    build: str, candidate_ms: tuple[float, ...], baseline_ms: tuple[float, ...], allowed: Allowance
+) -> Difference:
+    """How much slower the candidate is, from rounds in which both ran, one after the other."""
+    name = f"{build}, slowdown"
+    if len(candidate_ms) != len(baseline_ms) or len(candidate_ms) < _FEWEST_ROUNDS:
+        return _not_compared(name, "", allowed.slowdown, f"fewer than {_FEWEST_ROUNDS} rounds in which both ran")
+    logs = tuple(math.log(mine / theirs) for mine, theirs in zip(candidate_ms, baseline_ms, strict=True))
+    figure, low, high = (math.expm1(value) for value in median_interval(logs))
+    beyond = f"up to {high:.1%} slower can't be ruled out" if low <= allowed.slowdown < high else ""
+    return Difference(
+        name=name, unit="", limit=allowed.slowdown, figure=figure, low=low, high=high,
+        result="fail" if low > allowed.slowdown else "pass", note=beyond,
+    )  # fmt: skip
+
+
+def _row(report: QualityReport, runtime: str) -> QualityRow | None:
+    return next((row for row in report.rows if row.variant == "int8" and row.runtime == runtime), None)
+
+
+def _deltas(
+    candidate: QualityReport, mine: tuple[float, ...], baseline: QualityReport, theirs: tuple[float, ...],
+    common: list[str],
+) -> dict[str, float]:  # fmt: skip
+    ours, before = (dict(zip(r.images, v, strict=True)) for r, v in ((candidate, mine), (baseline, theirs)))
+    return {image: ours[image] - before[image] for image in common}
+
+
+def _mean(name: str, unit: str, deltas: dict[str, float], limit: float, note: str) -> Difference:
+    figure, low, high = mean_interval(tuple(deltas.values()))
+    failed = high < limit or not math.isfinite(figure)
+    return Difference(
+        name=name, unit=unit, limit=limit, figure=figure, low=low, high=high, result="fail" if failed else "pass",
+        note=note if failed else "",
+    )  # fmt: skip
+
+
+def _worst(name: str, deltas: dict[str, float], limit: float) -> Difference:
+    image, figure = min(deltas.items(), key=lambda pair: pair[1])
+    failed = not figure >= limit
+    return Difference(
+        name=name, unit="dB", limit=limit, figure=figure, result="fail" if failed else "pass",
+        note=image if figure < 0 else "",
+    )  # fmt: skip
+
+
+def _losers(deltas: dict[str, float]) -> str:
+    most = sorted(deltas.items(), key=lambda pair: pair[1])[:_MOST_SHOWN]
+    return "lost most: " + ", ".join(f"{image} {delta:+.3f}" for image, delta in most)
+
+
+def _not_compared(name: str, unit: str, limit: float, why: str) -> Difference:
+    return Difference(name=name, unit=unit, limit=limit, figure=None, result="incomplete", note=why)

@@ -1,0 +1,147 @@
+"""``compress gate``: real tiny builds in bundles of which one differs, by quality, by bytes, by what was measured."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import onnx
+import pytest
+from loopback import HOST, loopback
+from tiny_chain import Chain
+
+from compress.bundle.contract import BuildContract, ContractFile
+from compress.cli import execute
+from compress.records import BuildList, Check, QualityReport, QualityRow, VerdictRecord
+from compress.regression.measure import paired_ms
+from compress.regression.records import RegressionReport
+
+IMAGES = tuple(f"{number}.png" for number in range(16))
+PSNR = tuple(20.0 + number / 4 for number in range(16))
+
+
+def _bundle(
+    chain: Chain, folder: Path, *, psnr: tuple[float, ...] = PSNR, ssim: float = 0.8, digest: str = "d" * 64,
+    verdict: str = "pass", runtimes: tuple[str, ...] = ("onnx",),
+) -> Path:  # fmt: skip
+    """What ``compress gate`` reads of a bundle: the builds with their contract, and the report."""
+    shutil.copytree(chain.builds.folder, folder)
+    builds = [
+        BuildContract(**{name: getattr(build, name) for name in BuildContract.model_fields})
+        for build in BuildList.read(folder / "builds.json").builds if build.ships and build.runtime in runtimes
+    ]  # fmt: skip
+    ContractFile(builds=tuple(builds)).write(folder / "contract.json")
+    (folder / "report").mkdir()
+    rows = tuple(
+        QualityRow(variant="int8", runtime=name, psnr_db=psnr, ssim=(ssim,) * 16, psnr_gtmean_db=psnr)  # type: ignore[arg-type]
+        for name in runtimes
+    )
+    QualityReport(
+        definition="as ever", decoder="Pillow", data_digest=digest, data_kind="paired", images=IMAGES, rows=rows
+    ).write(folder / "report" / "quality.json")
+    check = Check(name="min_fps", limit=20, measured=10, unit="FPS", origin="measured", result=verdict)  # type: ignore[arg-type]
+    VerdictRecord(result=verdict, checks=(check,)).write(folder / "report" / "verdict.json")  # type: ignore[arg-type]
+    return folder
+
+
+def _gate(chain: Chain, candidate: Path, baseline: Path, *words: str) -> tuple[int, dict[str, str], RegressionReport]:
+    out = candidate.parent / "gate.json"
+    command = ["gate", str(candidate), "--baseline", str(baseline), "--store", str(chain.root), "--json", str(out)]
+    code = execute([*command, "--rounds", "30", "--threads", "1", *words])
+    report = RegressionReport.read(out)
+    return code, {each.name: each.result for each in report.differences}, report
+
+
+def test_the_same_bundle_passes_without_timing_anything(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = _bundle(chain, tmp_path / "one", runtimes=("onnx", "openvino"))
+    code, results, _ = _gate(chain, same, _bundle(chain, tmp_path / "two", runtimes=("onnx", "openvino")))
+    assert code == 0 and set(results.values()) == {"pass"} and len(results) == 9
+    assert capsys.readouterr().out.count("the same files") == 2
+
+
+def test_a_tenth_of_a_db_lost_on_half_of_the_pictures_is_caught(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline = _bundle(chain, tmp_path / "before")
+    lost = tuple(value - (0.1 if number % 2 else 0.0) for number, value in enumerate(PSNR))
+    lost = (*lost[:-1], lost[-1] - 0.05)
+    code, results, _ = _gate(chain, _bundle(chain, tmp_path / "after", psnr=lost), baseline)
+    assert code == 1 and results["int8 through onnx, PSNR"] == "fail"
+    assert results["int8 through onnx, PSNR of the picture that lost most"] == "pass"
+    assert "lost most: 15.png -0.150, " in capsys.readouterr().out
+    tiny = tuple(value - 1e-4 for value in PSNR)
+    assert _gate(chain, _bundle(chain, tmp_path / "hardly", psnr=tiny), baseline)[0] == 0
+
+
+def test_one_picture_that_breaks_is_caught_and_named(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
+    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
+    code, results, report = _gate(chain, candidate, baseline)
+    assert code == 1 and results["int8 through onnx, PSNR of the picture that lost most"] == "fail"
+    worst = next(each for each in report.differences if each.name.endswith("lost most"))
+    assert worst.note == "7.png" and worst.figure == pytest.approx(-2.0)
+    assert "7.png" in capsys.readouterr().out
+
+
+def test_other_pictures_are_not_compared(chain: Chain, tmp_path: Path) -> None:
+    candidate, baseline = _bundle(chain, tmp_path / "after", digest="e" * 64), _bundle(chain, tmp_path / "before")
+    code, results, _ = _gate(chain, candidate, baseline)
+    assert code == 3 and results["int8 through onnx, PSNR"] == "incomplete"
+
+
+def test_a_budget_of_its_own_that_fails_is_enough(chain: Chain, tmp_path: Path) -> None:
+    candidate, baseline = _bundle(chain, tmp_path / "after", verdict="fail"), _bundle(chain, tmp_path / "before")
+    code, results, report = _gate(chain, candidate, baseline)
+    assert code == 1 and results["the candidate's own budgets"] == "fail" and report.differences[0].note == "min_fps"
+
+
+def _other_bytes(folder: Path) -> Path:
+    """The same graph in another file."""
+    path = folder / "int8-onnx-32x48.onnx"
+    model = onnx.load(str(path))
+    model.doc_string = "other bytes"
+    onnx.save(model, str(path))
+    return folder
+
+
+def test_other_files_are_timed_in_turn(chain: Chain, tmp_path: Path) -> None:
+    candidate, baseline = _bundle(chain, tmp_path / "after"), _bundle(chain, tmp_path / "before")
+    code, results, report = _gate(chain, _other_bytes(candidate), baseline, "--max-slowdown", "1")
+    speed = report.differences[-1]
+    assert code == 0 and results["int8-onnx-32x48, slowdown"] == "pass"
+    assert speed.low is not None and speed.high is not None and speed.figure is not None
+    assert speed.low <= speed.figure <= speed.high and speed.note != "the same files"
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client here")
+def test_on_a_board_both_are_timed_there(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate, baseline = _bundle(chain, tmp_path / "after"), _bundle(chain, tmp_path / "before")
+    with loopback("asyncssh", tmp_path) as board:
+        monkeypatch.setenv("COMPRESS_SSH_CONFIG", str(board.config))
+        words = ("--on", HOST, "--python", sys.executable, "--max-slowdown", "1")
+        assert _gate(chain, _other_bytes(candidate), baseline, *words)[0] == 0
+        assert (board.home / ".cache" / "compress" / "device.lock").exists()
+
+
+def test_both_run_in_every_round() -> None:
+    calls: list[str] = []
+    runs = lambda: (calls.append("c"), time.sleep(0.002))[0], lambda: calls.append("b")  # noqa: E731
+    mine, theirs = paired_ms(runs, 30, lambda *_: None)
+    assert len(mine) == len(theirs) == 30 and min(mine) > 2.0 > min(theirs)
+    assert all(set(calls[at : at + 2]) == {"b", "c"} for at in range(20, 80, 2))
+    assert {"".join(calls[at : at + 2]) for at in range(20, 80, 2)} == {"bc", "cb"}
+
+
+def test_what_is_no_bundle_is_said(chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = _bundle(chain, tmp_path / "one")
+    command = ["gate", str(chain.builds.folder), "--baseline", str(bundle), "--store", str(chain.root)]
+    assert execute(command) == 2 and "not a bundle" in capsys.readouterr().err
+    (bundle / "report" / "quality.json").write_text("{}")
+    assert execute(["gate", str(bundle), "--baseline", str(bundle), "--store", str(chain.root)]) == 2
+    assert "no quality.json and verdict.json to compare" in capsys.readouterr().err
