@@ -1,8 +1,8 @@
 """How often ``compress gate`` cries wolf on this machine, and how often it sees 5 %, by its own rounds and rule.
 
-A/A: one build against itself. A/B: against itself and a wait of 5 % of its p50. First 500 gates are drawn from ``--rounds``
-recorded rounds (300 successive ones each; for A/B the candidate's times are multiplied); then ``--gates`` gates are really
-run. Prints a table and writes ``artifacts/benchmarks/gate_alarms.json``.
+A/A: one build against itself. A/B: against itself and a wait of 5 % of its p50. First 500 gates are drawn from
+``--rounds`` recorded rounds (300 successive ones each; for A/B the candidate's times are multiplied); then ``--gates``
+gates are really run. Prints a table and writes ``artifacts/benchmarks/gate_alarms.json``.
 ``python benchmarks/gate_alarms.py [--rounds 4000] [--gates 30]``.
 """
 

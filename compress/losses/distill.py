@@ -72,7 +72,7 @@ class Distill(Objective):
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
 
     A batch without ``level`` compares both pictures with the truth at the truth's mean brightness. Nothing holds
-    the student's own brightness then, so ``zero_mean`` keeps residual modules from moving it.
+    the student's own brightness then: a later phase has to set it right.
     """
 
     def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
@@ -82,7 +82,6 @@ class Distill(Objective):
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
         self._said = [Tap(teacher, hint.teacher) for hint in spec.hints]
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
-        self._even = [Tap(net, part.student) for part in spec.zero_mean]
         with torch.no_grad():
             net(sample)
             teacher(sample, THUMB_STRIDE)
@@ -96,7 +95,6 @@ class Distill(Objective):
         taught = taught if batch.level else matched(taught, batch.bright)
         taken = zip(self.adapters, self.taps, hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
-        even = [tap.take() for tap in self._even]
         picture_terms = self._asked_terms if batch.asks else self._told_terms
 
         def loss() -> tuple[Tensor, dict[str, Tensor]]:
@@ -104,9 +102,6 @@ class Distill(Objective):
             for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, hints, strict=True)):
                 parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
                 total = total + hint.weight * parts[f"hint{k}"]
-            for k, (part, residual) in enumerate(zip(self.spec.zero_mean, even, strict=True)):
-                parts[f"zero_mean{k}"] = _share_of_mean(residual.float(), y)
-                total = total + part.weight * parts[f"zero_mean{k}"]
             return total, parts
 
         return _in_float(loss, batch)
@@ -144,12 +139,6 @@ def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
     """(N, 1, H, W) of 0 and 1: where the 4x4 block error of ``one`` is not above that of ``other``."""
     better = (_block_error(one, truth) <= _block_error(other, truth)).float()
     return F.interpolate(better, size=list(truth.shape[2:]), mode="nearest")
-
-
-def _share_of_mean(residual: Tensor, y: Tensor) -> Tensor:
-    """What each residual adds to its picture's mean, as a share of that; mean over the pictures."""
-    shift = residual.mean((1, 2, 3)).abs() / y.detach().mean((1, 2, 3)).clamp(min=1e-3)
-    return shift.mean()
 
 
 def _log_mean(pictures: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from compress.schema.stages import (
     ValidateSpec,
 )
 from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, Scheme, Target
-from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train, ZeroMean
+from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
 
 __all__ = [
     "Augment",
@@ -63,5 +63,4 @@ __all__ = [
     "Train",
     "ValidateSpec",
     "Weight",
-    "ZeroMean",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from compress.schema.section import PositiveInt, Section, Weight
-from compress.schema.training import Hint, PictureLoss, Train, ZeroMean
+from compress.schema.training import Hint, PictureLoss, Train
 
 
 class TeacherSpec(Section):
@@ -51,7 +51,6 @@ class DistillSpec(Section):
     level_weight: Weight = Field(1.0, description="of each picture's mean brightness, where the teacher is asked anew")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
-    zero_mean: tuple[ZeroMean, ...] = ()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
     def identity(self) -> dict[str, Any]:

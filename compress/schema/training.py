@@ -69,10 +69,3 @@ class Hint(Section):
     teacher: str
     student: str
     weight: Weight = 0.1
-
-
-class ZeroMean(Section):
-    """A student's module, by name, whose output shall average to zero over each picture: brightness is not its task."""
-
-    student: str
-    weight: Weight = 1.0

@@ -39,7 +39,6 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     """Names of modules can be checked only when the networks are there. Raises ConfigError, one line for each."""
     named = [("distill.hints: teacher", teacher, hint.teacher) for hint in spec.hints]
     named += [("distill.hints: student", net, hint.student) for hint in spec.hints]
-    named += [("distill.zero_mean: student", net, part.student) for part in spec.zero_mean]
     named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
     problems = []
     for key, owner, name in named:

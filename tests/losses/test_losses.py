@@ -10,7 +10,7 @@ from compress.data.batches import Batch
 from compress.losses.distill import Distill, Supervised
 from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
 from compress.models import build_net
-from compress.schema import DistillSpec, Hint, PictureLoss, ZeroMean
+from compress.schema import DistillSpec, Hint, PictureLoss
 
 
 def test_equal_pictures_cost_nothing() -> None:
@@ -165,30 +165,6 @@ def test_without_level_neither_student_nor_teacher_is_judged_by_brightness(level
 
     for other in (loss(3.0, 2.0), loss(2.0, 3.0)):
         assert (other == pytest.approx(loss(2.0, 2.0), rel=1e-4)) is not level
-
-
-def test_a_residual_of_zero_mean_is_free_and_another_costs_its_share_of_brightness() -> None:
-    torch.manual_seed(0)
-    net = build_net("light_twin", {"width": 16, "light_width": 8})
-    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
-    batch = Batch(torch.rand(2, 3, 64, 96) * 0.2, torch.rand(2, 3, 64, 96), None, (), 2, asks=True)
-    leave = net.repair.leave  # type: ignore[union-attr]
-
-    def parts(shift: float) -> tuple[float, float]:
-        with torch.no_grad():
-            leave.weight.zero_()  # type: ignore[union-attr, operator]
-            leave.bias.fill_(shift)  # type: ignore[union-attr, operator]
-        without = DistillSpec()
-        spec = DistillSpec(zero_mean=(ZeroMean(student="repair", weight=2.0),))
-        totals = [Distill(each, net, teacher, batch.dark)(net, batch) for each in (spec, without)]
-        return float(totals[0][1]["zero_mean0"].detach()), float((totals[0][0] - totals[1][0]).detach())
-
-    assert parts(0.0) == pytest.approx((0.0, 0.0), abs=1e-6)
-    share, cost = parts(-0.1)
-    with torch.no_grad():
-        means = net(batch.dark, 4).mean((1, 2, 3))
-    assert share == pytest.approx(float((0.1 / means).mean()), rel=1e-4)
-    assert cost == pytest.approx(2.0 * share, rel=1e-4)
 
 
 def test_supervised_ignores_a_teacher() -> None:
