@@ -262,10 +262,13 @@ def bench(
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
 @click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
 @click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
 def gate_command(
     candidate: str, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float, max_ssim_loss: float,
-    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json_file: Path | None,
+    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json: Path | None,
+    junit: Path | None, markdown: Path | None,
 ) -> int:  # fmt: skip
     """Compare the bundle CANDIDATE with one that was accepted before.
 
@@ -274,14 +277,16 @@ def gate_command(
 
     Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
     """
-    from compress.commands.gate import gate
+    from compress.commands.gate import Outputs, gate
     from compress.regression.compare import Where
     from compress.regression.records import Allowance
 
     allowed = Allowance(
         psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown
     )
-    return gate(candidate, baseline, store, allowed, Where(host, python, threads, rounds), json_file)
+    return gate(
+        candidate, baseline, store, allowed, Where(host, python, threads, rounds), Outputs(json, junit, markdown)
+    )
 
 
 @cli.group(name="keys")

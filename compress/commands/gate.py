@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,32 @@ from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserEr
 
 if TYPE_CHECKING:
     from compress.regression.compare import Bundle, Where
-    from compress.regression.records import Allowance, Difference, RegressionReport
+    from compress.regression.records import Allowance, RegressionReport
     from compress.store.store import Store
 
 _EXIT = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
 _HEADINGS = ("what", "limit", "difference", "99 % interval", "result", "note")
 
 
-def gate(
-    candidate: str, baseline: str, store_root: Path, allowed: Allowance, where: Where, json_file: Path | None
-) -> int:
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write the report into, those that are asked for."""
+
+    json: Path | None = None
+    junit: Path | None = None
+    markdown: Path | None = None
+
+    def write(self, report: RegressionReport) -> None:
+        from compress.regression.ci import junit, markdown
+
+        if self.json is not None:
+            report.write(self.json)
+        for path, text in ((self.junit, junit), (self.markdown, markdown)):
+            if path is not None:
+                path.write_text(text(report), encoding="utf-8")
+
+
+def gate(candidate: str, baseline: str, store_root: Path, allowed: Allowance, where: Where, outputs: Outputs) -> int:
     """Compare two bundles, print every difference, and give 0, 1 (a regression) or 3. Raises UserError."""
     from compress.console import make_console
     from compress.regression.compare import compare
@@ -31,8 +48,7 @@ def gate(
         progress = console.started("gate", 1, 1)
         report = compare(*bundles, allowed, where, progress.update)
     _print(report)
-    if json_file is not None:
-        report.write(json_file)
+    outputs.write(report)
     return _EXIT[report.result]
 
 
@@ -52,6 +68,7 @@ def _print(report: RegressionReport) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from compress.regression.ci import figures
     from compress.report.table import COLOURS
 
     console = Console(highlight=False)
@@ -62,20 +79,6 @@ def _print(report: RegressionReport) -> None:
     for place, heading in enumerate(_HEADINGS):
         table.add_column(heading, justify="right" if 0 < place < 4 else "left", no_wrap=place < 5)
     for each in report.differences:
-        table.add_row(*row_cells(each), Text(each.result, style=COLOURS[each.result]), Text(each.note))
+        table.add_row(each.name, *figures(each), Text(each.result, style=COLOURS[each.result]), Text(each.note))
     console.print(table)
     console.print(Text(f"{report.candidate} against {report.baseline}"), soft_wrap=True)
-
-
-def row_cells(each: Difference) -> tuple[str, str, str, str]:
-    """The texts of a row but its result and note; a dash where there is no figure."""
-    if each.figure is None:
-        return each.name, "–", "–", "–"
-
-    def text(value: float) -> str:
-        if each.name.endswith("slowdown"):
-            return f"{value:+.1%}"
-        return f"{value:+.3f} {each.unit}".strip() if each.unit else f"{value:+.4f}"
-
-    interval = "–" if each.low is None or each.high is None else f"{text(each.low)} to {text(each.high)}"
-    return each.name, text(each.limit), text(each.figure), interval

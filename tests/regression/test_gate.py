@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import onnx
 import pytest
@@ -145,3 +146,19 @@ def test_what_is_no_bundle_is_said(chain: Chain, tmp_path: Path, capsys: pytest.
     (bundle / "report" / "quality.json").write_text("{}")
     assert execute(["gate", str(bundle), "--baseline", str(bundle), "--store", str(chain.root)]) == 2
     assert "no quality.json and verdict.json to compare" in capsys.readouterr().err
+
+
+def test_ci_gets_junit_and_a_summary(chain: Chain, tmp_path: Path) -> None:
+    broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
+    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
+    words = ("--junit", str(tmp_path / "junit.xml"), "--markdown", str(tmp_path / "summary.md"))
+    code, results, _ = _gate(chain, candidate, baseline, *words)
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert code == 1 and suite.tag == "testsuite" and suite.get("tests") == str(len(results))
+    failed = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert failed == [name for name, result in results.items() if result == "fail"] and suite.get("failures") == "1"
+    (failure,) = suite.iter("failure")
+    assert "-2.000 dB" in str(failure.get("message")) and "7.png" in str(failure.get("message"))
+    text = (tmp_path / "summary.md").read_text()
+    assert text.startswith("## Gate: ❌ fail\n") and "7.png" in text
+    assert len(text.splitlines()) == 6 + len(results)
