@@ -21,7 +21,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -134,6 +134,9 @@ class Proxy(Record):
     half_psnr_db: tuple[float, ...] = ()
 
 
+_About = TypeVar("_About", Proxy, Board)
+
+
 class TensorRt(Runtime):
     """Builds are made and checked here and run on their board only."""
 
@@ -178,13 +181,16 @@ class TensorRt(Runtime):
     def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
         """Operators and scales of the file; which layers run in int8 is what the proxy engine does."""
         model = read_file(folder / files[0])
-        proxy = _read_proxy(folder, files)
+        proxy = _about(Proxy, folder, files, ".proxy.json")
+        if proxy is None:
+            raise BuildError(f"{folder / files[0]}: no report of TensorRT-RTX beside it; export it again")
+        board = _about(Board, folder, files, ".board.json")
         compared, differences = compare_scales(file_scales(model), table) if table else (0, ())
         return Inspection(
             operators=_operators(model), int8_layers=len(proxy.int8_layers), float_layers=len(proxy.float_layers),
             float_islands=proxy.float_layers if proxy.int8_layers else (),
             scales_compared=compared, scale_differences=differences,
-            notes=(*_notes(proxy), *_board_notes(folder, files)),
+            notes=(*_notes(proxy), *((board.line(),) if board else ())),
         )  # fmt: skip
 
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
@@ -261,15 +267,21 @@ def _is_int8(layer: EngineLayer) -> bool:
     return "Int8" in layer.inputs and "Int8" in (*layer.constants, *layer.inputs[1:])
 
 
-def _read_proxy(folder: Path, files: tuple[str, ...]) -> Proxy:
-    path = folder / next((name for name in files if name.endswith(".proxy.json")), files[0])
+def _about(kind: type[_About], folder: Path, files: tuple[str, ...], ending: str) -> _About | None:
+    """The report among ``files`` with this ending, None where there is none.
+
+    Raises BuildError for one that can't be read, or that is about another graph.
+    """
+    path = next((folder / name for name in files if name.endswith(ending)), None)
+    if path is None:
+        return None
     try:
-        proxy = Proxy.read(path)
+        found = kind.read(path)
     except (OSError, ValidationError):
         raise BuildError(f"{path}: not the report of a TensorRT build; export it again") from None
-    if proxy.onnx_digest != hash_file(folder / files[0]):
+    if found.onnx_digest != hash_file(folder / files[0]):
         raise BuildError(f"{folder / files[0]}: not the file that {path.name} is about; export it again")
-    return proxy
+    return found
 
 
 def _notes(proxy: Proxy) -> tuple[str, ...]:
@@ -287,20 +299,6 @@ def _notes(proxy: Proxy) -> tuple[str, ...]:
             f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures"
         )
     return *lines, *proxy.warnings
-
-
-def _board_notes(folder: Path, files: tuple[str, ...]) -> tuple[str, ...]:
-    """About the engine, where its board made one. Raises BuildError for one that is not of this graph."""
-    path = next((folder / name for name in files if name.endswith(".board.json")), None)
-    if path is None:
-        return ()
-    try:
-        board = Board.read(path)
-    except (OSError, ValidationError):
-        raise BuildError(f"{path}: not the report of a TensorRT engine; export it again") from None
-    if board.onnx_digest != hash_file(folder / files[0]):
-        raise BuildError(f"{folder / files[0]}: not the file that {path.name} is about; export it again")
-    return (board.line(),)
 
 
 def _shortened(problems: tuple[str, ...]) -> str:

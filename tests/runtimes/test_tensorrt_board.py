@@ -135,5 +135,5 @@ def test_a_build_for_a_board_holds_the_engine_that_python_made_there(
     with pytest.raises(BuildError, match=r"net\.onnx: not the file that net\.board\.json is about; export it again"):
         runtime.inspect(out, files, None)
     (out / "net.board.json").write_text(json.dumps({"maker": "hand"}))
-    with pytest.raises(BuildError, match="not the report of a TensorRT engine"):
+    with pytest.raises(BuildError, match="not the report of a TensorRT build"):
         runtime.inspect(out, files, None)
