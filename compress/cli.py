@@ -15,10 +15,10 @@ from typing import NoReturn
 import click
 
 from compress import __version__
+from compress.cli_comparing import COMPARING, store_option
 from compress.errors import EXIT_BUG, EXIT_USER, CompressError, ConfigError, UserError
 
 EXIT_INTERRUPTED = 130
-_STORE = Path("artifacts") / "store"
 
 
 def _complete_word(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -35,10 +35,6 @@ def _complete_toolchain(context: click.Context, parameter: click.Parameter, inco
 
 
 _words = click.argument("words", nargs=-1, metavar="KEY=VALUE...", shell_complete=_complete_word)
-_store = click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False), default=_STORE, envvar="COMPRESS_STORE",
-    show_default=True, show_envvar=True, help="Folder of the finished stages.",
-)  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -56,7 +52,7 @@ def cli(debug: bool) -> None:  # the flag is read in execute(); here for the hel
 
 @cli.command()
 @_words
-@_store
+@store_option
 def run(words: tuple[str, ...], store: Path) -> int:
     """Run a recipe for a target.
 
@@ -73,7 +69,7 @@ def run(words: tuple[str, ...], store: Path) -> int:
 
 @cli.command()
 @_words
-@_store
+@store_option
 def show(words: tuple[str, ...], store: Path) -> int:
     """Show what would run, and change nothing.
 
@@ -139,7 +135,7 @@ def store_group() -> None:
 
 
 @store_group.command(name="ls")
-@_store
+@store_option
 def store_ls(store: Path) -> int:
     """List what is in the store."""
     from compress.commands.stores import list_store
@@ -148,7 +144,7 @@ def store_ls(store: Path) -> int:
 
 
 @store_group.command(name="verify")
-@_store
+@store_option
 def store_verify(store: Path) -> int:
     """Read every byte and name what was changed since it was made."""
     from compress.commands.stores import verify_store
@@ -157,7 +153,7 @@ def store_verify(store: Path) -> int:
 
 
 @store_group.command(name="gc")
-@_store
+@store_option
 @click.option("--keep-runs", type=click.IntRange(min=1), default=20, show_default=True, help="Latest runs to keep.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def store_gc(store: Path, keep_runs: int, dry_run: bool) -> int:
@@ -183,7 +179,7 @@ def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
 
 @cli.command()
 @click.argument("builds", nargs=-1, metavar="BUILD...")
-@_store
+@store_option
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of paired pictures.")
 @click.option(
     "--reference",
@@ -210,85 +206,6 @@ def parity(
     return compare_builds(builds, store, root, reference, golden, images, layers, json_file)
 
 
-@cli.command()
-@click.argument("builds", nargs=-1, metavar="BUILD...")
-@_store
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
-@click.option("--runs", type=click.IntRange(min=1), default=60, show_default=True, help="Timed runs of each build.")
-@click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Runs before these.")
-@click.option("--sustained", type=click.FloatRange(min=0), default=0.0, metavar="MINUTES", help="Then without a pause.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A dark picture.  [default: noise]")
-@click.option("--on", "host", help="Measure on this board, by the name that ssh knows: the model alone.")
-@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
-def bench(
-    builds: tuple[str, ...], store: Path, threads: int, runs: int, warmup: int, sustained: float,
-    picture: Path | None, host: str | None, python: str, json_file: Path | None,
-) -> int:  # fmt: skip
-    """Time builds in turn: the model alone, and from picture file to picture file.
-
-    BUILD is a build's name (int8-onnx-400x600), a folder or file of the store, or a bundle, and several of them are
-    timed side by side; none: what ships of the newest builds of the store.
-    """
-    from compress.bench.measure import Asked
-    from compress.commands.bench import bench as time_builds
-
-    asked = Asked(threads, warmup, runs, 60.0 * sustained)
-    return time_builds(builds, store, asked, picture, host, python, json_file)
-
-
-@cli.command(name="gate")
-@click.argument("candidate")
-@click.option(
-    "--baseline", required=True, help="The bundle that was accepted before: a folder, or its name in the store."
-)
-@_store
-@click.option(
-    "--max-psnr-loss", type=click.FloatRange(min=0), default=0.01, show_default=True, metavar="DB", help="Mean."
-)
-@click.option(
-    "--max-worst-loss",
-    type=click.FloatRange(min=0),
-    default=0.3,
-    show_default=True,
-    metavar="DB",
-    help="Of one picture.",
-)
-@click.option("--max-ssim-loss", type=click.FloatRange(min=0), default=0.002, show_default=True, help="Mean.")
-@click.option(
-    "--max-slowdown", type=click.FloatRange(min=0), default=0.02, show_default=True, help="As a share: .02 is 2 %."
-)
-@click.option("--rounds", type=click.IntRange(min=30), default=300, show_default=True, help="Runs of both, in turn.")
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
-@click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
-@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
-@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
-def gate_command(
-    candidate: str, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float, max_ssim_loss: float,
-    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json: Path | None,
-    junit: Path | None, markdown: Path | None,
-) -> int:  # fmt: skip
-    """Compare the bundle CANDIDATE with one that was accepted before.
-
-    PSNR and SSIM are compared picture by picture; both builds are timed again, in turn. A regression is called where
-    the whole 99 % interval of a difference lies beyond what is allowed.
-
-    Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
-    """
-    from compress.commands.gate import Outputs, gate
-    from compress.regression.compare import Where
-    from compress.regression.records import Allowance
-
-    allowed = Allowance(
-        psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown
-    )
-    return gate(
-        candidate, baseline, store, allowed, Where(host, python, threads, rounds), Outputs(json, junit, markdown)
-    )
-
-
 @cli.group(name="keys")
 def keys_group() -> None:
     """Look after signing keys."""
@@ -301,6 +218,10 @@ def keys_public(key: str | None) -> int:
     from compress.commands.bundles import print_public_key
 
     return print_public_key(key)
+
+
+for _command in COMPARING:
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserError
 
 if TYPE_CHECKING:
+    from compress.records import Build
     from compress.regression.compare import Bundle, Where
     from compress.regression.records import Allowance, RegressionReport
     from compress.store.store import Store
@@ -42,7 +43,7 @@ def gate(candidate: str, baseline: str, store_root: Path, allowed: Allowance, wh
     from compress.store.store import Store
 
     store = Store(store_root)
-    bundles = _bundle(candidate, store), _bundle(baseline, store)
+    bundles = _bundle(candidate, store), _baseline(baseline, store)
     console = make_console()
     with console:
         progress = console.started("gate", 1, 1)
@@ -52,14 +53,32 @@ def gate(candidate: str, baseline: str, store_root: Path, allowed: Allowance, wh
     return _EXIT[report.result]
 
 
+def _baseline(word: str, store: Store) -> Bundle:
+    """A bundle, or the file that says which one was accepted."""
+    from compress.regression.baseline import as_bundle, bundle_folder, read_accepted
+
+    file = Path(word)
+    if file.suffix != ".json":
+        return _bundle(word, store)
+    accepted = read_accepted(file)
+    folder = bundle_folder(accepted, file)
+    return as_bundle(accepted, file, bundle_place(str(folder), store)[1] if folder else ())
+
+
 def _bundle(word: str, store: Store) -> Bundle:
     from compress.regression.compare import read_bundle
+
+    return read_bundle(*bundle_place(word, store))
+
+
+def bundle_place(word: str, store: Store) -> tuple[Path, tuple[Build, ...]]:
+    """The folder of the bundle that ``word`` names, and its builds. Raises UserError."""
     from compress.store.builds import find_places, wanted_builds
 
     (place,) = find_places((word,), store)
     if not place.bundle:
         raise UserError(f"{word}: not a bundle; what a gate compares lies in a bundle's report/")
-    return read_bundle(place.folder, wanted_builds(place))
+    return place.folder, wanted_builds(place)
 
 
 def _print(report: RegressionReport) -> None:

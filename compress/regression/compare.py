@@ -20,12 +20,13 @@ from compress.runtimes.base import RunOptions
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's folder, the builds that it ships, and what its report says."""
+    """A bundle's folder, the builds that it ships, and what its report says. ``absent``: why there are no builds."""
 
     folder: Path
     builds: tuple[Build, ...]
     quality: QualityReport
     verdict: VerdictRecord
+    absent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ def compare(candidate: Bundle, baseline: Bundle, allowed: Allowance, where: Wher
     """Every difference with its interval. Raises BuildError, DeviceError, and Busy."""
     pairs = list(_pairs(candidate, baseline))
     found = [_own_budgets(candidate.verdict)]
-    for runtime in dict.fromkeys(mine.build.runtime for mine, _ in pairs):
+    for runtime in dict.fromkeys(build.runtime for build in candidate.builds):
         found += judge_quality(candidate.quality, baseline.quality, runtime, allowed)
     found += [_speed(mine, theirs, allowed, where, tell) for mine, theirs in pairs]
     if not pairs:
-        why = "the bundles ship no build for the same runtime and size"
-        found.append(Difference(name="builds", unit="", limit=0, figure=None, result="incomplete", note=why))
+        why = baseline.absent or "the bundles ship no build for the same runtime and size"
+        found.append(Difference(name="slowdown", unit="", limit=0, figure=None, result="incomplete", note=why))
     return RegressionReport(
         candidate=str(candidate.folder), baseline=str(baseline.folder), result=overall(tuple(found)),
         differences=tuple(found),

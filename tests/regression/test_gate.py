@@ -16,6 +16,7 @@ from tiny_chain import Chain
 from compress.bundle.contract import BuildContract, ContractFile
 from compress.cli import execute
 from compress.records import BuildList, Check, QualityReport, QualityRow, VerdictRecord
+from compress.regression.baseline import Accepted
 from compress.regression.measure import paired_ms
 from compress.regression.records import RegressionReport
 
@@ -42,6 +43,7 @@ def _bundle(
     QualityReport(
         definition="as ever", decoder="Pillow", data_digest=digest, data_kind="paired", images=IMAGES, rows=rows
     ).write(folder / "report" / "quality.json")
+    (folder / "manifest.json").write_text(f"manifest of {folder.name}")
     check = Check(name="min_fps", limit=20, measured=10, unit="FPS", origin="measured", result=verdict)  # type: ignore[arg-type]
     VerdictRecord(result=verdict, checks=(check,)).write(folder / "report" / "verdict.json")  # type: ignore[arg-type]
     return folder
@@ -162,3 +164,26 @@ def test_ci_gets_junit_and_a_summary(chain: Chain, tmp_path: Path) -> None:
     text = (tmp_path / "summary.md").read_text()
     assert text.startswith("## Gate: ❌ fail\n") and "7.png" in text
     assert len(text.splitlines()) == 6 + len(results)
+
+
+def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted, candidate = _bundle(chain, tmp_path / "accepted"), _bundle(chain, tmp_path / "after")
+    file, place = tmp_path / "compress-baseline.json", ["--store", str(chain.root)]
+    assert execute(["baseline", "set", str(accepted), "--file", str(file), *place]) == 0
+    assert Accepted.read(file).bundle == "accepted"  # seen from the file: the repository may be moved
+    assert execute(["baseline", "show", "--file", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "still there" in shown and "int8 through onnx: 21.875 dB, SSIM 0.8000" in shown
+    assert _gate(chain, candidate, file)[0] == 0
+    assert execute(["baseline", "diff", str(candidate), "--file", str(file), *place]) == 0
+    assert "int8 through onnx: 21.875 dB, SSIM 0.8000, was 21.875 dB" in capsys.readouterr().out
+    (accepted / "manifest.json").write_text("another bundle at the same place")
+    code, results, report = _gate(chain, candidate, file)
+    assert code == 3 and results["slowdown"] == "incomplete" and results["int8 through onnx, PSNR"] == "pass"
+    assert "no longer at accepted" in report.differences[-1].note
+    assert execute(["baseline", "show", "--file", str(tmp_path / "none.json")]) == 2
+    assert "accept one with: compress baseline set BUNDLE" in capsys.readouterr().err
+    file.write_text("{}")
+    assert execute(["baseline", "show", "--file", str(file)]) == 2 and "not a baseline" in capsys.readouterr().err

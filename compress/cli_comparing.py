@@ -1,0 +1,137 @@
+"""The words and options of the commands that compare what is there: ``bench``, ``gate``, ``baseline``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+store_option = click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("artifacts") / "store",
+    envvar="COMPRESS_STORE", show_default=True, show_envvar=True, help="Folder of the finished stages.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("builds", nargs=-1, metavar="BUILD...")
+@store_option
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--runs", type=click.IntRange(min=1), default=60, show_default=True, help="Timed runs of each build.")
+@click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Runs before these.")
+@click.option("--sustained", type=click.FloatRange(min=0), default=0.0, metavar="MINUTES", help="Then without a pause.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A dark picture.  [default: noise]")
+@click.option("--on", "host", help="Measure on this board, by the name that ssh knows: the model alone.")
+@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def bench(
+    builds: tuple[str, ...], store: Path, threads: int, runs: int, warmup: int, sustained: float,
+    picture: Path | None, host: str | None, python: str, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Time builds in turn: the model alone, and from picture file to picture file.
+
+    BUILD is a build's name (int8-onnx-400x600), a folder or file of the store, or a bundle, and several of them are
+    timed side by side; none: what ships of the newest builds of the store.
+    """
+    from compress.bench.measure import Asked
+    from compress.commands.bench import bench as time_builds
+
+    asked = Asked(threads, warmup, runs, 60.0 * sustained)
+    return time_builds(builds, store, asked, picture, host, python, json_file)
+
+
+@click.command(name="gate")
+@click.argument("candidate")
+@click.option(
+    "--baseline", required=True, help="What was accepted before: a bundle, or a file of compress baseline set."
+)
+@store_option
+@click.option(
+    "--max-psnr-loss", type=click.FloatRange(min=0), default=0.01, show_default=True, metavar="DB", help="Mean."
+)
+@click.option(
+    "--max-worst-loss",
+    type=click.FloatRange(min=0),
+    default=0.3,
+    show_default=True,
+    metavar="DB",
+    help="Of one picture.",
+)
+@click.option("--max-ssim-loss", type=click.FloatRange(min=0), default=0.002, show_default=True, help="Mean.")
+@click.option(
+    "--max-slowdown", type=click.FloatRange(min=0), default=0.02, show_default=True, help="As a share: .02 is 2 %."
+)
+@click.option("--rounds", type=click.IntRange(min=30), default=300, show_default=True, help="Runs of both, in turn.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
+@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
+def gate_command(
+    candidate: str, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float, max_ssim_loss: float,
+    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json: Path | None,
+    junit: Path | None, markdown: Path | None,
+) -> int:  # fmt: skip
+    """Compare the bundle CANDIDATE with one that was accepted before.
+
+    PSNR and SSIM are compared picture by picture; both builds are timed again, in turn. A regression is called where
+    the whole 99 % interval of a difference lies beyond what is allowed.
+
+    Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
+    """
+    from compress.commands.gate import Outputs, gate
+    from compress.regression.compare import Where
+    from compress.regression.records import Allowance
+
+    allowed = Allowance(
+        psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown
+    )
+    return gate(
+        candidate, baseline, store, allowed, Where(host, python, threads, rounds), Outputs(json, junit, markdown)
+    )
+
+
+@click.group(name="baseline")
+def baseline_group() -> None:
+    """Keep which bundle was accepted, as a file beside your code."""
+
+
+_baseline_file = click.option(
+    "--file", type=click.Path(path_type=Path, dir_okay=False), default=Path("compress-baseline.json"),
+    show_default=True, help="The file in your repository.",
+)  # fmt: skip
+
+
+@baseline_group.command(name="set")
+@click.argument("bundle")
+@store_option
+@_baseline_file
+def baseline_set(bundle: str, store: Path, file: Path) -> int:
+    """Make BUNDLE the accepted one."""
+    from compress.commands.baseline import set_baseline
+
+    return set_baseline(bundle, store, file)
+
+
+@baseline_group.command(name="show")
+@_baseline_file
+def baseline_show(file: Path) -> int:
+    """Say what was accepted."""
+    from compress.commands.baseline import show_baseline
+
+    return show_baseline(file)
+
+
+@baseline_group.command(name="diff")
+@click.argument("bundle")
+@store_option
+@_baseline_file
+def baseline_diff(bundle: str, store: Path, file: Path) -> int:
+    """Print what BUNDLE measured beside what was accepted."""
+    from compress.commands.baseline import diff_baseline
+
+    return diff_baseline(bundle, store, file)
+
+
+COMPARING = (bench, gate_command, baseline_group)
+"""What ``compress`` has of them."""

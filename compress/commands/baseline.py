@@ -1,0 +1,73 @@
+"""``compress baseline``: which bundle is the accepted one, kept as a file beside the user's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from compress.errors import EXIT_PASS
+
+if TYPE_CHECKING:
+    from compress.regression.baseline import Accepted
+
+
+def set_baseline(word: str, store_root: Path, file: Path) -> int:
+    """Make a bundle the accepted one. Raises UserError."""
+    from compress.commands.gate import bundle_place
+    from compress.regression.baseline import accept
+    from compress.store.store import Store
+
+    accepted = accept(*bundle_place(word, Store(store_root)), file)
+    click.echo(f"{file}: {accepted.bundle} is the baseline now; compare with: compress gate BUNDLE --baseline {file}")
+    return EXIT_PASS
+
+
+def show_baseline(file: Path) -> int:
+    """Say what was accepted, and whether its bundle is still there. Raises UserError."""
+    from compress.regression.baseline import bundle_folder, read_accepted
+
+    accepted = read_accepted(file)
+    there = "still there" if bundle_folder(accepted, file) else "no longer there as it was: speed can't be compared"
+    click.echo(f"bundle      {accepted.bundle} ({there})")
+    click.echo(f"manifest    {accepted.manifest_digest[:16] or 'none'}, accepted on {accepted.accepted_on}")
+    click.echo(f"verdict     {accepted.verdict.result}")
+    for line in _lines(accepted):
+        click.echo(line)
+    return EXIT_PASS
+
+
+def diff_baseline(word: str, store_root: Path, file: Path) -> int:
+    """Print what a bundle measured beside what was accepted; nothing is judged or timed. Raises UserError."""
+    from compress.commands.gate import bundle_place
+    from compress.regression.baseline import read_accepted
+    from compress.regression.compare import read_bundle
+    from compress.store.store import Store
+
+    accepted = read_accepted(file)
+    folder, builds = bundle_place(word, Store(store_root))
+    bundle = read_bundle(folder, builds)
+    before = {(row.variant, row.runtime): row for row in accepted.quality.rows}
+    for row in bundle.quality.rows:
+        old = before.get((row.variant, row.runtime))
+        now = _mean(row.psnr_db), _mean(row.ssim)
+        was = f", was {_mean(old.psnr_db):.3f} dB and {_mean(old.ssim):.4f}" if old else ", not in the baseline"
+        click.echo(f"{row.variant} through {row.runtime}: {now[0]:.3f} dB, SSIM {now[1]:.4f}{was}")
+    sizes = {each.build: each.size_bytes for each in accepted.sizes}
+    for build in builds:
+        was = f", was {sizes[build.name]:,}" if build.name in sizes else ", not in the baseline"
+        click.echo(f"{build.name}: {build.size_bytes:,} bytes{was}")
+    return EXIT_PASS
+
+
+def _lines(accepted: Accepted) -> list[str]:
+    quality = [
+        f"quality     {row.variant} through {row.runtime}: {_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
+        for row in accepted.quality.rows if row.variant == "int8"
+    ]  # fmt: skip
+    return [*quality, *(f"build       {each.build}: {each.size_bytes:,} bytes" for each in accepted.sizes)]
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    return sum(values) / len(values)
