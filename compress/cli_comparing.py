@@ -40,7 +40,7 @@ def bench(
 
 
 @click.command(name="gate")
-@click.argument("candidate")
+@click.argument("candidate", required=False)
 @click.option(
     "--baseline", required=True, help="What was accepted before: a bundle, or a file of compress baseline set."
 )
@@ -68,11 +68,11 @@ def bench(
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
 def gate_command(
-    candidate: str, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float, max_ssim_loss: float,
-    max_slowdown: float, rounds: int, threads: int, host: str | None, python: str, json: Path | None,
-    junit: Path | None, markdown: Path | None,
+    candidate: str | None, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float,
+    max_ssim_loss: float, max_slowdown: float, rounds: int, threads: int, host: str | None, python: str,
+    json: Path | None, junit: Path | None, markdown: Path | None,
 ) -> int:  # fmt: skip
-    """Compare the bundle CANDIDATE with one that was accepted before.
+    """Compare the bundle CANDIDATE (none: the last run's) with one that was accepted before.
 
     PSNR and SSIM are compared picture by picture; both builds are timed again, in turn. A regression is called where
     the whole 99 % interval of a difference lies beyond what is allowed.
@@ -103,11 +103,11 @@ _baseline_file = click.option(
 
 
 @baseline_group.command(name="set")
-@click.argument("bundle")
+@click.argument("bundle", required=False)
 @store_option
 @_baseline_file
-def baseline_set(bundle: str, store: Path, file: Path) -> int:
-    """Make BUNDLE the accepted one."""
+def baseline_set(bundle: str | None, store: Path, file: Path) -> int:
+    """Make BUNDLE (none: the last run's) the accepted one."""
     from compress.commands.baseline import set_baseline
 
     return set_baseline(bundle, store, file)
@@ -123,11 +123,11 @@ def baseline_show(file: Path) -> int:
 
 
 @baseline_group.command(name="diff")
-@click.argument("bundle")
+@click.argument("bundle", required=False)
 @store_option
 @_baseline_file
-def baseline_diff(bundle: str, store: Path, file: Path) -> int:
-    """Print what BUNDLE measured beside what was accepted."""
+def baseline_diff(bundle: str | None, store: Path, file: Path) -> int:
+    """Print what BUNDLE (none: the last run's) measured beside what was accepted."""
     from compress.commands.baseline import diff_baseline
 
     return diff_baseline(bundle, store, file)

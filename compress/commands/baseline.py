@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from compress.regression.baseline import Accepted
 
 
-def set_baseline(word: str, store_root: Path, file: Path) -> int:
+def set_baseline(word: str | None, store_root: Path, file: Path) -> int:
     """Make a bundle the accepted one. Raises UserError."""
     from compress.commands.gate import bundle_place
     from compress.regression.baseline import accept
@@ -38,7 +38,7 @@ def show_baseline(file: Path) -> int:
     return EXIT_PASS
 
 
-def diff_baseline(word: str, store_root: Path, file: Path) -> int:
+def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
     """Print what a bundle measured beside what was accepted; nothing is judged or timed. Raises UserError."""
     from compress.commands.gate import bundle_place
     from compress.regression.baseline import read_accepted

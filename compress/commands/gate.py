@@ -36,8 +36,13 @@ class Outputs:
                 path.write_text(text(report), encoding="utf-8")
 
 
-def gate(candidate: str, baseline: str, store_root: Path, allowed: Allowance, where: Where, outputs: Outputs) -> int:
-    """Compare two bundles, print every difference, and give 0, 1 (a regression) or 3. Raises UserError."""
+def gate(
+    candidate: str | None, baseline: str, store_root: Path, allowed: Allowance, where: Where, outputs: Outputs
+) -> int:
+    """Compare two bundles, print every difference, and give 0, 1 (a regression) or 3. Raises UserError.
+
+    Without a candidate it is the bundle of the last run.
+    """
     from compress.console import make_console
     from compress.regression.compare import compare
     from compress.store.store import Store
@@ -65,17 +70,17 @@ def _baseline(word: str, store: Store) -> Bundle:
     return as_bundle(accepted, file, bundle_place(str(folder), store)[1] if folder else ())
 
 
-def _bundle(word: str, store: Store) -> Bundle:
+def _bundle(word: str | None, store: Store) -> Bundle:
     from compress.regression.compare import read_bundle
 
     return read_bundle(*bundle_place(word, store))
 
 
-def bundle_place(word: str, store: Store) -> tuple[Path, tuple[Build, ...]]:
-    """The folder of the bundle that ``word`` names, and its builds. Raises UserError."""
-    from compress.store.builds import find_places, wanted_builds
+def bundle_place(word: str | None, store: Store) -> tuple[Path, tuple[Build, ...]]:
+    """The folder of the bundle that ``word`` names, or of the newest one, and its builds. Raises UserError."""
+    from compress.store.builds import find_places, newest_bundle, wanted_builds
 
-    (place,) = find_places((word,), store)
+    (place,) = find_places((word,), store) if word else (newest_bundle(store),)
     if not place.bundle:
         raise UserError(f"{word}: not a bundle; what a gate compares lies in a bundle's report/")
     return place.folder, wanted_builds(place)

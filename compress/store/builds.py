@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from compress.errors import UserError
 from compress.records import Build, BuildList, Inspection
+from compress.store.runs import load_all
 from compress.store.store import Entry, Store
 
 
@@ -44,6 +45,16 @@ def wanted_builds(place: Place) -> tuple[Build, ...]:
 def listed_in(place: Place) -> BuildList:
     """All builds of the folder. Raises UserError for a list that can't be read."""
     return _listed(place.folder, place.bundle)
+
+
+def newest_bundle(store: Store) -> Place:
+    """The bundle that the last finished run made or reused. Raises UserError where there is none."""
+    for record in reversed(load_all(store.runs_folder)):
+        for done in record.stages if record.state == "done" else ():
+            found = store.find(done.stage, done.key) if done.stage == "package" else None
+            if found is not None:
+                return _folder(found.folder)
+    raise UserError(f"no bundle of a finished run in the store {store.root}; compress run, or name a bundle")
 
 
 def _place(word: str, store: Store) -> Place:

@@ -1,0 +1,66 @@
+"""The story that docs/ci tells, by the commands of its own workflow: accepted, worse, red, mended, green."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from compress.cli import execute
+
+WORKFLOW = Path(__file__).resolve().parents[2] / "docs" / "ci" / "github.yml"
+SMALL = ["data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]", "target.export.dynamic=false"]
+
+
+def _steps() -> dict[str, list[str]]:
+    """The workflow's ``compress`` commands by name, as words after ``compress``."""
+    steps = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["gate"]["steps"]
+    commands = {step["name"]: shlex.split(step["run"]) for step in steps if "run" in step}
+    assert all(words[0] == "compress" for name, words in commands.items() if name != "summary")
+    return {name: words[1:] for name, words in commands.items() if name != "summary"}
+
+
+def test_the_guide_shows_the_workflows_own_commands() -> None:
+    guide = (WORKFLOW.parent / "README.md").read_text(encoding="utf-8")
+    shown = [shlex.split(line, comments=True)[1:] for line in re.findall(r"^compress .*$", guide, re.MULTILINE)]
+    assert all(words in shown for words in _steps().values())
+
+
+def test_a_worse_student_is_stopped_and_a_mended_one_goes_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMPRESS_HOME", str(tmp_path / "keys"))
+    build, gate = (_steps()[name] for name in ("build", "gate"))
+    assert execute([*build, *SMALL]) in (0, 1)  # tiny nets may miss a budget of x86_edge: that is not the gate's matter
+    (made,) = Path("artifacts/store").glob("package-*/bundle")
+    shutil.copytree(made, "accepted")
+    assert execute(["baseline", "set", "accepted"]) == 0
+    verdict = _gate(gate)
+    assert verdict["int8 through openvino, PSNR"] == "pass"
+    assert execute([*build, *SMALL, "distill.train.lr=1e-9"]) in (0, 1)  # the change: it learns nothing any more
+    capsys.readouterr()
+    red = _gate(gate)
+    assert red["int8 through openvino, PSNR"] == "failure"
+    assert re.search(r"lost most: \S+ -\d", capsys.readouterr().out)  # by name
+    assert Path("gate.md").read_text(encoding="utf-8").startswith("## Gate: ❌ fail")
+    assert execute([*build, *SMALL]) in (0, 1)  # the fix
+    green = _gate(gate)
+    assert green["int8 through openvino, PSNR"] == "pass" and green == verdict
+
+
+def _gate(words: list[str]) -> dict[str, str]:
+    """What the JUnit file says of each difference; the exit code must be the same verdict."""
+    code = execute(words)
+    suite = ElementTree.parse("gate.xml").getroot()
+    found = {
+        str(case.get("name")): next((kind for kind in ("failure", "error") if case.find(kind) is not None), "pass")
+        for case in suite
+    }
+    assert code == (1 if "failure" in found.values() else 3 if "error" in found.values() else 0)
+    return found
