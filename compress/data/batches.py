@@ -53,7 +53,6 @@ class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``.
-    ``level``: how bright is part of what is learned.
     """
 
     dark: Tensor
@@ -62,13 +61,12 @@ class Batch:
     hints: tuple[Tensor, ...]
     downscale: int
     asks: bool = False
-    level: bool = True
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
         taught = None if self.taught is None else place(self.taught)
         hints = tuple(map(place, self.hints))
-        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, self.asks, self.level)
+        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, self.asks)
 
 
 @dataclass(frozen=True)
@@ -186,10 +184,10 @@ class BatchPlan:
         dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale, level=phase.level)
+        return Batch(dark, bright, taught, hints, phase.downscale)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
         top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID

@@ -17,12 +17,9 @@ from compress.training.loop import Objective
 
 
 def _run(net: nn.Module, batch: Batch) -> Tensor:
-    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size.
-
-    At its truth's mean brightness if ``batch.level`` is false.
-    """
+    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size."""
     y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
-    return y.float() if batch.level else matched(y.float(), batch.bright)
+    return y.float()
 
 
 class Supervised(Objective):
@@ -70,9 +67,6 @@ class Distill(Objective):
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
     that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
-
-    A batch without ``level`` compares both pictures with the truth at the truth's mean brightness. Nothing holds
-    the student's own brightness then: a later phase has to set it right.
     """
 
     def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
@@ -92,7 +86,6 @@ class Distill(Objective):
         y = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"
-        taught = taught if batch.level else matched(taught, batch.bright)
         taken = zip(self.adapters, self.taps, hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
         picture_terms = self._asked_terms if batch.asks else self._told_terms

@@ -21,10 +21,6 @@ class Phase(Section):
         False,
         description="how bright is told by a teacher asked anew about each varied picture",
     )
-    level: bool = Field(
-        True,
-        description="brightness is learned; false: each picture is compared at its truth's mean brightness",
-    )
     freeze: tuple[str, ...] = Field(
         (), description="module name prefixes that this phase leaves as they are, with their averaged weights"
     )

@@ -14,10 +14,7 @@ def control(
     student: StudentSpec, control: ControlSpec, data: DataSpec, seed: Seed,
     out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
-    """Writes ``net.safetensors`` and ``curve.json``.
-
-    Without a teacher to say how bright, the truth has to: a phase that leaves brightness out learns it, with all parts.
-    """
+    """Writes ``net.safetensors`` and ``curve.json``."""
     import torch
 
     from compress.losses.distill import Supervised
@@ -27,10 +24,5 @@ def control(
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    phases = tuple(
-        phase if phase.level else phase.model_copy(update={"level": True, "freeze": ()})
-        for phase in control.train.phases
-    )
-    train = control.train.model_copy(update={"phases": phases})
-    train_net(net, Supervised(control.loss), train, data, seed.seed, out, scratch, progress)
+    train_net(net, Supervised(control.loss), control.train, data, seed.seed, out, scratch, progress)
     save_net(trained_student(net, student), out / "net.safetensors")

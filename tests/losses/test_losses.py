@@ -140,33 +140,6 @@ def test_brightness_weighs_what_the_recipe_says() -> None:
     assert [losses[1] - losses[0], losses[2] - losses[0]] == pytest.approx([level, 3 * level], rel=1e-3)
 
 
-@pytest.mark.parametrize("asks", [True, False])
-@pytest.mark.parametrize("level", [True, False])
-def test_without_level_neither_student_nor_teacher_is_judged_by_brightness(level: bool, asks: bool) -> None:
-    class Times(nn.Module):
-        """The picture times a factor."""
-
-        def __init__(self, factor: float) -> None:
-            super().__init__()
-            self.factor = factor
-
-        def forward(self, x: torch.Tensor, stride: int = 8) -> torch.Tensor:
-            return x * self.factor
-
-    torch.manual_seed(0)
-    dark = torch.rand(2, 3, 64, 96) * 0.2
-    truth = torch.rand(2, 3, 64, 96) * 0.4 + 0.1
-    spec = DistillSpec(level_weight=3.0, loss=PictureLoss(brightness=0.5, log_error=0.5, matched=0.5))
-
-    def loss(student: float, teacher: float) -> float:
-        batch = Batch(dark, truth, None if asks else dark * teacher, (), 2, asks, level)
-        total, _ = Distill(spec, Times(student), Times(teacher), dark)(Times(student), batch)
-        return float(total)
-
-    for other in (loss(3.0, 2.0), loss(2.0, 3.0)):
-        assert (other == pytest.approx(loss(2.0, 2.0), rel=1e-4)) is not level
-
-
 def test_supervised_ignores_a_teacher() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     bright = torch.rand(1, 3, 32, 32)
