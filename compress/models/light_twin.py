@@ -57,8 +57,7 @@ class Repair(nn.Module):
     """Brightened picture (N, 12, H/2, W/2) to its residual in the same form; sees 2 (``depth`` + 1) pixels around.
 
     Hidden layers start by passing on what they get (ADR 0012): a plain chain that starts with all of its channels
-    mixed at random takes ten times as long to learn what noise is. The residual starts at zero: a repair that is
-    not trained yet changes nothing.
+    mixed at random takes ten times as long to learn what noise is.
     """
 
     def __init__(self, width: int, depth: int) -> None:
@@ -67,7 +66,9 @@ class Repair(nn.Module):
         self.hidden = [f"middle{place}" for place in range(1, depth)]
         for name in self.hidden:
             self.add_module(name, start_passing_on(nn.Conv2d(width, width, 3, padding=1)))
-        self.leave = start_small(nn.Conv2d(width, 12, 3, padding=1), 0.0)
+        self.leave = nn.Conv2d(width, 12, 3, padding=1)
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
 
     def forward(self, bright: Tensor) -> Tensor:
         features = F.relu(self.enter(bright))
