@@ -14,6 +14,7 @@ import yaml
 from compress.cli import execute
 
 WORKFLOW = Path(__file__).resolve().parents[2] / "docs" / "ci" / "github.yml"
+TRAINED = "distill.train.phases=[{epochs: 30, batch: 4, downscale: 2}]"
 SMALL = ["data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]", "target.export.dynamic=false"]
 
 
@@ -37,19 +38,20 @@ def test_a_worse_student_is_stopped_and_a_mended_one_goes_through(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COMPRESS_HOME", str(tmp_path / "keys"))
     build, gate = (_steps()[name] for name in ("build", "gate"))
-    assert execute([*build, *SMALL]) in (0, 1)  # tiny nets may miss a budget of x86_edge: that is not the gate's matter
+    # Tiny nets miss budgets of x86_edge: here only what was better before is looked at.
+    assert execute([*build, *SMALL, TRAINED]) in (0, 1)
     (made,) = Path("artifacts/store").glob("package-*/bundle")
     shutil.copytree(made, "accepted")
     assert execute(["baseline", "set", "accepted"]) == 0
     verdict = _gate(gate)
     assert verdict["int8 through openvino, PSNR"] == "pass"
-    assert execute([*build, *SMALL, "distill.train.lr=1e-9"]) in (0, 1)  # the change: it learns nothing any more
+    assert execute([*build, *SMALL]) in (0, 1)  # the change: it is hardly trained any more
     capsys.readouterr()
     red = _gate(gate)
     assert red["int8 through openvino, PSNR"] == "failure"
     assert re.search(r"lost most: \S+ -\d", capsys.readouterr().out)  # by name
     assert Path("gate.md").read_text(encoding="utf-8").startswith("## Gate: ❌ fail")
-    assert execute([*build, *SMALL]) in (0, 1)  # the fix
+    assert execute([*build, *SMALL, TRAINED]) in (0, 1)  # the fix
     green = _gate(gate)
     assert green["int8 through openvino, PSNR"] == "pass" and green == verdict
 
