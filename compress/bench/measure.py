@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from compress.errors import BuildError
 from compress.records import Build
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
+from compress.runtimes.on_board import Named
 from compress.runtimes.picture import PictureRunner, padded_size, to_batch
 
 if TYPE_CHECKING:
@@ -31,23 +32,6 @@ _PNG_LEVEL = 1
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A build to time: where its files lie, and what it is called here (its folder's name first, if two share one)."""
-
-    label: str
-    folder: Path
-    build: Build
-
-    def fitted(self, picture: Picture) -> Picture:
-        """``picture`` at the build's own size, else as it is."""
-        from compress.data.pictures import fit
-
-        if self.build.height is None or self.build.width is None:
-            return picture
-        return fit(picture, self.build.height, self.build.width)
-
-
-@dataclass(frozen=True)
 class Asked:
     """How to time: runs of each build after ``warmup``, and seconds without a pause (0: not at all)."""
 
@@ -57,17 +41,17 @@ class Asked:
     sustained_s: float = 0.0
 
 
-def bench_here(subjects: tuple[Subject, ...], picture: Picture, asked: Asked, tell: Tell) -> BenchReport:
+def bench_here(subjects: tuple[Named, ...], picture: Picture, asked: Asked, tell: Tell) -> BenchReport:
     """Time ``subjects`` on this machine with ``picture`` (uint8 HWC). Raises BuildError, and Busy."""
     from compress.devices.local import exclusive
-    from compress.devices.runner.fingerprint import device_name, fingerprint
+    from compress.devices.runner.fingerprint import device_name, fingerprint, with_changes
 
-    pictures = {subject.label: subject.fitted(picture) for subject in subjects}
+    pictures = {subject.name: _fitted(subject.build, picture) for subject in subjects}
     with tempfile.TemporaryDirectory() as text, exclusive():
         before = fingerprint()
-        models = {subject.label: _model(subject, pictures[subject.label], asked) for subject in subjects}
+        models = {subject.name: _model(subject, pictures[subject.name], asked) for subject in subjects}
         wholes = {
-            subject.label: _whole(subject, pictures[subject.label], asked, Path(text) / str(number))
+            subject.name: _whole(subject, pictures[subject.name], asked, Path(text) / str(number))
             for number, subject in enumerate(subjects)
         }
         rows: list[BenchRow] = []
@@ -76,49 +60,55 @@ def bench_here(subjects: tuple[Subject, ...], picture: Picture, asked: Asked, te
             samples = measure_latency(
                 runs, asked.warmup, asked.runs, lambda done, total, what=what: tell(done, total, what)  # type: ignore[misc]
             )  # fmt: skip
-            rows += [_row(subject, what, pictures[subject.label], samples[subject.label]) for subject in subjects]
+            rows += [_row(subject, what, pictures[subject.name], samples[subject.name]) for subject in subjects]
         lasting = tuple(
             _sustained(label, run, asked.sustained_s, tell) for label, run in models.items() if asked.sustained_s
         )
         after = fingerprint()
-    changed = {f"{name}_after": value for name, value in after.items() if before.get(name) != value}
     return BenchReport(
-        device=device_name(), fingerprint={**before, **changed}, threads=asked.threads, rows=tuple(rows),
+        device=device_name(), fingerprint=with_changes(before, after), threads=asked.threads, rows=tuple(rows),
         sustained=lasting,
     )  # fmt: skip
 
 
 def bench_on_board(
-    host: str, python: str, subjects: tuple[Subject, ...], picture: Picture, asked: Asked, tell: Tell
+    host: str, python: str, subjects: tuple[Named, ...], picture: Picture, asked: Asked, tell: Tell
 ) -> BenchReport:
     """Time ``subjects``, the model alone, on a board that ssh knows. Raises BuildError, DeviceError, and Busy."""
-    from compress.runtimes.on_board import Board, Named, Timing, run_builds
+    from compress.runtimes.on_board import Board, Timing, run_builds
 
     for subject in subjects:
         if subject.build.height is None:
-            raise BuildError(f"{subject.label}: builds of free size are not timed on boards; name one of fixed size")
-    named = tuple(Named(subject.label.replace("/", "-"), subject.folder, subject.build) for subject in subjects)
+            raise BuildError(f"{subject.name}: builds of free size are not timed on boards; name one of fixed size")
+    named = tuple(replace(subject, name=subject.name.replace("/", "-")) for subject in subjects)
     board, timing = Board(host, python), Timing(asked.warmup, asked.runs)
     done = run_builds(board, named, (), RunOptions(threads=asked.threads), timing, tell)
     rows = tuple(
-        _row(subject, "model only", subject.fitted(picture), done.samples_ms[each.name])
+        _row(subject, "model only", _fitted(subject.build, picture), done.samples_ms[each.name])
         for subject, each in zip(subjects, named, strict=True)
     )
     return BenchReport(device=done.name(host), fingerprint=done.fingerprint(), threads=asked.threads, rows=rows)
 
 
-def _model(subject: Subject, picture: Picture, asked: Asked) -> Callable[[], None]:
+def _fitted(build: Build, picture: Picture) -> Picture:
+    """``picture`` at the build's own size, else as it is."""
+    from compress.data.pictures import fit
+
+    return picture if build.height is None or build.width is None else fit(picture, build.height, build.width)
+
+
+def _model(subject: Named, picture: Picture, asked: Asked) -> Callable[[], None]:
     build = subject.build
     runtime = open_runtime(build.runtime)
     why = runtime.why_not_here() or ("its simulator's time says nothing" if runtime.simulates else None)
     if why is not None:
-        raise BuildError(f"{subject.label} can't be timed here: {why}")
+        raise BuildError(f"{subject.name} can't be timed here: {why}")
     size = padded_size(picture.shape[0], picture.shape[1], build.contract.size_multiple)
     session = runtime.load(subject.folder, build.files, RunOptions(threads=asked.threads), size)
     return session.prepare(to_batch(picture, build.contract.size_multiple))
 
 
-def _whole(subject: Subject, picture: Picture, asked: Asked, place: Path) -> Callable[[], None]:
+def _whole(subject: Named, picture: Picture, asked: Asked, place: Path) -> Callable[[], None]:
     from compress.data.pictures import read_picture, write_png
 
     runner = PictureRunner(subject.build, subject.folder, RunOptions(threads=asked.threads))
@@ -127,10 +117,10 @@ def _whole(subject: Subject, picture: Picture, asked: Asked, place: Path) -> Cal
     return lambda: write_png(made, runner(read_picture(given)), _PNG_LEVEL)
 
 
-def _row(subject: Subject, what: What, picture: Picture, samples_ms: tuple[float, ...]) -> BenchRow:
+def _row(subject: Named, what: What, picture: Picture, samples_ms: tuple[float, ...]) -> BenchRow:
     p50, p90, p99 = (percentile(samples_ms, share) for share in (0.5, 0.9, 0.99))
     return BenchRow(
-        build=subject.label, runtime=subject.build.runtime, what=what, height=picture.shape[0],
+        build=subject.name, runtime=subject.build.runtime, what=what, height=picture.shape[0],
         width=picture.shape[1], p50_ms=p50, p90_ms=p90, p99_ms=p99, fps=1000.0 / p50, samples_ms=samples_ms,
     )  # fmt: skip
 

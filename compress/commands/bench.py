@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compress.bench.measure import Asked, Subject
+    from compress.bench.measure import Asked
     from compress.bench.records import BenchReport
+    from compress.runtimes.on_board import Named
     from compress.store.store import Store
 
 _HEADINGS = ("build", "through", "what", "size", "p50 ms", "p90 ms", "p99 ms", "FPS")
@@ -45,12 +46,14 @@ def bench(
     return EXIT_PASS
 
 
-def _subjects(words: tuple[str, ...], store: Store) -> tuple[Subject, ...]:
+def _subjects(words: tuple[str, ...], store: Store) -> tuple[Named, ...]:
     """Builds that can be run here or on a board, each under a name of its own."""
-    from compress.bench.measure import Subject
-    from compress.store.builds import find_places, wanted_builds
+    from compress.runtimes.on_board import Named
+    from compress.store.builds import find_places, listed_in, wanted_builds
 
-    found = [(place.folder, build) for place in find_places(words, store) for build in wanted_builds(place)]
+    found = [
+        (place.folder, build) for place in find_places(words, store) for build in wanted_builds(place, listed_in(place))
+    ]
     if not words:
         from compress.runtimes import open_runtime, runs_here
 
@@ -62,22 +65,20 @@ def _subjects(words: tuple[str, ...], store: Store) -> tuple[Subject, ...]:
         raise UserError("no build that ships runs on this machine; name builds, or a board with --on")
     counts = Counter(build.name for _, build in found)
     return tuple(
-        Subject(build.name if counts[build.name] == 1 else f"{folder.name}/{build.name}", folder, build)
+        Named(build.name if counts[build.name] == 1 else f"{folder.name}/{build.name}", folder, build)
         for folder, build in found
     )
 
 
-def _picture(path: Path | None, subjects: tuple[Subject, ...]) -> NDArray[np.uint8]:
+def _picture(path: Path | None, subjects: tuple[Named, ...]) -> NDArray[np.uint8]:
     """The picture asked for, else noise in the dark of the first fixed size."""
-    import numpy as np
-
     from compress.data.pictures import read_picture
+    from compress.runtimes.picture import dark_noise
 
     if path is not None:
         return read_picture(path)
     sizes = [(each.build.height, each.build.width) for each in subjects if each.build.height and each.build.width]
-    height, width = sizes[0] if sizes else (400, 600)
-    return np.random.default_rng(0).integers(0, 64, (height, width, 3), np.uint8)
+    return dark_noise(*(sizes[0] if sizes else (400, 600)))
 
 
 def _print(report: BenchReport) -> None:

@@ -67,7 +67,7 @@ def _baseline(word: str, store: Store) -> Bundle:
         return _bundle(word, store)
     accepted = read_accepted(file)
     folder = bundle_folder(accepted, file)
-    return as_bundle(accepted, file, bundle_place(str(folder), store)[1] if folder else ())
+    return as_bundle(accepted, file, bundle_place(str(folder), store) if folder else None)
 
 
 def _bundle(word: str | None, store: Store) -> Bundle:
@@ -78,12 +78,12 @@ def _bundle(word: str | None, store: Store) -> Bundle:
 
 def bundle_place(word: str | None, store: Store) -> tuple[Path, tuple[Build, ...]]:
     """The folder of the bundle that ``word`` names, or of the newest one, and its builds. Raises UserError."""
-    from compress.store.builds import find_places, newest_bundle, wanted_builds
+    from compress.store.builds import find_places, listed_in, newest_bundle, wanted_builds
 
     (place,) = find_places((word,), store) if word else (newest_bundle(store),)
     if not place.bundle:
         raise UserError(f"{word}: not a bundle; what a gate compares lies in a bundle's report/")
-    return place.folder, wanted_builds(place)
+    return place.folder, wanted_builds(place, listed_in(place))
 
 
 def _print(report: RegressionReport) -> None:

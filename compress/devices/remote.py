@@ -101,9 +101,8 @@ def _packed(builds: tuple[BoardBuild, ...], warmup: int, runs: int, folder: Path
     (folder / "job.json").write_text(json.dumps(job, sort_keys=True), encoding="utf-8")
     for build in builds:
         np.save(folder / f"{build.name}.tensors.npy", build.tensors)
-    package = sorted(Path(_runner).parent.glob("*.py"))
     made = (folder / "job.json", *(folder / f"{build.name}.tensors.npy" for build in builds))
-    return (*package, *made, *(file for build in builds for file in build.files))
+    return (*_modules(), *made, *(file for build in builds for file in build.files))
 
 
 def _digest(files: tuple[Path, ...]) -> str:
@@ -115,7 +114,8 @@ def _digest(files: tuple[Path, ...]) -> str:
 
 def _ran(board: SshBoard, python: str, job: str, tell: Tell) -> None:
     """The runner's modules become a package of their own name there, so that nothing of the board's is shadowed."""
-    lines = f"mkdir -p compress_runner && mv {' '.join(_modules())} compress_runner/"
+    modules = " ".join(path.name for path in _modules())
+    lines = f"mkdir -p compress_runner && mv {modules} compress_runner/"
     command = f"cd {shlex.quote(job)} && {lines} && {shlex.quote(python)} -m compress_runner ."
     done = board.follow(command, lambda line: _told(line, tell), _SILENCE_S)
     said = done.said.strip().splitlines()[-1:] or ["it said nothing"]
@@ -127,8 +127,8 @@ def _ran(board: SshBoard, python: str, job: str, tell: Tell) -> None:
         raise DeviceError(f"{board.host}: the runner ended with {done.returncode}: {said[0]}")
 
 
-def _modules() -> list[str]:
-    return [path.name for path in sorted(Path(_runner).parent.glob("*.py"))]
+def _modules() -> list[Path]:
+    return sorted(Path(_runner).parent.glob("*.py"))
 
 
 def _told(line: str, tell: Tell) -> None:

@@ -42,7 +42,8 @@ def find(words: tuple[str, ...], store: Store, reference: Path | None) -> tuple[
 
 
 def _found(place: Place, store: Store, reference: Path | None) -> Found:
-    listed, builds = listed_in(place), wanted_builds(place)
+    listed = listed_in(place)
+    builds = wanted_builds(place, listed)
     quantized, nets = _networks(place, store, reference)
     data, digest = _data(quantized)
     float_self: Variant = "pruned" if "pruned" in nets or _has(listed, "pruned") else "student"

@@ -64,11 +64,12 @@ def bundle_folder(accepted: Accepted, file: Path) -> Path | None:
     return folder if folder.is_dir() and _digest(folder) == accepted.manifest_digest else None
 
 
-def as_bundle(accepted: Accepted, file: Path, builds: tuple[Build, ...]) -> Bundle:
-    """For a comparison; ``builds`` are those of its folder, none where that is gone."""
-    folder = bundle_folder(accepted, file)
-    absent = None if folder else f"the accepted bundle is no longer at {accepted.bundle}, as it was"
-    return Bundle(folder or file, builds, accepted.quality, accepted.verdict, absent)
+def as_bundle(accepted: Accepted, file: Path, there: tuple[Path, tuple[Build, ...]] | None) -> Bundle:
+    """For a comparison; ``there``: the accepted bundle's folder and its builds, None where it is gone or changed."""
+    if there is None:
+        absent = f"the accepted bundle is no longer at {accepted.bundle}, as it was"
+        return Bundle(file, (), accepted.quality, accepted.verdict, absent)
+    return Bundle(*there, accepted.quality, accepted.verdict)
 
 
 def _digest(folder: Path) -> str:

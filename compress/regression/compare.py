@@ -12,10 +12,11 @@ from compress.devices.remote import Tell
 from compress.errors import UserError
 from compress.records import Build, QualityReport, VerdictRecord
 from compress.regression.judge import judge_quality, judge_speed
-from compress.regression.measure import Side, paired_here, paired_on_board
+from compress.regression.measure import paired_here, paired_on_board, same_bytes
 from compress.regression.records import Allowance, Difference, RegressionReport, overall
 from compress.runtimes import open_runtime, runs_here
 from compress.runtimes.base import RunOptions
+from compress.runtimes.on_board import Named
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ def compare(candidate: Bundle, baseline: Bundle, allowed: Allowance, where: Wher
     )  # fmt: skip
 
 
-def _pairs(candidate: Bundle, baseline: Bundle) -> Iterator[tuple[Side, Side]]:
+def _pairs(candidate: Bundle, baseline: Bundle) -> Iterator[tuple[Named, Named]]:
     """Fixed-size builds that both ship for one runtime and size."""
     before = {(build.runtime, build.height, build.width): build for build in baseline.builds}
     for build in candidate.builds:
         other = before.get((build.runtime, build.height, build.width))
         if build.height is not None and other is not None:
-            yield Side(candidate.folder, build), Side(baseline.folder, other)
+            yield Named("candidate", candidate.folder, build), Named("baseline", baseline.folder, other)
 
 
 def _own_budgets(verdict: VerdictRecord) -> Difference:
@@ -82,9 +83,9 @@ def _own_budgets(verdict: VerdictRecord) -> Difference:
     )  # fmt: skip
 
 
-def _speed(mine: Side, theirs: Side, allowed: Allowance, where: Where, tell: Tell) -> Difference:
+def _speed(mine: Named, theirs: Named, allowed: Allowance, where: Where, tell: Tell) -> Difference:
     name, limit = f"{mine.build.name}, slowdown", allowed.slowdown
-    if mine.same_bytes(theirs):
+    if same_bytes(mine, theirs):
         return Difference(
             name=name, unit="", limit=limit, figure=0.0, low=0.0, high=0.0, result="pass", note="the same files"
         )  # fmt: skip

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.devices.remote import BoardBuild, Facts, Tell, run_on_board
+from compress.devices.runner.fingerprint import with_changes
 from compress.errors import BuildError
 from compress.records import Build
 from compress.runtimes.base import RunOptions
-from compress.runtimes.picture import from_tensor, padded_size, to_tensor
+from compress.runtimes.picture import dark_noise, from_tensor, padded_size, to_tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,9 +64,8 @@ class OnBoard:
 
     def fingerprint(self) -> dict[str, str]:
         """Facts before the measurement, and those that were others after it."""
-        before, after = self.facts.before, self.facts.after
-        changed = {f"{name}_after": value for name, value in after.items() if before.get(name) != value}
-        return {**before, **changed, "peak_memory_mib": f"{self.facts.peak_memory_mib:.0f}"}
+        facts = with_changes(self.facts.before, self.facts.after)
+        return {**facts, "peak_memory_mib": f"{self.facts.peak_memory_mib:.0f}"}
 
     def name(self, host: str) -> str:
         """One line for tables."""
@@ -105,8 +105,7 @@ def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> Bo
     import numpy as np
 
     build = named.build
-    size = build.height or 0, build.width or 0
-    dark = np.random.default_rng(0).integers(0, 64, (*size, 3), np.uint8)
+    dark = dark_noise(build.height or 0, build.width or 0)
     spec, multiple = build.contract.input, build.contract.size_multiple
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
     files = tuple(named.folder / name for name in build.files)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.devices.runner.sessions import onnx_options
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
@@ -102,12 +103,7 @@ def _resized(model: onnx.ModelProto, size: Size) -> bytes:
 def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: bytes | None = None) -> Any:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
-    options.use_deterministic_compute = True
-    # Threads that spin after their run would take the cores from the next build of an interleaved measurement.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options = onnx_options(threads)
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)
     try:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.devices.runner.sessions import openvino_settings
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
@@ -133,12 +134,7 @@ def _read(path: Path) -> openvino.Model:
 
 
 def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledModel:
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": options.threads,
-        # Without this hint float layers run in bfloat16 on CPUs that have it, and lose quality unseen.
-        "INFERENCE_PRECISION_HINT": options.float_precision,
-    }
+    settings = openvino_settings(options.threads, options.float_precision)
     try:
         return _core().compile_model(model, "CPU", settings)
     except Exception as error:  # the plugin raises RuntimeError and its own kinds

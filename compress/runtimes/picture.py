@@ -51,6 +51,13 @@ def padded_size(height: int, width: int, multiple: int) -> Size:
     return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 
+def dark_noise(height: int, width: int) -> Picture:
+    """Something dark to time a build on, uint8 (height, width, 3), the same at every call."""
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 64, (height, width, 3), np.uint8)
+
+
 def to_batch(picture: Picture, multiple: int) -> Batch:
     """uint8 (H, W, 3) RGB to float32 (1, 3, H', W') in [0, 1], padded to multiples."""
     import numpy as np

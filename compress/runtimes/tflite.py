@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.devices.runner.sessions import NoRuntime, tflite_interpreter
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
@@ -197,16 +198,12 @@ def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
 
 def _open(path: Path, threads: int) -> Any:
     try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:  # the older package, for boards
-            from tflite_runtime.interpreter import Interpreter
-        except ImportError:
-            problem = "no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime on a board"
-            raise BuildError(problem) from None
+        interpreter = tflite_interpreter()
+    except NoRuntime as error:
+        raise BuildError(str(error)) from None
     try:
         with quiet():
-            return Interpreter(model_path=str(path), num_threads=threads)
+            return interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
 

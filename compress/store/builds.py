@@ -33,9 +33,8 @@ def find_places(words: tuple[str, ...], store: Store) -> tuple[Place, ...]:
     return tuple(places.values())
 
 
-def wanted_builds(place: Place) -> tuple[Build, ...]:
-    """The builds that are wanted of a folder. Raises UserError for a name that is not there."""
-    listed = listed_in(place)
+def wanted_builds(place: Place, listed: BuildList) -> tuple[Build, ...]:
+    """Of all builds of the folder those that are wanted. Raises UserError for a name that is not there."""
     unknown = set(place.wanted) - {build.name for build in listed.builds}
     if unknown:
         raise UserError(f"{place.folder}: no build {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""``python3 -m runner FOLDER``: run the builds that ``FOLDER/job.json`` names; results into ``FOLDER/results``.
+"""``python3 -m compress_runner FOLDER``: runs what ``FOLDER/job.json`` names; results into ``FOLDER/results``.
 
     NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order
     times.json     milliseconds of each build's runs, all builds in turn

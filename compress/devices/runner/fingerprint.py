@@ -50,6 +50,12 @@ def fingerprint() -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def with_changes(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    """The facts before a measurement, and under ``NAME_after`` those that were others after it."""
+    changed = {name + "_after": value for name, value in after.items() if before.get(name) != value}
+    return {**before, **changed}
+
+
 def device_name() -> str:
     """One line for tables: processor and cores."""
     facts = stable_facts()

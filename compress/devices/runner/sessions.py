@@ -10,6 +10,45 @@ class NoRuntime(Exception):
     """The runtime of a build is not on this machine, or this runner has no way to use it."""
 
 
+def onnx_options(threads: int) -> Any:
+    """How ONNX Runtime runs builds, here and on boards: ``SessionOptions`` for the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    options.use_deterministic_compute = True
+    # Threads that spin after their run would take the cores from the next build of an interleaved measurement.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def openvino_settings(threads: int, float_precision: str) -> dict[str, Any]:
+    """How OpenVINO runs builds, here and on boards."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Without this hint float layers run in bfloat16 on CPUs that have it, and lose quality unseen.
+        "INFERENCE_PRECISION_HINT": float_precision,
+    }
+
+
+def tflite_interpreter() -> Any:
+    """The interpreter's class: ai-edge-litert's, or that of tflite-runtime, the older package for boards.
+
+    Raises NoRuntime where there is neither.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError:
+            problem = "no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime on a board"
+            raise NoRuntime(problem) from None
+    return Interpreter
+
+
 class Onnx:
     """ONNX Runtime on the CPU."""
 
@@ -18,11 +57,7 @@ class Onnx:
             import onnxruntime
         except ImportError:
             raise NoRuntime("no ONNX Runtime here; pip install onnxruntime") from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        # Threads that spin after their run would take the cores from the next build of an interleaved measurement.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options = onnx_options(threads)
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         (given,), (answered,) = self._session.get_inputs(), self._session.get_outputs()
         self._given, self._answered = given.name, answered.name
@@ -44,18 +79,14 @@ class Onnx:
 
 
 class OpenVino:
-    """OpenVINO on the CPU; without the precision hint float layers run in bfloat16 where there is that."""
+    """OpenVINO on the CPU."""
 
     def __init__(self, path: Path, threads: int, float_precision: str) -> None:
         try:
             import openvino
         except ImportError:
             raise NoRuntime("no OpenVINO here; pip install openvino") from None
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": float_precision,
-        }
+        settings = openvino_settings(threads, float_precision)
         self._request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
 
     def infer(self, x: Any) -> Any:
@@ -73,17 +104,10 @@ class OpenVino:
 
 
 class Tflite:
-    """ai-edge-litert, or tflite-runtime, the older package for boards; XNNPACK on the CPU."""
+    """TFLite on the CPU."""
 
     def __init__(self, path: Path, threads: int, float_precision: str) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError:
-            try:
-                from tflite_runtime.interpreter import Interpreter
-            except ImportError:
-                raise NoRuntime("no TFLite runtime here; pip install ai-edge-litert, or tflite-runtime") from None
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter = tflite_interpreter()(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         self._given = self._interpreter.get_input_details()[0]["index"]
         self._answered = self._interpreter.get_output_details()[0]["index"]
