@@ -132,7 +132,7 @@ def test_show_changes_nothing_and_tells_origins_and_cache(capsys: Capture, workp
     lines = {line.split("#")[0].strip(): line.rpartition("# ")[2] for line in out.splitlines()}
     assert lines["width: 24"] == "command line"
     assert lines["lr: 0.0003"] == "recipes/toy.yaml"
-    assert lines["light_width: 12"] == "default"
+    assert lines["light_width: 10"] == "default"
     assert "teacher    to run, cost unknown, it never ran here" in out
     run(capsys, "run", *TOY)
     _, out, _ = run(capsys, "show", *TOY, "student.width=24")

@@ -38,7 +38,7 @@ def wrong(*words: str) -> str:
 
 def test_file_then_command_line_win_over_defaults() -> None:
     plan = plan_of("student.width=24", "quantize.train.warmup=0.1", "target.budget.min_fps=30", "data.copies=2")
-    assert (plan.recipe.student.width, plan.recipe.student.light_width) == (24, 12)
+    assert (plan.recipe.student.width, plan.recipe.student.light_width) == (24, 10)
     assert plan.recipe.quantize.train.lr == 3e-4
     assert plan.recipe.quantize.train.warmup == 0.1
     assert plan.recipe.quantize.train.precision == "fp32"  # the default of this place, not of Train

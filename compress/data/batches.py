@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -52,7 +52,8 @@ class Guide(Protocol):
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
-    ``asks``: a teacher, if there is one, is still to be asked about ``dark``.
+    ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
+    whose input says how bright ``bright`` and ``taught`` are to be taken.
     """
 
     dark: Tensor
@@ -61,12 +62,13 @@ class Batch:
     hints: tuple[Tensor, ...]
     downscale: int
     asks: bool = False
+    level_of: str | None = None
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
         taught = None if self.taught is None else place(self.taught)
         hints = tuple(map(place, self.hints))
-        return Batch(place(self.dark), place(self.bright), taught, hints, self.downscale, self.asks)
+        return replace(self, dark=place(self.dark), bright=place(self.bright), taught=taught, hints=hints)
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,10 @@ class BatchPlan:
         dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
         bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, phase.ask)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale)
+        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
         top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.hooks import RemovableHandle
 
 from compress.data.batches import ASKED_AT, Batch
@@ -16,10 +19,37 @@ from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
 
 
-def _run(net: nn.Module, batch: Batch) -> Tensor:
-    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size."""
-    y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
-    return y.float()
+def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
+    """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size.
+
+    And what it is to be compared with: truth and answer as bright as what ``batch.level_of`` was given.
+    """
+    given: list[Tensor] = []
+    with _input_kept(net, batch.level_of, given):
+        y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
+    for level in given:
+        taught = None if batch.taught is None else matched(batch.taught, level)
+        batch = replace(batch, bright=matched(batch.bright, level), taught=taught)
+    return y.float(), batch
+
+
+@contextmanager
+def _input_kept(net: nn.Module, name: str | None, kept: list[Tensor]) -> Iterator[None]:
+    """What the module of that name is given meanwhile, in float32 and without its gradient, goes into ``kept``."""
+    if name is None:
+        yield
+        return
+    plain: nn.Module = net.module if isinstance(net, DistributedDataParallel) else net
+    keep = plain.get_submodule(name).register_forward_pre_hook(lambda _, given: kept.append(given[0].detach().float()))
+    try:
+        yield
+    finally:
+        keep.remove()
+
+
+def _of(weights: PictureLoss, batch: Batch) -> PictureLoss:
+    """Weights for a batch: where the truth is as bright as the picture should be, that is what is compared."""
+    return weights if batch.level_of is None else weights.model_copy(update={"matched": 0.0})
 
 
 class Supervised(Objective):
@@ -30,8 +60,8 @@ class Supervised(Objective):
         self.weights = weights
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        y = _run(net, batch)
-        return _in_float(lambda: picture_loss(y, batch.bright, self.weights), batch)
+        y, batch = _run(net, batch)
+        return _in_float(lambda: picture_loss(y, batch.bright, _of(self.weights, batch)), batch)
 
 
 def _in_float(work: Callable[[], tuple[Tensor, dict[str, Tensor]]], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -67,6 +97,9 @@ class Distill(Objective):
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
     that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
+
+    In a batch with ``level_of`` truth and answer are made as bright as the picture that this module is given: what the
+    module is to repair, and nothing of how bright, which its part of the network can't know (ADR 0016).
     """
 
     def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
@@ -83,15 +116,16 @@ class Distill(Objective):
         self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        y = _run(net, batch)
+        y, batch = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"
         taken = zip(self.adapters, self.taps, hints, strict=True)
         features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
         picture_terms = self._asked_terms if batch.asks else self._told_terms
+        weights = _of(self.spec.loss, batch)
 
         def loss() -> tuple[Tensor, dict[str, Tensor]]:
-            total, parts = picture_terms(y, taught, batch.bright)
+            total, parts = picture_terms(y, taught, batch.bright, weights)
             for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, hints, strict=True)):
                 parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
                 total = total + hint.weight * parts[f"hint{k}"]
@@ -106,16 +140,20 @@ class Distill(Objective):
         taught: Tensor = self._teacher[0].to(small.device)(small, THUMB_STRIDE // ASKED_AT)
         return taught.float(), tuple(tap.take().float() for tap in self._said)
 
-    def _told_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _told_terms(
+        self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, truth, self.spec.loss)
+        truth_loss, parts = picture_loss(y, truth, weights)
         mask = self._mask(taught, y.detach(), truth)
         taught_loss = charbonnier(y, taught, mask)
         return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": mask.mean()}
 
-    def _asked_terms(self, y: Tensor, taught: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _asked_terms(
+        self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, truth, self.spec.loss.model_copy(update={"matched": 1.0}))
+        truth_loss, parts = picture_loss(y, truth, weights.model_copy(update={"matched": 1.0}))
         small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
         mask = self._mask(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
         taught_loss = charbonnier(small, taught, mask)

@@ -10,6 +10,8 @@ them costs as much as a convolution. Image-space residual and final clip after A
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,6 +41,7 @@ class Light(nn.Module):
         self.local2 = start_passing_on(nn.Conv2d(w, w, 3, padding=4, dilation=4))
         self.down1 = start_mixing(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1))
         self.down2 = start_mixing(nn.Conv2d(2 * w, 2 * w, 3, stride=2, padding=1))
+        self.deep = start_passing_on(nn.Conv2d(2 * w, 2 * w, 3, padding=2, dilation=2))
         self.hidden = start_mixing(nn.Conv2d(4 * w, 4 * w, 1))
         self.to_gain = nn.Conv2d(4 * w, 3, 1)
         self.to_colour = start_small(nn.Conv2d(4 * w, COLOUR_TERMS, 1), 0.01)
@@ -46,7 +49,7 @@ class Light(nn.Module):
 
     def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
         seen = F.relu(self.enter(small))
-        deep = F.relu(self.down2(F.relu(self.down1(seen))))
+        deep = F.relu(self.deep(F.relu(self.down2(F.relu(self.down1(seen))))))
         whole = torch.cat((deep.mean((2, 3), keepdim=True), deep.amax((2, 3), keepdim=True)), dim=1)
         local = F.relu(self.local2(F.relu(self.local1(seen)))) + seen
         code = F.relu(self.hidden(whole))
@@ -66,9 +69,7 @@ class Repair(nn.Module):
         self.hidden = [f"middle{place}" for place in range(1, depth)]
         for name in self.hidden:
             self.add_module(name, start_passing_on(nn.Conv2d(width, width, 3, padding=1)))
-        self.leave = nn.Conv2d(width, 12, 3, padding=1)
-        with torch.no_grad():
-            self.leave.weight.mul_(0.1)
+        self.leave = start_small(nn.Conv2d(width, 12, 3, padding=1), 0.01)
 
     def forward(self, bright: Tensor) -> Tensor:
         features = F.relu(self.enter(bright))
@@ -82,8 +83,10 @@ class LightTwin(nn.Module):
     """Dark (N, 3, H, W) float32 RGB in [0, 1] to bright; H, W multiples of 8; clipped in eval mode."""
 
     size_multiple = 8
+    fed_around: ClassVar = {"repair.enter": 0.45}
+    """Layers whose input has this mean, nearly: a brightened picture's (``models.reparameterize.Centred``)."""
 
-    def __init__(self, width: int = 32, depth: int = 4, light_width: int = 12) -> None:
+    def __init__(self, width: int = 32, depth: int = 4, light_width: int = 10) -> None:
         super().__init__()
         self.settings = {"width": width, "depth": depth, "light_width": light_width}
         self.unshuffle = PixelUnshuffleConv()

@@ -4,7 +4,7 @@ Branches side by side train better than the one convolution that they add up to 
 with a widening branch, ECBSR, Zhang et al., ACM MM 2021). ``collapse`` makes that one convolution, equal but for
 the order of float sums. It belongs before quantization-aware training: a scale trained for each branch has no
 counterpart in the sum, and each branch would cost the device a layer. ``branched`` gives a plain network its
-branches, for training.
+branches, for training; ``centred`` gives one the convolutions that see their input around zero.
 """
 
 from __future__ import annotations
@@ -100,6 +100,46 @@ class Branches(nn.Module):
         return weight, bias
 
 
+class Centred(nn.Module):
+    """A convolution that learns as if its input, whose mean is near ``level``, lay around zero.
+
+    Inputs that are all above zero pull the weights of a channel one way together, and a few steps at a high rate put it
+    below zero everywhere, where ReLU gives it no gradient any more (LeCun et al., "Efficient BackProp", 1998, section
+    4.3; what it did here: ADR 0016). The level goes into the bias, so that what ships is a plain convolution.
+    """
+
+    def __init__(self, plain: nn.Conv2d, level: float) -> None:
+        super().__init__()
+        self.plain, self.level = plain, level
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.plain._conv_forward(x, self.plain.weight, self._bias())
+        return y
+
+    def collapsed(self) -> nn.Conv2d:
+        """The one convolution that this module is."""
+        one: nn.Conv2d = copy.deepcopy(self.plain)
+        assert one.bias is not None
+        with torch.no_grad():
+            one.bias.copy_(self._bias())
+        return one
+
+    def _bias(self) -> Tensor:
+        assert self.plain.bias is not None
+        return self.plain.bias - self.level * self.plain.weight.sum((1, 2, 3))
+
+
+def centred(net: nn.Module) -> nn.Module:
+    """A copy of ``net`` for training: ``Centred`` where its ``fed_around`` (names of convolutions, levels) says so."""
+    wide: nn.Module = copy.deepcopy(net)
+    levels: dict[str, float] = getattr(net, "fed_around", {})
+    for name, level in levels.items():
+        plain = wide.get_submodule(name)
+        assert isinstance(plain, nn.Conv2d)
+        wide.set_submodule(name, Centred(plain, level))
+    return wide
+
+
 def branched(net: nn.Module) -> nn.Module:
     """A copy of ``net`` that answers the same, each 3x3 convolution as 3x3, 1x1 and identity branches for training.
 
@@ -119,16 +159,16 @@ def _can_branch(conv: nn.Conv2d) -> bool:
 
 
 def collapse(net: nn.Module) -> nn.Module:
-    """A copy of ``net`` in eval mode: each ``Branches`` one Conv2d, each BatchNorm behind a Conv2d folded into it.
+    """A copy of ``net`` in eval mode: ``Branches`` and ``Centred`` one Conv2d each, a BatchNorm behind one folded in.
 
     Only a norm that follows its convolution directly in a Sequential is folded: elsewhere the order is the
     business of some ``forward``, which can't be read here.
     """
     plain: nn.Module = copy.deepcopy(net).eval()
-    if isinstance(plain, Branches):
+    if isinstance(plain, Branches | Centred):
         return plain.collapsed().eval()
     for name, module in list(plain.named_modules()):
-        if isinstance(module, Branches):
+        if isinstance(module, Branches | Centred):
             plain.set_submodule(name, module.collapsed().eval())
     for module in plain.modules():
         if isinstance(module, nn.Sequential):

@@ -1,20 +1,20 @@
-"""The student as it is trained and as it ships: the same network, unless branches are asked for in training."""
+"""The student as it is trained and as it ships: some of its convolutions learn in another form (``reparameterize``)."""
 
 from __future__ import annotations
 
 from torch import nn
 
 from compress.models import build_net
-from compress.models.reparameterize import branched, collapse
+from compress.models.reparameterize import branched, centred, collapse
 from compress.schema import StudentSpec
 
 
 def student_to_train(spec: StudentSpec) -> nn.Module:
     """A freshly initialised student, float32; with ``spec.reparameterize`` each 3x3 convolution in branches."""
     net = build_net(spec.network, {"width": spec.width, "depth": spec.depth, "light_width": spec.light_width})
-    return branched(net) if spec.reparameterize else net
+    return branched(net) if spec.reparameterize else centred(net)
 
 
-def trained_student(net: nn.Module, spec: StudentSpec) -> nn.Module:
+def trained_student(net: nn.Module) -> nn.Module:
     """What ships of a trained ``net``: the plain network, equal but for the order of float sums."""
-    return collapse(net) if spec.reparameterize else net
+    return collapse(net)

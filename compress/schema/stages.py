@@ -38,7 +38,7 @@ class StudentSpec(Section):
     network: str = "light_twin"
     width: PositiveInt = Field(32, description="channels at half resolution; even")
     depth: PositiveInt = Field(4, description="hidden layers at half resolution")
-    light_width: PositiveInt = Field(12, description="channels of the illumination branch")
+    light_width: PositiveInt = Field(10, description="channels of the illumination branch")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
 

@@ -24,6 +24,10 @@ class Phase(Section):
     freeze: tuple[str, ...] = Field(
         (), description="module name prefixes that this phase leaves as they are, with their averaged weights"
     )
+    level_of: str | None = Field(
+        None,
+        description="module whose input, a picture, says how bright the truth is taken to be; freeze what is before it",
+    )
 
 
 class Augment(Section):

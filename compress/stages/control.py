@@ -25,4 +25,4 @@ def control(
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
     train_net(net, Supervised(control.loss), control.train, data, seed.seed, out, scratch, progress)
-    save_net(trained_student(net, student), out / "net.safetensors")
+    save_net(trained_student(net), out / "net.safetensors")

@@ -27,4 +27,4 @@ def distill(
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
     train_under(teacher.weights, net, distill, distill.train, data, seed.seed, out, scratch, progress)
-    save_net(trained_student(net, student), out / "net.safetensors")
+    save_net(trained_student(net), out / "net.safetensors")

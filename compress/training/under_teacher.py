@@ -23,7 +23,7 @@ def train_under(
 ) -> None:  # fmt: skip
     """Train ``net`` in place against ground truth and teacher, and write ``curve.json`` into ``out``.
 
-    Raises ConfigError for hints and frozen parts that the networks don't have, before any work.
+    Raises ConfigError for hints and parts of phases that the networks don't have, before any work.
     """
     teacher = load_net(teacher_weights)
     check_names(spec, train, net, teacher)
@@ -40,6 +40,7 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     named = [("distill.hints: teacher", teacher, hint.teacher) for hint in spec.hints]
     named += [("distill.hints: student", net, hint.student) for hint in spec.hints]
     named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
+    named += [("phases.level_of", net, phase.level_of) for phase in train.phases if phase.level_of]
     problems = []
     for key, owner, name in named:
         known = [module for module, _ in owner.named_modules() if module]

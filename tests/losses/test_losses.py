@@ -140,6 +140,30 @@ def test_brightness_weighs_what_the_recipe_says() -> None:
     assert [losses[1] - losses[0], losses[2] - losses[0]] == pytest.approx([level, 3 * level], rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["told", "supervised"])
+def test_what_a_module_is_given_says_how_bright_the_truth_is(kind: str) -> None:
+    """Truth and answer at another brightness change nothing, and nothing pulls the mean away from what it is."""
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    spec = DistillSpec(loss=PictureLoss(matched=0.8, log_error=1.0))
+    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
+    objective = Supervised(spec.loss) if kind == "supervised" else Distill(spec, net, teacher, torch.rand(1, 3, 32, 32))
+    dark = torch.rand(2, 3, 32, 48) * 0.2
+    seen: list[torch.Tensor] = []
+    net.get_submodule("repair").register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    losses = []
+    for factor in (1.0, 0.7):
+        truth, answer = dark * 3.0 * factor, (dark * 2.9 + 0.01) * factor
+        loss, parts = objective(net, Batch(dark, truth, answer, (), 1, level_of="repair"))
+        losses.append(float(loss.detach()))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert len(seen) == 2 and not net.get_submodule("light")._forward_pre_hooks
+    wanted = matched(dark * 3.0, seen[0].detach())
+    assert float(parts["charbonnier"].detach()) == pytest.approx(
+        float(charbonnier(net(dark), wanted).detach()), rel=1e-4
+    )
+
+
 def test_supervised_ignores_a_teacher() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     bright = torch.rand(1, 3, 32, 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from compress.models import build_net
 from compress.models.pruning import count_macs
 from compress.models.quantized import insert_fake_quant, strip
-from compress.models.reparameterize import Branches, branched, collapse
+from compress.models.reparameterize import Branches, Centred, branched, centred, collapse
 from compress.models.student import student_to_train, trained_student
 from compress.models.weights import load_net, resolve_weights
 from compress.runtimes.interchange import OnnxRequest, export_onnx
@@ -113,23 +115,52 @@ def _pushed(net: nn.Module) -> nn.Module:
 
 def test_a_student_in_branches_starts_as_the_plain_one_and_ships_as_one() -> None:
     torch.manual_seed(0)
-    plain = student_to_train(_student()).eval()
+    plain = build_net("light_twin", {"width": 16, "depth": 4, "light_width": 8}).eval()
     torch.manual_seed(0)
-    spec = _student(reparameterize=True)
-    net = student_to_train(spec).eval()
+    net = student_to_train(_student(reparameterize=True)).eval()
     x = torch.rand(2, 3, 32, 48)
     with torch.no_grad():
         torch.testing.assert_close(net(x), plain(x), rtol=0, atol=1e-6)
     layers = {name for name, m in net.named_modules() if isinstance(m, Branches)}
     assert {"repair.enter", "repair.middle3", "repair.leave", "light.local2", "light.down1"} <= layers
     grown = sum(p.numel() for p in net.parameters())
-    shipped = trained_student(_pushed(net), spec)
+    shipped = trained_student(_pushed(net))
     assert_equal(net, shipped, x)
     with torch.no_grad():
         assert (shipped(x) - plain(x)).abs().max() > 1e-3  # it was moved, and its branches with it
     assert {n: p.shape for n, p in shipped.named_parameters()} == {n: p.shape for n, p in plain.named_parameters()}
     assert sum(p.numel() for p in plain.parameters()) < grown
     assert count_macs(shipped, 32, 48) == count_macs(plain, 32, 48) < count_macs(net, 32, 48)
+
+
+def test_a_centred_convolution_is_a_plain_one_whose_bias_takes_the_level() -> None:
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(3, 5, 3, padding=1), torch.rand(1, 3, 6, 8)
+    wide = Centred(copy.deepcopy(layer), 0.25)
+    with torch.no_grad():
+        inside = layer(x - 0.25)[..., 1:-1, 1:-1]
+        torch.testing.assert_close(wide(x)[..., 1:-1, 1:-1], inside)
+        torch.testing.assert_close(wide.collapsed()(x)[..., 1:-1, 1:-1], inside)
+    mean = nn.Conv2d(3, 5, 3, padding=1)
+    steps = []
+    for one in (mean, Centred(mean, 0.5)):
+        mean.zero_grad()
+        one(torch.rand(8, 3, 16, 16)).sum().backward()
+        assert mean.weight.grad is not None
+        steps.append(float(mean.weight.grad.abs().mean()))
+    assert steps[1] < 0.2 * steps[0]  # all that pulls a channel's weights one way together is gone
+
+
+def test_a_network_says_which_convolutions_are_fed_around_what() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    wide = centred(net)
+    layers = {name: m.level for name, m in wide.named_modules() if isinstance(m, Centred)}
+    assert layers == {"repair.enter": 0.45}
+    assert_equal(wide.eval(), trained_student(_pushed(wide)), torch.rand(2, 3, 32, 48))
+    assert [m for m in net.modules() if isinstance(m, Centred)] == []
+    plain = nn.Sequential(nn.Conv2d(3, 3, 1))
+    assert [name for name, _ in centred(plain).named_modules()] == ["", "0"]
 
 
 def test_what_can_not_be_branched_stays() -> None:
