@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.data.source import PairSource
+from compress.errors import DataError
 from compress.schema import Augment, Phase
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ GRID = 16
 SIZE_MULTIPLE = 8
 """A batch's sides are multiples of this after shrinking: what the networks take."""
 
-ASKED_AT = 4
+ASKED_AT = 8
 """A teacher that is asked anew sees pictures at one part in this of their size: enough to say how bright."""
 
 
@@ -164,7 +165,7 @@ class BatchPlan:
         return chosen
 
     def batch(self, step: int) -> Batch:
-        """The batch of ``step``."""
+        """The batch of ``step``. Raises DataError for pictures that are too small for its phase."""
         import torch
 
         phase = self.phase_at(step)
@@ -174,9 +175,12 @@ class BatchPlan:
         pairs = [self.source.pair(i) for i in indices]
         height, width = (min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1))
         keep = 1.0 if self.augment.zoom == 1 else float(rng.choice(np.linspace(self.augment.zoom, 1.0, 4)))
+        grid = max(GRID, SIZE_MULTIPLE * (ASKED_AT if phase.ask else phase.downscale))
+        if min(height, width) < grid:
+            why = "a teacher is asked about" if phase.ask else f"downscale={phase.downscale} takes"
+            raise DataError(f"pictures of {height}x{width} are too small: {why} {grid}x{grid} and larger")
         if phase.crop:
             height, width = min(height, phase.crop), min(width, phase.crop)
-        grid = max(GRID, SIZE_MULTIPLE * (ASKED_AT if phase.ask else phase.downscale))
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
         cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)

@@ -93,7 +93,7 @@ class Distill(Objective):
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
     Without the mask a student cannot pass its teacher.
 
-    A batch that ``asks`` gets the teacher's answer to a quarter-size copy of itself. What exposure its own training
+    A batch that ``asks`` gets the teacher's answer to a copy of itself at an eighth of the full size. What exposure its own training
     pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
     that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
     ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
@@ -135,7 +135,7 @@ class Distill(Objective):
 
     @torch.no_grad()
     def _ask(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The teacher's picture of a quarter of the full size, and its features."""
+        """The teacher's picture of an eighth of the full size, and its features."""
         small = F.avg_pool2d(batch.dark, ASKED_AT // batch.downscale)
         taught: Tensor = self._teacher[0].to(small.device)(small, THUMB_STRIDE // ASKED_AT)
         return taught.float(), tuple(tap.take().float() for tap in self._said)

@@ -32,15 +32,15 @@ PHASES = (Phase(epochs=2, batch=4, downscale=2, freeze=("repair",)), Phase(epoch
 class Noise(PairSource):
     """Six pairs of seeded pictures; the dark one is an eighth of the bright one."""
 
-    def __init__(self, broken: int | None = None) -> None:
+    def __init__(self, broken: int | None = None, height: int = 48) -> None:
         self.names = tuple(f"p{i}" for i in range(6))
         self.scenes = self.names
-        self.broken = broken
+        self.broken, self.height = broken, height
 
     def pair(self, index: int) -> Pair:
         if index == self.broken:
             raise DataError("p3.png: broken; replace it")
-        bright = np.random.default_rng(index).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        bright = np.random.default_rng(index).integers(0, 256, (self.height, 64, 3), dtype=np.uint8)
         return bright // 8, bright
 
 
@@ -127,18 +127,26 @@ def test_only_batches_of_a_phase_that_asks_leave_the_teacher_to_be_asked(tmp_pat
         """A guide with one answer."""
 
         def output(self, index: int) -> Picture:
-            return Noise().pair(index)[1]
+            return large.pair(index)[1]
 
         def hints(self, index: int) -> list[Feature]:
             return []
 
+    large = Noise(height=64)
     phases = (Phase(epochs=1, batch=6, ask=True), Phase(epochs=1, batch=6))
-    asks, told = (BatchPlan(Noise(), phases, Augment(), 1, Known()).batch(step) for step in (0, 1))
+    asks, told = (BatchPlan(large, phases, Augment(), 1, Known()).batch(step) for step in (0, 1))
     assert asks.asks and asks.taught is None
     assert not told.asks and told.taught is not None
-    asks_unguided, alone = (BatchPlan(Noise(), phases, Augment(), 1).batch(step) for step in (0, 1))
+    asks_unguided, alone = (BatchPlan(large, phases, Augment(), 1).batch(step) for step in (0, 1))
     assert asks_unguided.asks and asks_unguided.taught is None
     assert not alone.asks and alone.taught is None
+
+
+def test_pictures_too_small_for_a_phase_are_refused_by_size() -> None:
+    for phase, says in ((Phase(epochs=1, ask=True), "48x64 are too small: a teacher is asked about 64x64 and larger"),
+                        (Phase(epochs=1, downscale=4), "24x64 are too small: downscale=4 takes 32x32 and larger")):  # fmt: skip
+        with pytest.raises(DataError, match=says):
+            BatchPlan(Noise(height=int(says[:2])), (phase,), Augment(), 1).batch(0)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
