@@ -93,10 +93,10 @@ class Distill(Objective):
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
     Without the mask a student cannot pass its teacher.
 
-    A batch that ``asks`` gets the teacher's answer to a copy of itself at an eighth of the full size. What exposure its own training
-    pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to work out, and
-    that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness then, and
-    ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
+    A batch that ``asks`` gets the teacher's answer to a copy of itself at an eighth of the full size. What exposure its
+    own training pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to
+    work out, and that is the function to learn (Beyer et al., CVPR 2022). So the truth is compared at equal brightness
+    then, and ``level_weight |log mean(y) - log mean(taught)|`` is added: the teacher alone says how bright.
 
     In a batch with ``level_of`` truth and answer are made as bright as the picture that this module is given: what the
     module is to repair, and nothing of how bright, which its part of the network can't know (ADR 0016).

@@ -143,10 +143,13 @@ def test_only_batches_of_a_phase_that_asks_leave_the_teacher_to_be_asked(tmp_pat
 
 
 def test_pictures_too_small_for_a_phase_are_refused_by_size() -> None:
-    for phase, says in ((Phase(epochs=1, ask=True), "48x64 are too small: a teacher is asked about 64x64 and larger"),
-                        (Phase(epochs=1, downscale=4), "24x64 are too small: downscale=4 takes 32x32 and larger")):  # fmt: skip
+    cases = (
+        (48, Phase(epochs=1, ask=True), "48x64 are too small: a teacher is asked about 64x64 and larger"),
+        (24, Phase(epochs=1, downscale=4), "24x64 are too small: downscale=4 takes 32x32 and larger"),
+    )
+    for height, phase, says in cases:
         with pytest.raises(DataError, match=says):
-            BatchPlan(Noise(height=int(says[:2])), (phase,), Augment(), 1).batch(0)
+            BatchPlan(Noise(height=height), (phase,), Augment(), 1).batch(0)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
