@@ -296,7 +296,7 @@ def _notes(proxy: Proxy) -> tuple[str, ...]:
         mean = sum(proxy.half_psnr_db) / len(proxy.half_psnr_db)
         lines.append(
             f"float layers in float16: {mean:.2f} dB (worst {min(proxy.half_psnr_db):.2f}) to the float32 graph "
-            f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures"
+            f"by ONNX Runtime on {len(proxy.half_psnr_db)} pictures, both without the rounding to codes"
         )
     return *lines, *proxy.warnings
 

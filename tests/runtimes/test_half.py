@@ -16,8 +16,8 @@ from compress.errors import BuildError
 from compress.models.quantized import strip
 from compress.runtimes import open_runtime, why_not_built
 from compress.runtimes.base import BuildOptions
-from compress.runtimes.half import HALF_LIMIT_DB, answers_db, quantized_nodes, to_half
-from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.runtimes.half import HALF_LIMIT_DB, answers_db, quantized_nodes, to_half, without_rounding
+from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
 from compress.runtimes.onnx import file_scales
 from compress.runtimes.tensorrt import CheckAnswer, CheckRequest, Proxy
 from compress.runtimes.tensorrt_rules import broken_rules
@@ -91,6 +91,32 @@ def test_it_costs_next_to_nothing(source: Path, tmp_path: Path) -> None:
     assert len(answers_db(half, model, None)) == 4 and min(answers_db(half, model, None)) > 65
     strict = _in_float16(half, frames[:1]) - _in_float16(model, frames[:1])
     assert -10 * np.log10(np.mean(strict**2)) > 60
+
+
+def test_codes_that_fall_otherwise_are_no_loss_of_float16(tmp_path: Path) -> None:
+    """INT8 graphs that differ by a two-thousandth in what they are fed lie as far apart as coarse codes put them."""
+    weights = np.eye(3, dtype=np.float32)[:, :, None, None]
+    nodes = [
+        helper.make_node("Mul", ["dark", "factor"], ["bright_in"], name="up"),
+        helper.make_node("QuantizeLinear", ["bright_in", "scale", "zero"], ["codes"], name="q"),
+        helper.make_node("DequantizeLinear", ["codes", "scale", "zero"], ["again"], name="dq"),
+        helper.make_node("Conv", ["again", "weights"], ["bright"], name="conv"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 3, 16, 16)) for name in ("dark", "bright")]
+    stored = {"factor": np.float32(3.0), "scale": np.float32(0.02), "zero": np.int8(0), "weights": weights}
+    models = []
+    for factor in (3.0, 3.0 * 1.0005):
+        values = [
+            numpy_helper.from_array(np.asarray(v), n) for n, v in {**stored, "factor": np.float32(factor)}.items()
+        ]
+        graph = helper.make_graph(nodes, "coarse", ends[:1], ends[1:], values)
+        models.append(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10))
+    x = np.random.default_rng(0).random((1, 3, 16, 16)).astype(np.float32) * 0.5
+    np.save(tmp_path / "frames.npy", x)
+    apart = -10 * np.log10(np.mean((answer_of(models[0], x) - answer_of(models[1], x)) ** 2))
+    assert apart < 52 < 60 < min(answers_db(models[0], models[1], tmp_path / "frames.npy"))
+    (op,) = [node for node in without_rounding(models[0]).graph.node if node.op_type == "Conv"]
+    assert op.input[0] == "bright_in"
 
 
 def _loud(factor: float) -> onnx.ModelProto:
