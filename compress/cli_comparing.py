@@ -1,4 +1,4 @@
-"""The words and options of the commands that compare what is there: ``bench``, ``gate``, ``baseline``."""
+"""The words and options of the commands that compare what is there: ``bench``, ``camera``, ``gate``, ``baseline``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,30 @@ def bench(
 
     asked = Asked(threads, warmup, runs, 60.0 * sustained)
     return time_builds(builds, store, asked, picture, host, python, json_file)
+
+
+@click.command()
+@click.argument("builds", nargs=-1, metavar="BUILD...")
+@store_option
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--frames", type=click.IntRange(min=3), default=24, show_default=True, help="Of each of the two scenes.")
+@click.option(
+    "--pan", "pan_px", type=click.IntRange(min=1, max=32), default=4, show_default=True, help="Pixels a frame."
+)
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A well-lit one.  [default: our own]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def camera(
+    builds: tuple[str, ...], store: Path, threads: int, frames: int, pan_px: int, picture: Path | None,
+    json_file: Path | None,
+) -> int:  # fmt: skip
+    """Check builds for what a stream of frames shows: flicker, and seams between tiles.
+
+    A well-lit picture is shot at night again and again, standing and panned. BUILD as for compress bench; none: the
+    newest float and INT8 builds of fixed size. How fast builds stay over minutes: compress bench --sustained.
+    """
+    from compress.commands.camera import camera as check
+
+    return check(builds, store, threads, frames, pan_px, picture, json_file)
 
 
 @click.command(name="gate")
@@ -144,5 +168,5 @@ def baseline_diff(bundle: str | None, store: Path, file: Path) -> int:
     return diff_baseline(bundle, store, file)
 
 
-COMPARING = (bench, gate_command, baseline_group)
+COMPARING = (bench, camera, gate_command, baseline_group)
 """What ``compress`` has of them."""
