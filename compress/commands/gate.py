@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from compress.store.store import Store
 
 _EXIT = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
-_HEADINGS = ("what", "limit", "difference", "99 % interval", "result", "note")
+_HEADINGS = ("what", "limit", "difference", "interval (99 % or as said)", "result", "note")
 
 
 @dataclass(frozen=True)
