@@ -49,7 +49,8 @@ def markdown(report: RegressionReport) -> str:
     lines = [
         f"## Gate: {_SIGNS[report.result]} {report.result}", "",
         f"`{report.candidate}` against `{report.baseline}`", "",
-        "| what | limit | difference | interval (99 % or as said) | result | note |", "| --- | ---: | ---: | ---: | --- | --- |",
+        "| what | limit | difference | interval (99 % or as said) | result | note |",
+        "| --- | ---: | ---: | ---: | --- | --- |",
     ]  # fmt: skip
     for each in report.differences:
         cells = (each.name, *figures(each), f"{_SIGNS[each.result]} {each.result}", each.note)
