@@ -105,7 +105,7 @@ def main() -> None:
     print(
         f"share of {gates} simulated gates ({CAUGHT} of builds that differ) that call the candidate worse, by pictures"
     )
-    print(f"{'':<38}" + "".join(f"{count:>8}" for count in COUNTS))
+    print(f"{'pictures':<38}" + "".join(f"{count:>8}" for count in COUNTS))
     for name, gate in KINDS.items():
         drawn = gates if name.startswith("equal") else min(gates, CAUGHT)
         shares = (sum(gate(np.random.default_rng([seed, n]), n) for seed in range(drawn)) / drawn for n in COUNTS)

@@ -1,8 +1,8 @@
 """Speeds of two sessions apart: what a candidate's own report says against what was stored with the accepted baseline.
 
 Only for where the baseline's files are gone. Compared are the samples of two sessions under an equal fingerprint, both
-of a machine that had nothing else to do. What differs between sessions as wholes (a neighbour on the host, memory laid out
-another way) is in neither of them, so the allowance is wider than for builds that run in turn (ADR 0019).
+of a machine that had nothing else to do. What differs between sessions as wholes (a neighbour on the host, memory laid
+out another way) is in neither of them, so the allowance is wider than for builds that run in turn (ADR 0019).
 """
 
 from __future__ import annotations

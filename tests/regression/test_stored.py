@@ -78,7 +78,7 @@ def test_a_busy_machine_says_nothing() -> None:
     disturbed = base.model_copy(update={"rows": (row.model_copy(update={"samples_ms": samples}),)})
     found = judged(disturbed, session(5, 1))
     assert found.result == "incomplete"
-    assert found.note.startswith("stored figures of a disturbed session: the candidate's quartiles are 1.5")
+    assert found.note.startswith("stored figures of a disturbed session: the candidate's quartiles are 1.4")
 
 
 def test_the_interval_holds_the_noise_of_both_sessions() -> None:
