@@ -18,6 +18,8 @@ _PASSING = ("clock_mhz", "load_average_1min", "temperature_c", "throttled_times"
 """Facts that change from minute to minute; all others of a fingerprint must be equal."""
 
 _FEWEST_RUNS = 30
+_BUSY = 1.25
+"""Load average over processors when a session begins, at most: what the session follows may have used all of them."""
 _CALM = 1.2
 """Upper over lower quartile of a session's runs, at most: one that was disturbed says nothing of another."""
 
@@ -72,7 +74,7 @@ def _judge(mine: SpeedRow, theirs: SpeedRow, allowed: Allowance) -> Difference:
 def _busy(side: str, report: SpeedReport) -> tuple[str, ...]:
     """Whether others had the processors when the session began, where that is known."""
     load, cores = (report.fingerprint.get(name) for name in ("load_average_1min", "cores"))
-    if load is None or cores is None or float(load) <= float(cores):
+    if load is None or cores is None or float(load) <= _BUSY * float(cores):
         return ()
     return (f"the {side}'s load average was {load} on {cores} cores",)
 
