@@ -1,4 +1,4 @@
-"""The words and options of the commands that compare what is there: ``bench``, ``gate``, ``baseline``."""
+"""The words and options of the commands that compare what is there: ``bench``, ``camera``, ``gate``, ``baseline``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,30 @@ def bench(
     return time_builds(builds, store, asked, picture, host, python, json_file)
 
 
+@click.command()
+@click.argument("builds", nargs=-1, metavar="BUILD...")
+@store_option
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@click.option("--frames", type=click.IntRange(min=3), default=24, show_default=True, help="Of each of the two scenes.")
+@click.option(
+    "--pan", "pan_px", type=click.IntRange(min=1, max=32), default=4, show_default=True, help="Pixels a frame."
+)
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A well-lit one.  [default: our own]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def camera(
+    builds: tuple[str, ...], store: Path, threads: int, frames: int, pan_px: int, picture: Path | None,
+    json_file: Path | None,
+) -> int:  # fmt: skip
+    """Check builds for what a stream of frames shows: flicker, and seams between tiles.
+
+    A well-lit picture is shot at night again and again, standing and panned. BUILD as for compress bench; none: the
+    newest float and INT8 builds of fixed size. How fast builds stay over minutes: compress bench --sustained.
+    """
+    from compress.commands.camera import camera as check
+
+    return check(builds, store, threads, frames, pan_px, picture, json_file)
+
+
 @click.command(name="gate")
 @click.argument("candidate", required=False)
 @click.option(
@@ -46,7 +70,7 @@ def bench(
 )
 @store_option
 @click.option(
-    "--max-psnr-loss", type=click.FloatRange(min=0), default=0.01, show_default=True, metavar="DB", help="Mean."
+    "--max-psnr-loss", type=click.FloatRange(min=0), default=0.005, show_default=True, metavar="DB", help="Mean."
 )
 @click.option(
     "--max-worst-loss",
@@ -56,10 +80,18 @@ def bench(
     metavar="DB",
     help="Of one picture.",
 )
+@click.option(
+    "--max-slice-loss", type=click.FloatRange(min=0), default=0.05, show_default=True, metavar="DB",
+    help="Mean of a slice's pictures.",
+)  # fmt: skip
 @click.option("--max-ssim-loss", type=click.FloatRange(min=0), default=0.002, show_default=True, help="Mean.")
 @click.option(
     "--max-slowdown", type=click.FloatRange(min=0), default=0.02, show_default=True, help="As a share: .02 is 2 %."
 )
+@click.option(
+    "--max-stored-slowdown", type=click.FloatRange(min=0), default=0.1, show_default=True,
+    help="The same, where the baseline's files are gone and stored figures of two sessions are compared.",
+)  # fmt: skip
 @click.option("--rounds", type=click.IntRange(min=30), default=300, show_default=True, help="Runs of both, in turn.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
 @click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
@@ -67,15 +99,18 @@ def bench(
 @click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
+@click.option("--gitlab", type=click.Path(path_type=Path, dir_okay=False), help="Write GitLab's code quality here.")
+@click.option("--github", is_flag=True, help="Print annotations for GitHub, too.")
 def gate_command(
     candidate: str | None, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float,
-    max_ssim_loss: float, max_slowdown: float, rounds: int, threads: int, host: str | None, python: str,
-    json: Path | None, junit: Path | None, markdown: Path | None,
+    max_slice_loss: float, max_ssim_loss: float, max_slowdown: float, max_stored_slowdown: float, rounds: int,
+    threads: int, host: str | None, python: str, json: Path | None, junit: Path | None, markdown: Path | None,
+    gitlab: Path | None, github: bool,
 ) -> int:  # fmt: skip
     """Compare the bundle CANDIDATE (none: the last run's) with one that was accepted before.
 
-    PSNR and SSIM are compared picture by picture; both builds are timed again, in turn. A regression is called where
-    the whole 99 % interval of a difference lies beyond what is allowed.
+    PSNR and SSIM are compared picture by picture, PSNR by slice as well; both builds are timed again, in turn. A
+    regression is called where the whole interval of a difference (99 % or wider) lies beyond what is allowed.
 
     Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
     """
@@ -84,11 +119,11 @@ def gate_command(
     from compress.regression.records import Allowance
 
     allowed = Allowance(
-        psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown
-    )
-    return gate(
-        candidate, baseline, store, allowed, Where(host, python, threads, rounds), Outputs(json, junit, markdown)
-    )
+        psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown,
+        slice_psnr_loss_db=max_slice_loss, stored_slowdown=max_stored_slowdown,
+    )  # fmt: skip
+    outputs = Outputs(json, junit, markdown, gitlab, github)
+    return gate(candidate, baseline, store, allowed, Where(host, python, threads, rounds), outputs)
 
 
 @click.group(name="baseline")
@@ -133,5 +168,5 @@ def baseline_diff(bundle: str | None, store: Path, file: Path) -> int:
     return diff_baseline(bundle, store, file)
 
 
-COMPARING = (bench, gate_command, baseline_group)
+COMPARING = (bench, camera, gate_command, baseline_group)
 """What ``compress`` has of them."""

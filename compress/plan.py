@@ -16,6 +16,7 @@ from compress.schema import (
     Recipe,
     Section,
     Seed,
+    Slices,
     Target,
 )  # fmt: skip
 
@@ -59,6 +60,7 @@ class Plan:
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
+            Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, device, target.budget,
             Promotion(

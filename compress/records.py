@@ -132,6 +132,14 @@ class QualityRow(Record):
     origin: Origin = "measured"
 
 
+class Slice(Record):
+    """Test pictures that are looked at by themselves; ``rule`` says in words why these."""
+
+    name: str
+    rule: str
+    images: tuple[str, ...]
+
+
 class QualityReport(Record):
     """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction."""
 
@@ -141,6 +149,7 @@ class QualityReport(Record):
     data_kind: str
     images: tuple[str, ...]
     rows: tuple[QualityRow, ...]
+    slices: tuple[Slice, ...] = ()
 
 
 class SpeedRow(Record):

@@ -29,7 +29,11 @@ def show_baseline(file: Path) -> int:
     from compress.regression.baseline import bundle_folder, read_accepted
 
     accepted = read_accepted(file)
-    there = "still there" if bundle_folder(accepted, file) else "no longer there as it was: speed can't be compared"
+    there = (
+        "still there"
+        if bundle_folder(accepted, file)
+        else "gone or changed: stored speeds compare, under an equal fingerprint"
+    )
     click.echo(f"bundle      {accepted.bundle} ({there})")
     click.echo(f"manifest    {accepted.manifest_digest[:16] or 'none'}, accepted on {accepted.accepted_on}")
     click.echo(f"verdict     {accepted.verdict.result}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from compress.bench.measure import Asked
     from compress.bench.records import BenchReport
+    from compress.records import Build
     from compress.runtimes.on_board import Named
     from compress.store.store import Store
 
@@ -31,7 +33,7 @@ def bench(
 
     if host is not None and asked.sustained_s:
         raise UserError("--sustained: builds run without a pause on this machine only; leave out --on")
-    subjects = _subjects(words, Store(store_root))
+    subjects = find_subjects(words, Store(store_root))
     dark = _picture(picture, subjects)
     console = make_console()
     with console:
@@ -46,8 +48,10 @@ def bench(
     return EXIT_PASS
 
 
-def _subjects(words: tuple[str, ...], store: Store) -> tuple[Named, ...]:
-    """Builds that can be run here or on a board, each under a name of its own."""
+def find_subjects(
+    words: tuple[str, ...], store: Store, unasked: Callable[[Build], bool] = lambda build: build.ships
+) -> tuple[Named, ...]:
+    """Builds that can be run here or on a board, each under a name of its own; ``unasked``: which, without words."""
     from compress.runtimes.on_board import Named
     from compress.store.builds import find_places, listed_in, wanted_builds
 
@@ -59,10 +63,10 @@ def _subjects(words: tuple[str, ...], store: Store) -> tuple[Named, ...]:
 
         found = [
             (folder, build) for folder, build in found
-            if build.ships and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
+            if unasked(build) and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
         ]  # fmt: skip
     if not found:
-        raise UserError("no build that ships runs on this machine; name builds, or a board with --on")
+        raise UserError("none of these builds runs on this machine; name builds, or a board with --on")
     counts = Counter(build.name for _, build in found)
     return tuple(
         Named(build.name if counts[build.name] == 1 else f"{folder.name}/{build.name}", folder, build)

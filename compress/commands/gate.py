@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserError
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from compress.store.store import Store
 
 _EXIT = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
-_HEADINGS = ("what", "limit", "difference", "99 % interval", "result", "note")
+_HEADINGS = ("what", "limit", "difference", "interval (99 % or as said)", "result", "note")
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,12 @@ class Outputs:
     json: Path | None = None
     junit: Path | None = None
     markdown: Path | None = None
+    gitlab: Path | None = None
+    github: bool = False
 
-    def write(self, report: RegressionReport) -> None:
+    def write(self, report: RegressionReport, baseline: str) -> None:
+        """``baseline``: the file or folder that annotations point at."""
+        from compress.regression import annotations
         from compress.regression.ci import junit, markdown
 
         if self.json is not None:
@@ -34,6 +40,10 @@ class Outputs:
         for path, text in ((self.junit, junit), (self.markdown, markdown)):
             if path is not None:
                 path.write_text(text(report), encoding="utf-8")
+        if self.gitlab is not None:
+            self.gitlab.write_text(annotations.gitlab(report, baseline), encoding="utf-8")
+        if self.github:
+            click.echo(annotations.github(report, baseline), nl=False)
 
 
 def gate(
@@ -54,7 +64,7 @@ def gate(
         progress = console.started("gate", 1, 1)
         report = compare(*bundles, allowed, where, progress.update)
     _print(report)
-    outputs.write(report)
+    outputs.write(report, baseline)
     return _EXIT[report.result]
 
 

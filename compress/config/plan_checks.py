@@ -66,6 +66,10 @@ def _paths(plan: Plan) -> Iterator[str]:
             yield f"data.root: calibration set '{plan.data_name}' needs its folder; add data.root=FOLDER"
         elif not Path(data.root).is_dir():
             yield f"data.root: no folder '{data.root}'"
+    if data.slices:
+        from compress.data.slices import slice_problems
+
+        yield from slice_problems(data)
     weights = recipe.teacher.weights
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"

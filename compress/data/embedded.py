@@ -97,6 +97,11 @@ def embedded_files(spec: DataSpec) -> dict[str, Path]:
     return {photograph.name: _locate(photograph) for photograph in PHOTOGRAPHS}
 
 
+def tested_photograph() -> Path:
+    """The file of the first photograph that nothing is trained on. Raises DataError where it is not installed."""
+    return _locate(next(photograph for photograph in PHOTOGRAPHS if photograph.split == "test"))
+
+
 def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
     """Pairs of ``spec.size`` (default 256x384), ``spec.copies`` for each training photograph, 4 for each other one.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from compress.errors import UserError
-from compress.records import Build, QualityReport, Record, VerdictRecord
+from compress.records import Build, QualityReport, Record, SpeedReport, VerdictRecord
 from compress.regression.compare import Bundle, read_bundle
 
 FILE = "compress-baseline.json"
@@ -32,6 +32,7 @@ class Accepted(Record):
     verdict: VerdictRecord
     sizes: tuple[Size, ...]
     quality: QualityReport
+    speed: SpeedReport | None = None
 
 
 def accept(folder: Path, builds: tuple[Build, ...], file: Path) -> Accepted:
@@ -43,6 +44,7 @@ def accept(folder: Path, builds: tuple[Build, ...], file: Path) -> Accepted:
         bundle=place.relative_to(home).as_posix() if inside else str(place), manifest_digest=_digest(folder),
         accepted_on=time.strftime("%Y-%m-%d"), verdict=bundle.verdict,
         sizes=tuple(Size(build=build.name, size_bytes=build.size_bytes) for build in builds), quality=bundle.quality,
+        speed=_shipped(bundle.speed, builds),
     )  # fmt: skip
     accepted.write(file)
     return accepted
@@ -68,8 +70,14 @@ def as_bundle(accepted: Accepted, file: Path, there: tuple[Path, tuple[Build, ..
     """For a comparison; ``there``: the accepted bundle's folder and its builds, None where it is gone or changed."""
     if there is None:
         absent = f"the accepted bundle is no longer at {accepted.bundle}, as it was"
-        return Bundle(file, (), accepted.quality, accepted.verdict, absent)
-    return Bundle(*there, accepted.quality, accepted.verdict)
+        return Bundle(file, (), accepted.quality, accepted.verdict, absent, accepted.speed)
+    return Bundle(*there, accepted.quality, accepted.verdict, speed=accepted.speed)
+
+
+def _shipped(speed: SpeedReport | None, builds: tuple[Build, ...]) -> SpeedReport | None:
+    """The rows of what ships: no more is compared, and the file lies in a repository."""
+    names = {build.name for build in builds}
+    return speed and speed.model_copy(update={"rows": tuple(row for row in speed.rows if row.build in names)})
 
 
 def _digest(folder: Path) -> str:

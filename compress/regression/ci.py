@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from compress.regression.interval import CONFIDENCE
 from compress.regression.records import Difference, RegressionReport
 
 _SIGNS = {"pass": "✅", "fail": "❌", "incomplete": "⚠️"}
@@ -15,11 +16,13 @@ def figures(each: Difference) -> tuple[str, str, str]:
         return "–", "–", "–"
 
     def text(value: float) -> str:
-        if each.name.endswith("slowdown"):
+        if "slowdown" in each.name:
             return f"{value:+.1%}"
         return f"{value:+.3f} {each.unit}" if each.unit else f"{value:+.4f}"
 
     interval = "–" if each.low is None or each.high is None else f"{text(each.low)} to {text(each.high)}"
+    if each.confidence != CONFIDENCE and interval != "–":
+        interval += f" ({each.confidence:.2%})"
     return text(each.limit), text(each.figure), interval
 
 
@@ -32,7 +35,7 @@ def junit(report: RegressionReport) -> str:
     )  # fmt: skip
     for each in report.differences:
         case = ElementTree.SubElement(suite, "testcase", classname="compress.gate", name=each.name)
-        said = _sentence(each)
+        said = sentence(each)
         if each.result == "pass":
             ElementTree.SubElement(case, "system-out").text = said
         else:
@@ -46,7 +49,8 @@ def markdown(report: RegressionReport) -> str:
     lines = [
         f"## Gate: {_SIGNS[report.result]} {report.result}", "",
         f"`{report.candidate}` against `{report.baseline}`", "",
-        "| what | limit | difference | 99 % interval | result | note |", "| --- | ---: | ---: | ---: | --- | --- |",
+        "| what | limit | difference | interval (99 % or as said) | result | note |",
+        "| --- | ---: | ---: | ---: | --- | --- |",
     ]  # fmt: skip
     for each in report.differences:
         cells = (each.name, *figures(each), f"{_SIGNS[each.result]} {each.result}", each.note)
@@ -54,7 +58,8 @@ def markdown(report: RegressionReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sentence(each: Difference) -> str:
+def sentence(each: Difference) -> str:
+    """What was measured and what is said of it, in a line."""
     limit, figure, interval = figures(each)
     measured = f"{figure} ({interval}), limit {limit}" if each.figure is not None else "nothing compared"
     return f"{measured}; {each.note}" if each.note else measured

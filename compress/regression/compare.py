@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from compress.devices.remote import Tell
 from compress.errors import UserError
-from compress.records import Build, QualityReport, VerdictRecord
+from compress.records import Build, QualityReport, SpeedReport, VerdictRecord
 from compress.regression.judge import judge_quality, judge_speed
 from compress.regression.measure import paired_here, paired_on_board, same_bytes
 from compress.regression.records import Allowance, Difference, RegressionReport, overall
+from compress.regression.stored import judge_stored
 from compress.runtimes import open_runtime, runs_here
 from compress.runtimes.base import RunOptions
 from compress.runtimes.on_board import Named
@@ -21,13 +22,15 @@ from compress.runtimes.on_board import Named
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's folder, the builds that it ships, and what its report says. ``absent``: why there are no builds."""
+    """A bundle's folder, the builds that it ships, and what its report says. ``absent``: why there are no builds;
+    ``speed``: None where the report has none."""
 
     folder: Path
     builds: tuple[Build, ...]
     quality: QualityReport
     verdict: VerdictRecord
     absent: str | None = None
+    speed: SpeedReport | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,14 @@ def read_bundle(folder: Path, builds: tuple[Build, ...]) -> Bundle:
         quality, verdict = QualityReport.read(report / "quality.json"), VerdictRecord.read(report / "verdict.json")
     except (OSError, ValidationError):
         raise UserError(f"{report}: no quality.json and verdict.json to compare; name a bundle") from None
-    return Bundle(folder, builds, quality, verdict)
+    return Bundle(folder, builds, quality, verdict, speed=_speed_report(report / "speed.json"))
+
+
+def _speed_report(path: Path) -> SpeedReport | None:
+    try:
+        return SpeedReport.read(path) if path.is_file() else None
+    except ValidationError:
+        raise UserError(f"{path}: can't be read; make the bundle again") from None
 
 
 def compare(candidate: Bundle, baseline: Bundle, allowed: Allowance, where: Where, tell: Tell) -> RegressionReport:
@@ -57,8 +67,10 @@ def compare(candidate: Bundle, baseline: Bundle, allowed: Allowance, where: Wher
     for runtime in dict.fromkeys(build.runtime for build in candidate.builds):
         found += judge_quality(candidate.quality, baseline.quality, runtime, allowed)
     found += [_speed(mine, theirs, allowed, where, tell) for mine, theirs in pairs]
-    if not pairs:
-        why = baseline.absent or "the bundles ship no build for the same runtime and size"
+    if baseline.absent:
+        found += _stored(candidate, baseline, baseline.absent, allowed)
+    elif not pairs:
+        why = "the bundles ship no build for the same runtime and size"
         found.append(Difference(name="slowdown", unit="", limit=0, figure=None, result="incomplete", note=why))
     return RegressionReport(
         candidate=str(candidate.folder), baseline=str(baseline.folder), result=overall(tuple(found)),
@@ -73,6 +85,13 @@ def _pairs(candidate: Bundle, baseline: Bundle) -> Iterator[tuple[Named, Named]]
         other = before.get((build.runtime, build.height, build.width))
         if build.height is not None and other is not None:
             yield Named("candidate", candidate.folder, build), Named("baseline", baseline.folder, other)
+
+
+def _stored(candidate: Bundle, baseline: Bundle, absent: str, allowed: Allowance) -> Iterator[Difference]:
+    """By what both sessions left, for the baseline's files are not there."""
+    names = tuple(build.name for build in candidate.builds if build.height is not None)
+    for each in judge_stored(names, candidate.speed, baseline.speed, allowed):
+        yield each.model_copy(update={"note": f"{absent}; {each.note}"})
 
 
 def _own_budgets(verdict: VerdictRecord) -> Difference:

@@ -14,14 +14,16 @@ Result = Literal["pass", "fail", "incomplete"]
 class Allowance(Record):
     """How much worse a candidate may be before it is called a regression."""
 
-    psnr_loss_db: float = Field(0.01, ge=0)
+    psnr_loss_db: float = Field(0.005, ge=0)
     worst_psnr_loss_db: float = Field(0.3, ge=0)
     ssim_loss: float = Field(0.002, ge=0)
+    slice_psnr_loss_db: float = Field(0.05, ge=0)
     slowdown: float = Field(0.02, ge=0)
+    stored_slowdown: float = Field(0.1, ge=0)
 
 
 class Difference(Record):
-    """Candidate minus baseline, or (``slowdown``) their ratio minus one. ``low`` and ``high``: 99 % interval.
+    """Candidate minus baseline, or (``slowdown``) their ratio minus one. ``low`` and ``high``: its interval.
 
     It fails where the whole interval lies beyond ``limit`` on the bad side. ``figure`` is None where nothing could be
     compared, and ``note`` says why.
@@ -33,6 +35,7 @@ class Difference(Record):
     figure: float | None
     low: float | None = None
     high: float | None = None
+    confidence: float = 0.99
     result: Result
     note: str = ""
 

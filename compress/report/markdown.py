@@ -6,6 +6,7 @@ from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
+from compress.report.slices import SLICE_HEADINGS, slice_rows
 
 
 def markdown_table(results: Results) -> str:
@@ -40,6 +41,7 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
     bought = gains(results)
     if bought:
         parts.append("## What each step bought\n\n" + _bullets(bought))
+    parts += _slices(results)
     if results.sensitivity:
         layers = "\n".join(markdown_rows(results.sensitivity))
         parts.append(f"## What int8 costs each layer\n\n![by layer](sensitivity.svg)\n\n{layers}\n")
@@ -55,6 +57,17 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
         facts = [f"{name}: {value}" for name, value in sorted(results.speed.fingerprint.items())]
         parts.append(f"## Measured on {results.speed.device}\n\n" + _bullets(tuple(facts)))
     return "\n".join(parts)
+
+
+def _slices(results: Results) -> list[str]:
+    """What ships, slice by slice; nothing where there are none."""
+    rows = [row for row in results.quality.rows if row.variant == "int8"]
+    shipped = next((row for row in rows if row.runtime == results.runtime), rows[0] if rows else None)
+    if shipped is None or not results.quality.slices:
+        return []
+    table = [_line(SLICE_HEADINGS), _line(["---"] + ["---:"] * (len(SLICE_HEADINGS) - 2) + ["---"])]
+    table += [_line(cells) for cells in slice_rows(results.quality, shipped)]
+    return [f"## By slice: INT8 through {shipped.runtime}\n", "\n".join(table) + "\n"]
 
 
 def _builds(results: Results) -> list[str]:

@@ -8,7 +8,7 @@ digested outside (``data.source.data_identity``), as this package imports nothin
 
 from __future__ import annotations
 
-from compress.schema.calibration import DataSpec
+from compress.schema.calibration import DataSpec, NamedSlice, Slices
 from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
 from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
@@ -41,6 +41,7 @@ __all__ = [
     "HardwareFact",
     "Hint",
     "LayerTiming",
+    "NamedSlice",
     "Names",
     "PackageSpec",
     "Phase",
@@ -54,6 +55,7 @@ __all__ = [
     "Scheme",
     "Section",
     "Seed",
+    "Slices",
     "SensitivitySpec",
     "StageName",
     "StudentSpec",

@@ -17,6 +17,7 @@ from compress.records import (
     Origin,
     QualityReport,
     QualityRow,
+    Slice,
     SpeedReport,
     SpeedRow,
     Through,
@@ -24,7 +25,7 @@ from compress.records import (
 )
 from compress.runtimes import RUNTIMES, open_runtime, runs_here
 from compress.runtimes.base import RunOptions
-from compress.schema import DataSpec, DeviceSpec, ValidateSpec
+from compress.schema import DataSpec, DeviceSpec, Slices, ValidateSpec
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ class _Route:
 
 
 @stage(
-    gives=Measurements, version=1,
+    gives=Measurements, version=2,
     environment=("torch", "nncf", "openvino", "onnxruntime", "scikit-image", "pillow", "numpy"),
 )  # fmt: skip
 def validate(
     builds: Builds, quantized: Quantized, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
-    out: Path, progress: Progress,
+    slices: Slices, out: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Write ``quality.json`` (the same every time on one machine) and ``speed.json`` (a measurement).
 
@@ -63,7 +64,8 @@ def validate(
     listed = BuildList.read(builds.folder / "builds.json")
     board = _on_board(listed, builds.folder, validation, data, device, progress)
     routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
-    _quality(routes, _float_self(listed), validation, data, device, progress).write(out / "quality.json")
+    quality = _quality(routes, _float_self(listed), validation, data, device, progress)
+    quality.model_copy(update={"slices": _sliced(quality.images, data, slices)}).write(out / "quality.json")
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
     else:
@@ -177,6 +179,16 @@ def _quality(
         images=source.names[:count],
         rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
     )  # fmt: skip
+
+
+def _sliced(images: tuple[str, ...], data: DataSpec, slices: Slices) -> tuple[Slice, ...]:
+    """By the brightness of the dark inputs, then the calibration set's own."""
+    from compress.data.slices import brightness_slices, named_slices
+    from compress.data.source import open_data
+
+    source = open_data(data, "test")
+    brightness = tuple(float(source.pair(index)[0].mean()) / 255.0 for index in range(len(images)))
+    return brightness_slices(images, brightness) + named_slices(images, slices)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -15,7 +16,7 @@ from tiny_chain import Chain
 
 from compress.bundle.contract import BuildContract, ContractFile
 from compress.cli import execute
-from compress.records import BuildList, Check, QualityReport, QualityRow, VerdictRecord
+from compress.records import BuildList, Check, QualityReport, QualityRow, SpeedReport, SpeedRow, VerdictRecord
 from compress.regression.baseline import Accepted
 from compress.regression.measure import paired_ms
 from compress.regression.records import RegressionReport
@@ -182,8 +183,57 @@ def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
     (accepted / "manifest.json").write_text("another bundle at the same place")
     code, results, report = _gate(chain, candidate, file)
     assert code == 3 and results["slowdown"] == "incomplete" and results["int8 through onnx, PSNR"] == "pass"
-    assert "no longer at accepted" in report.differences[-1].note
+    assert "no longer at accepted, as it was; no stored figures: the baseline has none" in report.differences[-1].note
     assert execute(["baseline", "show", "--file", str(tmp_path / "none.json")]) == 2
     assert "accept one with: compress baseline set BUNDLE" in capsys.readouterr().err
     file.write_text("{}")
     assert execute(["baseline", "show", "--file", str(file)]) == 2 and "not a baseline" in capsys.readouterr().err
+
+
+def _with_speed(bundle: Path, p50_ms: float, **facts: str) -> Path:
+    """A report of 40 runs of the build that ships and of one that does not."""
+    rows = tuple(
+        SpeedRow(
+            build=name, variant="int8", runtime="onnx", height=32, width=48, precision="int8", runs=40, p50_ms=p50_ms,
+            p90_ms=p50_ms, p99_ms=p50_ms, fps=1e3 / p50_ms, origin="measured",
+            samples_ms=tuple(p50_ms + number % 5 / 100 for number in range(40)),
+        )
+        for name in ("int8-onnx-32x48", "student-onnx-32x48")
+    )  # fmt: skip
+    SpeedReport(device="here", fingerprint={"cpu": "two", **facts}, rows=rows).write(bundle / "report" / "speed.json")
+    return bundle
+
+
+def test_without_the_accepted_bundle_its_stored_figures_count(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted, file = _with_speed(_bundle(chain, tmp_path / "accepted"), 5.0, load_average_1min="2"), tmp_path / "b.json"
+    assert execute(["baseline", "set", str(accepted), "--file", str(file), "--store", str(chain.root)]) == 0
+    stored = Accepted.read(file).speed
+    assert stored is not None and [row.build for row in stored.rows] == ["int8-onnx-32x48"]  # what ships
+    shutil.rmtree(accepted)
+    name = "int8-onnx-32x48, slowdown by stored figures"
+    code, results, _ = _gate(chain, _with_speed(_bundle(chain, tmp_path / "same"), 5.0), file)
+    assert code == 0 and results[name] == "pass"
+    slow = _with_speed(_bundle(chain, tmp_path / "slow"), 6.0)
+    assert _gate(chain, slow, file)[0] == 1 and _gate(chain, slow, file, "--max-stored-slowdown", ".3")[0] == 0
+    capsys.readouterr()
+    other = _with_speed(_bundle(chain, tmp_path / "other"), 5.0, cpu="four")
+    code, results, report = _gate(chain, other, file)
+    assert code == 3 and results["slowdown"] == "incomplete"
+    assert "of another machine or state: cpu is four, was two" in report.differences[-1].note
+    (other / "report" / "speed.json").write_text("{}")
+    assert execute(["gate", str(other), "--baseline", str(file), "--store", str(chain.root)]) == 2
+    assert "speed.json: can't be read" in capsys.readouterr().err
+
+
+def test_a_merge_request_gets_marks(chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
+    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
+    quality = tmp_path / "quality.json"
+    assert _gate(chain, candidate, baseline, "--github", "--gitlab", str(quality))[0] == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
+    assert line.startswith(f"::error file={baseline},line=1,title=compress gate%3A int8 through onnx%2C PSNR of the")
+    assert line.endswith("limit -0.300 dB; 7.png")
+    (issue,) = json.loads(quality.read_text())
+    assert issue["location"]["path"] == str(baseline) and "7.png" in issue["description"]

@@ -17,11 +17,12 @@ from compress.errors import BuildError
 from compress.metrics import gtmean_psnr_db, psnr_db, ssim
 from compress.models.enhance import enhance
 from compress.records import QualityReport, QualityRow, SpeedReport
-from compress.schema import DeviceSpec, ExportSpec, ValidateSpec
+from compress.schema import DeviceSpec, ExportSpec, NamedSlice, Slices, ValidateSpec
 from compress.stages import load_stage
 
 SPEC = ValidateSpec(max_images=2, warmup_runs=1, timed_runs=4)
 LOCAL = DeviceSpec(threads=1)
+SLICES = Slices(named=(NamedSlice(name="people", pictures=("astronaut-*",)),))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,8 @@ def _validate(
     made: tuple[Builds, Quantized], device: DeviceSpec, out: Path, spec: ValidateSpec = SPEC
 ) -> tuple[QualityReport, SpeedReport]:
     out.mkdir()
-    load_stage("validate").function(made[0], made[1], spec, tiny_nets.DATA, device, out, tiny_nets.Told())
+    told = tiny_nets.Told()
+    load_stage("validate").function(made[0], made[1], spec, tiny_nets.DATA, device, SLICES, out, told)
     return QualityReport.read(out / "quality.json"), SpeedReport.read(out / "speed.json")
 
 
@@ -92,6 +94,11 @@ def test_figures_are_those_of_the_pictures(reports: tuple[QualityReport, SpeedRe
         answer = enhance(net, dark)
         assert student_row.psnr_db[index] == pytest.approx(psnr_db(answer, bright), abs=0.01)
         assert student_row.ssim[index] == pytest.approx(ssim(answer, bright), abs=1e-3)
+
+
+def test_slices_are_in_the_report_where_they_hold_pictures(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
+    (people,) = reports[0].slices  # two pictures are too few for thirds
+    assert people.name == "people" and people.images == ("astronaut-0",) and people.rule == "named astronaut-*"
 
 
 def test_int8_is_close_to_its_float_self_everywhere(reports: tuple[QualityReport, SpeedReport, Path]) -> None:

@@ -1,0 +1,71 @@
+"""Builds on the frames of a camera, side by side."""
+
+from __future__ import annotations
+
+from compress.camera_checks.flicker import pan_changes_percent, wavering
+from compress.camera_checks.records import CameraReport, FlickerRow, SceneFacts, SeamRow, SeamsNotMeasured
+from compress.camera_checks.scenes import Scene
+from compress.camera_checks.seams import compare_tiled, tiled
+from compress.devices.remote import Tell
+from compress.errors import BuildError
+from compress.records import Build
+from compress.runtimes.base import RunOptions
+from compress.runtimes.on_board import Named
+from compress.runtimes.picture import PictureRunner
+
+HALOS_PX = (0, 8, 32, 64)
+
+
+def check_camera(subjects: tuple[Named, ...], scene: Scene, threads: int, tell: Tell) -> CameraReport:
+    """Flicker and seams of ``subjects``, which run on this machine. Raises BuildError."""
+    flicker: list[FlickerRow] = []
+    seams: list[SeamRow] = []
+    lacking: list[SeamsNotMeasured] = []
+    for done, subject in enumerate(subjects):
+        run = PictureRunner(subject.build, subject.folder, RunOptions(threads=threads))
+        tell(2 * done, 2 * len(subjects), f"flicker of {subject.name}")
+        flicker.append(_flicker(subject, run, scene))
+        tell(2 * done + 1, 2 * len(subjects), f"seams of {subject.name}")
+        try:
+            seams += _seams(subject, run, scene)
+        except BuildError as error:  # many builds take no other size than their own
+            lacking.append(SeamsNotMeasured(build=subject.name, reason=str(error)))
+    facts = SceneFacts(
+        picture=scene.name, frames=scene.frames, pan_px=scene.pan_px, exposure=float(scene.shot.exposure[0]),
+        shot_noise=float(scene.shot.shot[0]), seed=scene.seed,
+    )  # fmt: skip
+    return CameraReport(scene=facts, flicker=tuple(flicker), seams=tuple(seams), seams_not_measured=tuple(lacking))
+
+
+def _flicker(subject: Named, run: PictureRunner, scene: Scene) -> FlickerRow:
+    height, width = _size(subject.build)
+    darks = tuple(scene.standing(height, width))
+    given, made = wavering(darks), wavering(map(run, darks))
+    changes = pan_changes_percent(scene.panned(height, width), run, scene.pan_px)
+    return FlickerRow(
+        build=subject.name, variant=subject.build.variant, runtime=subject.build.runtime, height=height, width=width,
+        input_brightness_std_percent=given.brightness_std_percent, brightness_std_percent=made.brightness_std_percent,
+        input_pixel_std_codes=given.pixel_std_codes, pixel_std_codes=made.pixel_std_codes,
+        pan_mean_percent=sum(changes) / len(changes), pan_max_percent=max(changes),
+    )  # fmt: skip
+
+
+def _seams(subject: Named, run: PictureRunner, scene: Scene) -> list[SeamRow]:
+    tile = _size(subject.build)
+    dark = scene.large(2 * tile[0], 2 * tile[1])
+    whole = run(dark)
+    rows = []
+    for halo in (halo for halo in HALOS_PX if 4 * halo < min(tile)):
+        found = compare_tiled(tiled(run, dark, tile, halo), whole, tile, halo)
+        rows.append(
+            SeamRow(
+                build=subject.name, variant=subject.build.variant, runtime=subject.build.runtime, tile_height=tile[0],
+                tile_width=tile[1], halo_px=halo, **vars(found),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _size(build: Build) -> tuple[int, int]:
+    """The build's own; a free one is looked at in its target's usual 400x600."""
+    return (build.height, build.width) if build.height and build.width else (400, 600)

@@ -1,0 +1,103 @@
+"""What shows where a large frame is put together from tiles, against the same frame at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+    Run = Callable[[Picture], Picture]
+
+_NEAR_PX = 8
+
+
+@dataclass(frozen=True)
+class Span:
+    """Along one side: a tile begins at ``start``, and gives the pixels from ``first`` up to ``last``."""
+
+    start: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Seams:
+    """The figures of ``SeamRow``."""
+
+    near_mean_codes: float
+    near_max_codes: float
+    elsewhere_mean_codes: float
+    elsewhere_max_codes: float
+    step_codes: float
+    tile_spread_percent: float
+
+
+def spans(side: int, tile: int, halo: int) -> tuple[Span, ...]:
+    """Tiles of length ``tile`` over ``side``, each overlapping the next by at least ``2 * halo``, cut in the middle.
+
+    Raises ValueError where a tile is longer than the side or has nothing left between its halos.
+    """
+    if not 2 * halo < tile <= side:
+        raise ValueError(f"tiles of {tile} with a halo of {halo} on a side of {side}")
+    starts = [*range(0, side - tile, tile - 2 * halo), side - tile]
+    cuts = [0, *((a + tile + b) // 2 for a, b in zip(starts, starts[1:], strict=False)), side]
+    return tuple(Span(*each) for each in zip(starts, cuts, cuts[1:], strict=False))
+
+
+def tiled(run: Run, dark: Picture, tile: tuple[int, int], halo: int) -> Picture:
+    """``dark`` (H, W, 3) uint8 through ``run``, tile by tile."""
+    import numpy as np
+
+    out = np.empty_like(dark)
+    for row in spans(dark.shape[0], tile[0], halo):
+        for column in spans(dark.shape[1], tile[1], halo):
+            piece = dark[row.start : row.start + tile[0], column.start : column.start + tile[1]]
+            made = run(np.ascontiguousarray(piece))
+            out[row.first : row.last, column.first : column.last] = made[
+                row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
+            ]
+    return out
+
+
+def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], halo: int) -> Seams:
+    """What the tiles changed, near the cuts and elsewhere."""
+    import numpy as np
+
+    rows, columns = (spans(whole.shape[axis], tile[axis], halo) for axis in (0, 1))
+    difference = (put_together.astype(np.float64) - whole).mean(axis=2)
+    near = np.zeros(difference.shape, bool)
+    for cut in (each.first for each in rows[1:]):
+        near[cut - _NEAR_PX : cut + _NEAR_PX] = True
+    for cut in (each.first for each in columns[1:]):
+        near[:, cut - _NEAR_PX : cut + _NEAR_PX] = True
+    size = np.abs(difference)
+    return Seams(
+        float(size[near].mean()), float(size[near].max()), float(size[~near].mean()), float(size[~near].max()),
+        _worst_step(difference, rows, columns), _spread_percent(put_together, whole, rows, columns),
+    )  # fmt: skip
+
+
+def _worst_step(difference: NDArray[np.float64], rows: tuple[Span, ...], columns: tuple[Span, ...]) -> float:
+    """Along each edge that two tiles share: how far the difference jumps there, on average over the edge."""
+    across = [
+        abs(float((difference[row.first : row.last, c.first] - difference[row.first : row.last, c.first - 1]).mean()))
+        for row in rows for c in columns[1:]
+    ]  # fmt: skip
+    down = [
+        abs(float((difference[r.first, c.first : c.last] - difference[r.first - 1, c.first : c.last]).mean()))
+        for r in rows[1:] for c in columns
+    ]  # fmt: skip
+    return max((*across, *down))
+
+
+def _spread_percent(tiles: Picture, whole: Picture, rows: tuple[Span, ...], columns: tuple[Span, ...]) -> float:
+    import numpy as np
+
+    parts = [(slice(r.first, r.last), slice(c.first, c.last)) for r in rows for c in columns]
+    logs = [np.log((tiles[part].mean() + 1e-3) / (whole[part].mean() + 1e-3)) for part in parts]
+    return 100.0 * float(np.std(logs, ddof=1))
