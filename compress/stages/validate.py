@@ -78,7 +78,7 @@ def _on_board(
     from compress.data.source import open_data
     from compress.runtimes.on_board import Board, Named, Timing, run_builds
 
-    if device.kind == "local" or device.host is None or _why_not(device) is not None:
+    if device.kind == "local" or device.kind == "none" or device.host is None or _why_not(device) is not None:
         return None
     source = open_data(data, "test")
     pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
@@ -87,9 +87,10 @@ def _on_board(
         for build in listed.builds if build.runtime == device.runtime and build.height is not None
     )  # fmt: skip
     progress.say(f"runs {len(timed)} builds on {device.host}, {validation.timed_runs} timed runs each")
-    options = RunOptions(device.threads, device.float_precision)
+    options = RunOptions(device.threads, device.float_precision, device.cores)
     timing = Timing(validation.warmup_runs, validation.timed_runs)
-    return run_builds(Board(device.host, device.python), timed, pictures, options, timing, progress.update)
+    place = Board(device.host, device.python, device.kind, device.conditions)
+    return run_builds(place, timed, pictures, options, timing, progress.update)
 
 
 def _why_not(device: DeviceSpec) -> str | None:
@@ -100,8 +101,6 @@ def _why_not(device: DeviceSpec) -> str | None:
         return "the target names no device"
     if device.host is None:
         return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
-    if device.kind != "ssh":
-        return f"this version does not run builds on {device.kind} devices; this machine's speeds are not its own"
     if device.runtime not in RUNS:
         return f"this version has no way to run {device.runtime} builds on {device.host}"
     return None
@@ -251,7 +250,7 @@ def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> Sp
         for build in listed.builds if build.name in board.samples_ms
     )  # fmt: skip
     conditions = {**board.fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
-    why = None if rows else f"no build for {device.runtime}"
+    why = board.unmet() or (None if rows else f"no build for {device.runtime}")
     return SpeedReport(device=board.name(str(device.host)), fingerprint=conditions, rows=rows, not_measured=why)
 
 
