@@ -3,7 +3,8 @@
 No board and no daemon take part. Its words for what goes wrong are those of the real client where that could be tried
 without a board (no such serial), and those of its source elsewhere. ``python adb_standin.py FOLDER WORDS...``, where
 FOLDER holds ``state`` (what ``get-state`` says; none: no such board), ``home`` and ``tools``. With ``gone`` the board
-is away; with ``old`` its daemon gives neither exit codes nor a stream for errors; with ``full`` its disk is full.
+is away, and what runs when ``dropped`` is made loses its connection; with ``old`` its daemon gives neither exit codes
+nor a stream for errors; with ``full`` its disk is full.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _error(problem: str, command: str = "") -> int:
 
 def _shell(folder: Path, words: list[str]) -> int:
     """The words, one line for the board's shell; its end, or the board's, whichever comes first."""
-    old = (folder / "old").exists()
+    old, dropped, started_ns = (folder / "old").exists(), folder / "dropped", time.time_ns()
     environment = {"HOME": str(folder / "home"), "PATH": f"{folder / 'tools'}:/usr/bin:/bin"}
     child = subprocess.Popen(
         ["/bin/sh", "-c", " ".join(words)], stdin=subprocess.DEVNULL, cwd=folder / "home", env=environment,
@@ -67,7 +68,7 @@ def _shell(folder: Path, words: list[str]) -> int:
     for pump in pumps:
         pump.start()
     while child.poll() is None:
-        if (folder / "gone").exists():
+        if (folder / "gone").exists() or (dropped.exists() and dropped.stat().st_mtime_ns > started_ns):
             os.killpg(child.pid, signal.SIGKILL)
             return 255
         time.sleep(0.02)

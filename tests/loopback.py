@@ -110,9 +110,7 @@ class AdbHere(BoardHere):
         patch.setenv("PATH", f"{self.folder / 'bin'}:{os.environ['PATH']}")
 
     def drop(self) -> None:
-        self.cut()
-        time.sleep(0.5)
-        (self.folder / "gone").unlink()
+        (self.folder / "dropped").write_text("")
 
     def cut(self) -> None:
         (self.folder / "gone").write_text("")
