@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from compress.data.source import PairSource
+    from compress.devices.local import Measured
     from compress.runtimes.on_board import OnBoard
 
     Picture = NDArray[np.uint8]
@@ -227,7 +228,7 @@ def _speed(
     listed: BuildList, folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
 ) -> SpeedReport:
     """All fixed-size builds for the device's runtime, and what ships with its float self for the others."""
-    from compress.devices.runner.fingerprint import device_name, fingerprint
+    from compress.devices.runner.fingerprint import device_name
 
     if device.kind != "local":
         where = device.host or device.kind
@@ -238,9 +239,11 @@ def _speed(
         if build.height is not None and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
         and (build.runtime == device.runtime or build.variant in ("int8", full))
     ]  # fmt: skip
-    conditions = {**fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
-    rows = _timed_rows(timed, folder, validation, device, progress)
-    why = None if rows else "no build that runs on this machine"
+    done = _timed(timed, folder, validation, device, progress)
+    conditions = {**done.fingerprint, "threads": str(device.threads), "float_precision": device.float_precision}
+    samples = done.value or {}
+    rows = tuple(_speed_row(build, samples[build.name], device) for build in timed if build.name in samples)
+    why = "; ".join(done.unmet) or (None if rows else "no build that runs on this machine")
     return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, not_measured=why)
 
 
@@ -254,12 +257,12 @@ def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> Sp
     return SpeedReport(device=board.name(str(device.host)), fingerprint=conditions, rows=rows, not_measured=why)
 
 
-def _timed_rows(
+def _timed(
     timed: list[Build], folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
-) -> tuple[SpeedRow, ...]:
+) -> Measured[dict[str, tuple[float, ...]]]:
     import numpy as np
 
-    from compress.devices.local import exclusive
+    from compress.devices.local import measured
     from compress.devices.runner.timing import measure_latency
 
     dark = np.random.default_rng(0)
@@ -268,15 +271,15 @@ def _timed_rows(
         session = open_runtime(build.runtime).load(folder, build.files, _options(build, device))
         size = build.height or 0, build.width or 0  # only builds of fixed size are timed
         runs[build.name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
-    if not runs:
-        return ()
     progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")
-    with exclusive():
-        samples = measure_latency(
+    return measured(
+        device.conditions,
+        lambda: measure_latency(
             runs, validation.warmup_runs, validation.timed_runs,
             lambda done, total: progress.update(done, total, "speed, all builds in turn"),
-        )  # fmt: skip
-    return tuple(_speed_row(build, samples[build.name], device) for build in timed)
+        ),
+        progress.say,
+    )  # fmt: skip
 
 
 def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) -> SpeedRow:
