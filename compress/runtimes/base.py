@@ -124,8 +124,8 @@ class Runtime(ABC):
         return None
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of a build's files that a board needs to run it, the main one first."""
-        return files
+        """Those of a build's files that a board needs to run it, the one that is opened first. May raise BuildError."""
+        return files[:1]
 
     @abstractmethod
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:

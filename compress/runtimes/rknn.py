@@ -127,9 +127,6 @@ class Rknn(Runtime):
     def why_not_here(self) -> str | None:
         return why_not_ready("rknn")
 
-    def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
-        return files[:1]
-
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         if tensor == INPUT:
             shape = (1, height, width, 3)

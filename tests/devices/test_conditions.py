@@ -102,8 +102,10 @@ def test_facts_of_a_rockchip_as_its_kernel_lays_them_out(tmp_path: Path) -> None
               "usr/lib/librknnrt.so": "\x00librknnrt version: 2.3.2 (429f97ae6b@2025-04-09T09:09:27)\x00"}  # fmt: skip
     root = _tree(tmp_path, files)
     assert hardware_facts(root, lambda _: "") == {
-        "governor": "performance, schedutil", "cpu_clocks_mhz": "1008, 2352", "cpu_ranges_mhz": "408-1800, 2352-2352",
+        "cpu_clocks_fixed": "no", "governor": "performance, schedutil",
+        "cpu_clocks_mhz": "1008, 2352", "cpu_ranges_mhz": "408-1800, 2352-2352",
         "fdab0000.npu governor": "userspace", "fdab0000.npu clock_mhz": "1000", "fdab0000.npu range_mhz": "300-1000",
+        "fdab0000.npu clock_fixed": "no",
         "temperature_c": "43.5", "thermal_zones_c": "soc-thermal 41.5, npu-thermal 43.5",
         "cooling": "cpufreq-cpu4 2 of 5", "rknpu_driver": "0.9.6", "rknn_runtime": "2.3.2",
     }  # fmt: skip

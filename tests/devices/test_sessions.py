@@ -7,6 +7,7 @@ code runs on a board is not shown by them.
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,6 +20,7 @@ from compress.devices.runner import tensorrt_session
 from compress.devices.runner.no_runtime import NoRuntime
 from compress.devices.runner.sessions import RUNTIMES, open_build
 from compress.records import RuntimeName
+from compress.toolchains.environment import python_of, why_not_ready
 
 SHAPE = (1, 3, 4, 6)
 
@@ -96,6 +98,25 @@ def test_what_rknn_lite_refuses_is_said(lite: type[Lite], tmp_path: Path, monkey
     monkeypatch.setattr(lite, "answers", False)
     with pytest.raises(RuntimeError, match="the NPU refused the call"):
         session.infer(np.zeros((1, 4, 6, 3), np.uint8))
+
+
+@pytest.mark.skipif(why_not_ready("tensorrt") is not None, reason="no toolchain")
+def test_nvidia_names_its_calls_so() -> None:
+    """In TensorRT-RTX's Python package, which shares the interface; nothing of it runs without a GPU."""
+    wanted = {
+        "Runtime": ("deserialize_cuda_engine",),
+        "ICudaEngine": ("num_io_tensors", "get_tensor_name", "get_tensor_mode", "get_tensor_shape", "get_tensor_dtype",
+                        "create_execution_context"),
+        "IExecutionContext": ("set_tensor_address", "execute_async_v3"),
+        "TensorIOMode": ("INPUT",), "Logger": ("ERROR",),
+    }  # fmt: skip
+    code = (
+        f"import tensorrt_rtx_bindings as trt, numpy; wanted = {wanted}\n"
+        "assert trt.nptype(trt.float32) is numpy.float32\n"
+        "print([name for kind in wanted for name in wanted[kind] if not hasattr(getattr(trt, kind), name)])"
+    )
+    done = subprocess.run([python_of("tensorrt"), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 class Gpu:

@@ -1,8 +1,8 @@
 """Clocks, temperatures and drivers as Linux tells them; what can't be read is left out.
 
 ``root`` is the root of the file system. Paths: admin-guide/pm/cpufreq.rst, ABI/testing/sysfs-class-devfreq and
-driver-api/thermal/sysfs-api.rst of Linux; NVIDIA's hwmon counters as in the Jetson Linux developer guide
-("oc<n>_event_cnt"); Rockchip's /sys/kernel/debug/rknpu/version.
+driver-api/thermal/sysfs-api.rst of Linux; NVIDIA's hwmon counters oc<n>_event_cnt as its driver
+soctherm_oc of Tegra234 names them; Rockchip's /sys/kernel/debug/rknpu/version.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _processors(folder: Path) -> dict[str, str]:
     ranges = [
         _range(_read(each / "scaling_min_freq"), _read(each / "scaling_max_freq"), 1000) for each in policies
     ]  # fmt: skip
+    fixed = [low == high for low, _, high in (text.partition("-") for text in ranges if text)]
     return {
+        "cpu_clocks_fixed": ("yes" if all(fixed) else "no") if fixed else "",
         "governor": ", ".join(sorted({each for each in governors if each})),
         "cpu_clocks_mhz": ", ".join(filter(None, (_mhz(_read(each / "scaling_cur_freq"), 1000) for each in policies))),
         "cpu_ranges_mhz": ", ".join(filter(None, ranges)),
@@ -73,7 +75,10 @@ def _devfreq(folder: Path) -> dict[str, str]:
     for each in _sorted(folder, "*"):
         facts[each.name + " governor"] = _read(each / "governor")
         facts[each.name + " clock_mhz"] = _mhz(_read(each / "cur_freq"), 1_000_000)
-        facts[each.name + " range_mhz"] = _range(_read(each / "min_freq"), _read(each / "max_freq"), 1_000_000)
+        allowed = _range(_read(each / "min_freq"), _read(each / "max_freq"), 1_000_000)
+        low, _, high = allowed.partition("-")
+        facts[each.name + " range_mhz"] = allowed
+        facts[each.name + " clock_fixed"] = ("yes" if low == high else "no") if allowed else ""
     return facts
 
 
