@@ -1,7 +1,7 @@
 """The runner on 64-bit Arm, emulated: its answers with the aarch64 wheels against those of this machine.
 
-Needs a Python that ``scripts/arm64_python.sh`` makes, named in $COMPRESS_TEST_ARM64. Emulated time is no figure, so none
-is looked at.
+Needs a Python that ``scripts/arm64_python.sh`` makes, named in $COMPRESS_TEST_ARM64. Emulated time is no figure, so
+none is looked at.
 """
 
 from __future__ import annotations
