@@ -78,7 +78,10 @@ class Plan:
                 on_device=target.float_layers, runtime=device.runtime, precision=device.float_precision,
                 builds=target.export.builds,
             ),
-            Board(host=device.host if device.kind == "ssh" else None, builds=target.export.builds),
+            Board(
+                host=device.host if device.kind in ("ssh", "adb") else None,
+                kind="adb" if device.kind == "adb" else "ssh", builds=target.export.builds,
+            ),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip
         return {type(section): section for section in found}

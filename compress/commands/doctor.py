@@ -12,7 +12,7 @@ import click
 from compress.config.load import load_target
 from compress.config.names import listing, show_path
 from compress.console import show_size
-from compress.devices.reach import Reach, reach_adb, reach_ssh
+from compress.devices.reach import reach
 from compress.devices.runner.fingerprint import stable_facts
 from compress.errors import EXIT_PASS, ConfigError
 from compress.records import Record
@@ -118,10 +118,10 @@ def _device(name: str, target: Target, naming: str) -> Finding:
     if device.host is None:
         facts = f"{facts}, which is not named"
         return Finding(kind="device", name=name, state="not configured", facts=facts, mend=naming)
-    reach: Reach = (reach_ssh if device.kind == "ssh" else reach_adb)(device.host)
-    if reach.problem is None:
+    found = reach(device.kind, device.host)
+    if found.problem is None:
         return Finding(kind="device", name=name, state="ready", facts=f"{facts}, answers")
-    return Finding(kind="device", name=name, state="out of reach", facts=f"{facts}: {reach.problem}", mend=reach.mend)
+    return Finding(kind="device", name=name, state="out of reach", facts=f"{facts}: {found.problem}", mend=found.mend)
 
 
 def _requirement(distribution: str) -> str:

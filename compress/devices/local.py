@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
+from compress.devices.conditions import Conditions
+from compress.devices.runner.conditions import SetupFailed, cool_down, set_up, too_warm, unmet, unsteady
+from compress.devices.runner.fingerprint import fingerprint, with_changes
+from compress.devices.runner.hardware import hottest_c
 from compress.devices.runner.lock import Held, held, lock_folder
-from compress.errors import Busy
+from compress.errors import Busy, DeviceError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Measured(Generic[T]):
+    """What came of it, and the machine before and after. ``value``: None where ``unmet`` says what is not as wanted."""
+
+    value: T | None
+    fingerprint: dict[str, str]
+    unmet: tuple[str, ...]
 
 
 @contextmanager
@@ -21,3 +38,26 @@ def exclusive(wait_s: float = 600.0, folder: Path | None = None) -> Iterator[Non
             yield
     except Held as error:
         raise Busy(f"this machine is {error}") from None
+
+
+def measured(conditions: Conditions, measure: Callable[[], T], say: Callable[[str], None]) -> Measured[T]:
+    """Hold this machine, see that it is as ``conditions`` want it, before and after, and measure.
+
+    Raises Busy, and DeviceError for a command of theirs that fails.
+    """
+    wanted = conditions.model_dump(mode="json")
+    pins = wanted["pins"] + wanted["sdk"]
+    with exclusive():
+        try:
+            set_up(wanted["setup"])
+        except SetupFailed as error:
+            raise DeviceError(f"this machine: {error}; correct target.device.conditions") from None
+        cool_down(wanted, hottest_c, say)
+        before = fingerprint()
+        lacking = unmet(pins, before) + too_warm(wanted, before)
+        if lacking:
+            return Measured(None, before, tuple(lacking))
+        value = measure()
+        after = fingerprint()
+    lacking = unmet(pins, before, after) + unsteady(wanted["steady"], before, after)
+    return Measured(None if lacking else value, with_changes(before, after), tuple(lacking))

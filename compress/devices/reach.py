@@ -6,7 +6,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from compress.devices.ssh import ANSWER_S, ssh_command
+from compress.devices import adb
+from compress.devices.board import ANSWER_S, BoardKind
+from compress.devices.ssh import ssh_command
+from compress.errors import DeviceError
 
 
 @dataclass(frozen=True)
@@ -17,22 +20,31 @@ class Reach:
     mend: str = ""
 
 
+def reach(kind: BoardKind, host: str) -> Reach:
+    """Whether the board can be used right now."""
+    try:
+        return (reach_ssh if kind == "ssh" else reach_adb)(host)
+    except DeviceError as error:
+        return Reach(str(error))
+
+
 def reach_ssh(host: str) -> Reach:
-    """Whether ``ssh HOST`` gets in without asking for anything."""
+    """Whether ``ssh HOST`` gets in without asking for anything. Raises DeviceError for what can't be a host."""
+    command = [*ssh_command(host), "true"]
     if shutil.which("ssh") is None:
         return Reach("no ssh client on this machine", "apt install openssh-client")
-    problem = _problem([*ssh_command(host), "true"])
+    problem = _problem(command)
     if problem is None:
         return Reach()
     return Reach(problem, f"ssh-copy-id {host}" if "Permission denied" in problem else f"ssh -v {host}")
 
 
 def reach_adb(serial: str) -> Reach:
-    """Whether ``adb`` sees the board ``serial`` and may talk to it."""
+    """Whether ``adb`` sees the board ``serial`` and may talk to it. Raises DeviceError for what can't be a serial."""
     if shutil.which("adb") is None:
-        return Reach("no adb on this machine", "apt install adb")
-    problem = _problem(["adb", "-s", serial, "get-state"])
-    return Reach() if problem is None else Reach(problem, f"adb connect {serial}")
+        return Reach(adb.NO_ADB, adb.INSTALL)
+    found = adb.reach(serial)
+    return Reach() if found is None else Reach(found.problem, found.command)
 
 
 def _problem(command: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Builds run on a board behind ssh, by the runner that is copied there."""
+"""Builds run on a board, by the runner that is copied there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.devices.board import Board, Lost
+from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.devices.runner import __file__ as _runner
-from compress.devices.runner.__main__ import LACKING, TAKEN
-from compress.devices.ssh import SshBoard
+from compress.devices.runner.__main__ import FULL, LACKING, TAKEN
 from compress.errors import Busy, DeviceError
 from compress.records import Record
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _SILENCE_S = 900.0
 _WAIT_S = 600.0
+_ASK_S = 20.0
+_SIGNALLED = 128
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 Tell = Callable[[float, float, str], None]
 """Called with what is done, what there is to do, and of what."""
@@ -34,7 +38,7 @@ Tell = Callable[[float, float, str], None]
 
 @dataclass(frozen=True)
 class BoardBuild:
-    """A build to run: its files, the main one first, and what it is fed."""
+    """A build to run: its files, the main one first, and what it is fed. ``cores``: those of an NPU, by their name."""
 
     name: str
     runtime: str
@@ -42,62 +46,83 @@ class BoardBuild:
     threads: int
     float_precision: str
     tensors: Tensors
+    cores: str | None = None
 
 
 class Facts(Record):
-    """``device.json`` of the runner."""
+    """``device.json`` of the runner. ``unmet``, ``unmet_sdk``: which conditions were not met, a line each."""
 
     before: dict[str, str]
     after: dict[str, str]
     peak_memory_mib: float
+    unmet: tuple[str, ...] = ()
+    unmet_sdk: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class BoardResults:
-    """By build: its answers, one for each tensor, and the milliseconds of its runs, all builds in turn."""
+    """By build: its answers, one for each tensor, and the milliseconds of its runs, all builds in turn.
+
+    There are none of these where conditions were not met.
+    """
 
     answers: Mapping[str, Tensors]
     samples_ms: Mapping[str, tuple[float, ...]]
     facts: Facts
 
 
-def run_on_board(
-    host: str, python: str, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell
-) -> BoardResults:
-    """Copy runner and builds to ``host``, run them with its ``python``, and take back what came of it.
+@dataclass(frozen=True)
+class Place:
+    """A board, its Python that has the runtime, and under what conditions its figures count."""
 
-    What was finished when a connection broke is kept on the board for two days, and the same job goes on from there.
-    Raises DeviceError for a board that can't be reached, has no such runtime, or can't run a build; Busy where another
-    measurement does not end there.
+    board: Board
+    python: str
+    conditions: Conditions = NO_CONDITIONS
+
+
+def run_on_board(
+    place: Place, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell
+) -> BoardResults:  # fmt: skip
+    """Copy runner and builds to the board, run them with its Python, and take back what came of it.
+
+    What was finished when a connection broke is kept on the board for two days, and the same job goes on from there;
+    so it does after conditions that were not met. Raises DeviceError for a board that can't be reached, has no such
+    runtime, or can't run a build; Busy where another measurement does not end there.
     """
-    board = SshBoard(host)
+    board = place.board
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        sent = _packed(builds, warmup, runs, folder)
+        sent = _packed(builds, {"warmup": warmup, "runs": runs}, place.conditions, folder)
         job = board.folder(f"run-{_digest(sent)}")
         board.put(sent, job)
-        _ran(board, python, job, tell)
-        names = [f"{build.name}.npy" for build in builds]
-        found = board.get((*names, "times.json", "device.json"), f"{job}/results", folder)
-        missing = sorted({*names, "times.json", "device.json"} - set(found))
-        if missing:
-            raise DeviceError(f"{host}: the runner left no {missing[0]}; run it again")
-        results = _read(builds, folder)
-    board.remove(job)
+        _ran(place, job, tell)
+        answers = {f"{build.name}.npy" for build in builds}
+        found = set(board.get((*sorted(answers), "times.json", "device.json"), f"{job}/results", folder))
+        wanted = answers | {"device.json"}
+        facts = Facts.read(folder / "device.json") if "device.json" in found else None
+        if facts is not None and not facts.unmet:
+            wanted.add("times.json")
+        if facts is None or wanted - found:
+            raise DeviceError(f"{board.host}: the runner left no {min(wanted - found)}; run it again")
+        results = _read(builds, facts, folder)
+    if not facts.unmet:
+        board.remove(job)
     return results
 
 
-def _packed(builds: tuple[BoardBuild, ...], warmup: int, runs: int, folder: Path) -> tuple[Path, ...]:
+def _packed(
+    builds: tuple[BoardBuild, ...], counts: Mapping[str, int], conditions: Conditions, folder: Path
+) -> tuple[Path, ...]:
     """All that goes up, as files."""
     import numpy as np
 
     listed = [
         {
             "name": build.name, "runtime": build.runtime, "file": build.files[0].name, "threads": build.threads,
-            "float_precision": build.float_precision, "tensors": f"{build.name}.tensors.npy",
+            "float_precision": build.float_precision, "cores": build.cores, "tensors": f"{build.name}.tensors.npy",
         } for build in builds
     ]  # fmt: skip
-    job = {"builds": listed, "warmup": warmup, "runs": runs, "wait_s": _WAIT_S}
+    job = {"builds": listed, **counts, "wait_s": _WAIT_S, "conditions": conditions.model_dump(mode="json")}
     (folder / "job.json").write_text(json.dumps(job, sort_keys=True), encoding="utf-8")
     for build in builds:
         np.save(folder / f"{build.name}.tensors.npy", build.tensors)
@@ -112,19 +137,53 @@ def _digest(files: tuple[Path, ...]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _ran(board: SshBoard, python: str, job: str, tell: Tell) -> None:
-    """The runner's modules become a package of their own name there, so that nothing of the board's is shadowed."""
-    modules = " ".join(path.name for path in _modules())
+def runner_line(job: str, python: str) -> str:
+    """The line of shell that runs the runner in the folder ``job``.
+
+    Its modules become a package of their own name there, so that nothing of the board's is shadowed. The shell stays:
+    a runner that is killed is told by the exit code, 128 and the signal.
+    """
+    modules = shlex.join(path.name for path in _modules())
     lines = f"mkdir -p compress_runner && mv {modules} compress_runner/"
-    command = f"cd {shlex.quote(job)} && {lines} && {shlex.quote(python)} -m compress_runner ."
-    done = board.follow(command, lambda line: _told(line, tell), _SILENCE_S)
-    said = done.said.strip().splitlines()[-1:] or ["it said nothing"]
+    return f"cd {shlex.quote(job)} && {lines} && {shlex.quote(python)} -m compress_runner .; exit $?"
+
+
+def _ran(place: Place, job: str, tell: Tell) -> None:
+    board = place.board
+    started = _boot_id(board)
+    try:
+        done = board.follow(runner_line(job, place.python), lambda line: _told(line, tell), _SILENCE_S)
+    except Lost as error:
+        raise DeviceError(f"{error}. {_since(board, started)}") from None
+    said = (done.said.strip().splitlines()[-1:] or ["it said nothing"])[0]
     if done.returncode == TAKEN:
-        raise Busy(f"{board.host}: {said[0]}")
+        raise Busy(f"{board.host}: {said}")
     if done.returncode == LACKING:
-        raise DeviceError(f"{board.host}: {said[0]}; or name a Python that has it: target.device.python=FILE")
+        raise DeviceError(f"{board.host}: {said}; or name a Python that has it: target.device.python=FILE")
+    if done.returncode == FULL:
+        problem = "its disk is full; free some of it (df -h) and run it again: what was finished is kept"
+        raise DeviceError(f"{board.host}: {problem}")
+    if done.returncode > _SIGNALLED:
+        problem = f"the runner was killed by signal {done.returncode - _SIGNALLED}"
+        raise DeviceError(
+            f"{board.host}: {problem} (9: often for lack of memory); what was finished is kept, run it again"
+        )
     if done.returncode != 0:
-        raise DeviceError(f"{board.host}: the runner ended with {done.returncode}: {said[0]}")
+        raise DeviceError(f"{board.host}: the runner ended with {done.returncode}: {said}")
+
+
+def _since(board: Board, started: str) -> str:
+    """What became of a board whose connection broke, and what to do."""
+    try:
+        now = _boot_id(board)
+    except DeviceError:
+        return "What was finished is kept there for two days: run it again when the board answers"
+    what = "It answers again" if now == started else "It was restarted meanwhile, and answers again"
+    return f"{what}; what was finished is kept there: run it again"
+
+
+def _boot_id(board: Board) -> str:
+    return board.run(_BOOT_ID, _ASK_S).said.strip()
 
 
 def _modules() -> list[Path]:
@@ -136,16 +195,16 @@ def _told(line: str, tell: Tell) -> None:
     found = re.fullmatch(r"(.+) (\d+) of (\d+)", line)
     if found:
         tell(int(found[2]), int(found[3]), f"on the board: {found[1]}")
-    elif line.startswith("waits for "):
+    elif line.startswith(("waits ", "goes on ")):
         tell(0, 1, f"on the board: {line}")
 
 
-def _read(builds: tuple[BoardBuild, ...], folder: Path) -> BoardResults:
+def _read(builds: tuple[BoardBuild, ...], facts: Facts, folder: Path) -> BoardResults:
     import numpy as np
 
-    times = json.loads((folder / "times.json").read_text(encoding="utf-8"))
+    times = {} if facts.unmet else json.loads((folder / "times.json").read_text(encoding="utf-8"))
     return BoardResults(
         {build.name: np.load(folder / f"{build.name}.npy") for build in builds},
-        {build.name: tuple(float(value) for value in times[build.name]) for build in builds},
-        Facts.read(folder / "device.json"),
+        {name: tuple(float(value) for value in samples) for name, samples in times.items()},
+        facts,
     )

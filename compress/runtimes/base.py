@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from compress.devices.board import BoardKind
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
 from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
@@ -49,10 +50,11 @@ Ports = tuple[list[Port], list[Port]]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a build is run: CPU threads, and what its float layers compute in."""
+    """How a build is run: CPU threads, what its float layers compute in, and on which of an NPU's cores."""
 
     threads: int = 2
     float_precision: FloatPrecision = "f32"
+    cores: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class BuildOptions:
     ``platform``: the chip, by its SDK's own name (``rk3588``). ``calibration``: a .npy file of dark frames,
     float32 (N, 3, H, W) in [0, 1], for an SDK that may calibrate by itself where that is better.
     ``float_precision``: what float layers compute in, for an SDK that takes it from the build. ``tflite``: the
-    kind of TFLite file. ``host``: the board, by the name that ssh knows, where an SDK makes builds on it.
+    kind of TFLite file. ``host``: the board, by the name that the client ``reached_by`` knows, where an SDK makes
+    builds on it.
     """
 
     platform: str | None = None
@@ -70,6 +73,7 @@ class BuildOptions:
     float_precision: FloatPrecision = "f32"
     tflite: TfliteKind = TfliteKind()
     host: str | None = None
+    reached_by: BoardKind = "ssh"
 
 
 PLAIN = BuildOptions()
@@ -118,6 +122,10 @@ class Runtime(ABC):
     def why_not_here(self) -> str | None:
         """Why builds can't run on this machine, None where they can; with a reason ``load`` raises BuildError."""
         return None
+
+    def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a build's files that a board needs to run it, the one that is opened first. May raise BuildError."""
+        return files[:1]
 
     @abstractmethod
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:

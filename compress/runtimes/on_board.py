@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.devices.remote import BoardBuild, Facts, Tell, run_on_board
+from compress.devices.board import BoardKind
+from compress.devices.boards import open_board
+from compress.devices.conditions import NO_CONDITIONS, Conditions
+from compress.devices.remote import BoardBuild, Facts, Place, Tell, run_on_board
 from compress.devices.runner.fingerprint import with_changes
 from compress.errors import BuildError
 from compress.records import Build
+from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.picture import dark_noise, from_tensor, padded_size, to_tensor
 
@@ -23,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Board:
-    """A host by the name that ssh knows, and its Python that has the runtime."""
+    """A host by the name that the client ``kind`` knows, its Python that has the runtime, and what is wanted of it."""
 
     host: str
     python: str
+    kind: BoardKind = "ssh"
+    conditions: Conditions = NO_CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Timing:
 @dataclass(frozen=True)
 class OnBoard:
     """What the board gave. ``answers``: of the shipped build, by the bytes of the dark picture; empty where the
-    pictures are not of the build's size."""
+    pictures are not of the build's size, or the board's SDK is not the one that is wanted. ``samples_ms``: empty
+    where another condition was not met. ``unmet`` says which."""
 
     answers: Mapping[bytes, Picture]
     samples_ms: Mapping[str, tuple[float, ...]]
@@ -67,6 +74,10 @@ class OnBoard:
         facts = with_changes(self.facts.before, self.facts.after)
         return {**facts, "peak_memory_mib": f"{self.facts.peak_memory_mib:.0f}"}
 
+    def unmet(self) -> str | None:
+        """Why the board's figures don't count, None where they do."""
+        return "; ".join((*self.facts.unmet_sdk, *self.facts.unmet)) or None
+
     def name(self, host: str) -> str:
         """One line for tables."""
         about = self.facts.before
@@ -83,13 +94,16 @@ def run_builds(
     """
     fed = {each.name: _fed(each.build, pictures) for each in builds}
     jobs = tuple(_job(each, fed[each.name], options) for each in builds)
-    done = run_on_board(board.host, board.python, jobs, timing.warmup, timing.runs, tell)
+    place = Place(open_board(board.kind, board.host), board.python, board.conditions)
+    done = run_on_board(place, jobs, timing.warmup, timing.runs, tell)
     answers: dict[bytes, Picture] = {}
     for each in builds:
         for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
             answers[picture.tobytes()] = from_tensor(
                 answer[None], each.build.contract.output, picture.shape[0], picture.shape[1]
             )
+    if done.facts.unmet_sdk:
+        return OnBoard({}, {}, done.facts)
     return OnBoard(answers, done.samples_ms, done.facts)
 
 
@@ -108,5 +122,7 @@ def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> Bo
     dark = dark_noise(build.height or 0, build.width or 0)
     spec, multiple = build.contract.input, build.contract.size_multiple
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
-    files = tuple(named.folder / name for name in build.files)
-    return BoardBuild(named.name, build.runtime, files, options.threads, options.float_precision, tensors)
+    files = tuple(named.folder / name for name in open_runtime(build.runtime).board_files(build.files))
+    return BoardBuild(
+        named.name, build.runtime, files, options.threads, options.float_precision, tensors, options.cores
+    )  # fmt: skip

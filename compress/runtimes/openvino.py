@@ -37,6 +37,9 @@ class OpenVino(Runtime):
     name = "openvino"
     carries_int16 = True
 
+    def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
+        return files
+
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, height, width, 3), layout="NHWC", dtype="uint8", low=0.0, high=255.0)
 

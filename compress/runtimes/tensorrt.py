@@ -150,6 +150,12 @@ class TensorRt(Runtime):
         """Always a reason: full TensorRT with a GPU was at hand nowhere, so no code for it could be tried."""
         return "a TensorRT engine is made and run on its own board; there: sh NAME.engine.sh FOLDER"
 
+    def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
+        engines = tuple(name for name in files if name.endswith(".engine"))
+        if not engines:
+            raise BuildError(f"{files[0]}: no engine beside it, so it can't run; export with target.device.host=NAME")
+        return engines
+
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
 
@@ -176,7 +182,7 @@ class TensorRt(Runtime):
         (out / files[1]).write_text(command_script(name), encoding="utf-8")
         shutil.copyfile(Path(__file__).with_name("tensorrt_engine.py"), out / files[2])
         proxy.write(out / files[3])
-        return files if options.host is None else (*files, *make_engine(options.host, out, name))
+        return files if options.host is None else (*files, *make_engine(options.reached_by, options.host, out, name))
 
     def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
         """Operators and scales of the file; which layers run in int8 is what the proxy engine does."""

@@ -11,7 +11,9 @@ import shlex
 from pathlib import Path
 from typing import Literal
 
-from compress.devices.ssh import Ended, SshBoard
+from compress.devices.board import Board as Reached
+from compress.devices.board import BoardKind, Ended
+from compress.devices.boards import open_board
 from compress.errors import BuildError, Busy, DeviceError
 from compress.records import Record
 from compress.store.digests import hash_file
@@ -50,14 +52,14 @@ class Board(Record):
         return f"engine of {self.engine_size_bytes / 1024:.0f} KiB made on {where} by TensorRT {self.tensorrt}"
 
 
-def make_engine(host: str, folder: Path, name: str) -> tuple[str, ...]:
+def make_engine(kind: BoardKind, host: str, folder: Path, name: str) -> tuple[str, ...]:
     """Make the engine of the build ``name`` in ``folder`` on the board ``host``; gives what is in ``folder`` then.
 
     ``NAME.engine``, ``NAME.timing``, ``NAME.layers.json`` (trtexec only) and ``NAME.board.json``. Raises DeviceError
     for a board that can't be reached or has no TensorRT, Busy for one where another measurement does not end, and
     BuildError with TensorRT's reasons where that makes none.
     """
-    board = SshBoard(host)
+    board = open_board(kind, host)
     graph, engine = folder / f"{name}.onnx", folder / f"{name}.engine"
     with board.job() as job:
         board.put((graph, *(folder / f"{name}.engine.{kind}" for kind in ("sh", "py"))), job)
@@ -76,7 +78,7 @@ def make_engine(host: str, folder: Path, name: str) -> tuple[str, ...]:
     return *found, f"{name}.board.json"
 
 
-def _made(board: SshBoard, job: str, name: str) -> tuple[Literal["trtexec", "python"], Ended]:
+def _made(board: Reached, job: str, name: str) -> tuple[Literal["trtexec", "python"], Ended]:
     """Run the build's scripts in ``job``, with the board's earlier timings; they are kept where it went well."""
     enter = f"cd {shlex.quote(job)} && mkdir -p out"
     timing = shlex.quote(f"out/{name}.timing")

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.devices.runner.sessions import NoRuntime, tflite_interpreter
+from compress.devices.runner.no_runtime import NoRuntime
+from compress.devices.runner.sessions import tflite_interpreter
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line

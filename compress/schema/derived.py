@@ -65,9 +65,10 @@ class FloatLayers(Section):
 
 
 class Board(Section):
-    """Where builds that are made on their board are made: a host that ssh knows, or none."""
+    """Where builds that are made on their board are made: a host that the client ``kind`` knows, or none."""
 
     host: str | None
+    kind: Literal["ssh", "adb"] = "ssh"
     builds: tuple[str, ...]
 
     def identity(self) -> dict[str, Any]:
@@ -75,7 +76,8 @@ class Board(Section):
         from compress.runtimes import open_runtime
 
         made_there = any(open_runtime(name).made_on_board for name in self.builds)
-        return {"host": self.host if made_there else None}
+        where = self.host if self.kind == "ssh" or self.host is None else f"{self.kind} {self.host}"
+        return {"host": where if made_there else None}
 
 
 class ControlSpec(Section):

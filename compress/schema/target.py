@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.operators import OperatorLimit
 from compress.schema.section import PositiveInt, Section
 from compress.tflite_kind import TfliteKind
@@ -54,18 +55,30 @@ class DeviceSpec(Section):
     """How the device is reached and what it should run with."""
 
     kind: Literal["local", "ssh", "adb", "none"] = "local"
-    host: str | None = Field(None, description="an ssh device by the name that ssh knows")
-    python: str = Field("python3", description="on an ssh device: a Python, 3.8 or newer, that has the runtime")
+    host: str | None = Field(None, description="the device by the name that ssh or adb knows (adb: its serial number)")
+    python: str = Field("python3", description="on an ssh or adb device: a Python, 3.8 or newer, that has the runtime")
     runtime: Literal["openvino", "onnx", "tensorrt", "tflite", "rknn"] = "openvino"
     threads: PositiveInt = 2
     float_precision: Literal["f32", "bf16", "f16"] = Field("f32", description="what float layers run in")
+    cores: str | None = Field(None, description="rknn: which cores of the NPU, by rknn-toolkit-lite2's name for them")
+    conditions: Conditions = Field(NO_CONDITIONS, description="under what conditions the device's figures count")
 
     def identity(self) -> dict[str, Any]:
-        """A measurement belongs to its machine: on this one, processor and runtime versions count too."""
+        """A measurement belongs to its machine: on this one, processor and runtime versions count too.
+
+        Who says what a condition should be, and what cools the device, changes no measurement.
+        """
         from compress.devices.runner.fingerprint import stable_facts
 
         machine = stable_facts() if self.kind == "local" else {}
-        return {**self.model_dump(mode="json"), "machine": machine}
+        kept = self.model_dump(mode="json", exclude={"conditions", "cores"})
+        if self.cores is not None:
+            kept["cores"] = self.cores
+        if self.conditions != NO_CONDITIONS:
+            kept["conditions"] = self.conditions.model_dump(
+                mode="json", exclude={"cooling": True, "pins": {"__all__": {"source"}}, "sdk": {"__all__": {"source"}}}
+            )
+        return {**kept, "machine": machine}
 
 
 class Budget(Section):

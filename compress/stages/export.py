@@ -107,7 +107,8 @@ def export(
     plan, absent = _sorted_out([(file, file.runtimes(ready, full)) for file in files], floats)
     builds: list[Build] = []
     with tempfile.TemporaryDirectory() as text:
-        options = replace(_options(ready, export, floats, data, shape, Path(text)), host=board.host)
+        options = _options(ready, export, floats, data, shape, Path(text))
+        options = replace(options, host=board.host, reached_by=board.kind)
         for file, runtimes in plan:
             made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
             for runtime in runtimes:

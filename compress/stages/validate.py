@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from compress.data.source import PairSource
+    from compress.devices.local import Measured
     from compress.runtimes.on_board import OnBoard
 
     Picture = NDArray[np.uint8]
@@ -80,7 +81,7 @@ def _on_board(
     from compress.data.source import open_data
     from compress.runtimes.on_board import Board, Named, Timing, run_builds
 
-    if device.kind == "local" or device.host is None or _why_not(device) is not None:
+    if device.kind == "local" or device.kind == "none" or device.host is None or _why_not(device) is not None:
         return None
     source = open_data(data, "test")
     pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
@@ -89,9 +90,10 @@ def _on_board(
         for build in listed.builds if build.runtime == device.runtime and build.height is not None
     )  # fmt: skip
     progress.say(f"runs {len(timed)} builds on {device.host}, {validation.timed_runs} timed runs each")
-    options = RunOptions(device.threads, device.float_precision)
+    options = RunOptions(device.threads, device.float_precision, device.cores)
     timing = Timing(validation.warmup_runs, validation.timed_runs)
-    return run_builds(Board(device.host, device.python), timed, pictures, options, timing, progress.update)
+    place = Board(device.host, device.python, device.kind, device.conditions)
+    return run_builds(place, timed, pictures, options, timing, progress.update)
 
 
 def _why_not(device: DeviceSpec) -> str | None:
@@ -102,8 +104,6 @@ def _why_not(device: DeviceSpec) -> str | None:
         return "the target names no device"
     if device.host is None:
         return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
-    if device.kind != "ssh":
-        return f"this version does not run builds on {device.kind} devices; this machine's speeds are not its own"
     if device.runtime not in RUNS:
         return f"this version has no way to run {device.runtime} builds on {device.host}"
     return None
@@ -240,7 +240,7 @@ def _speed(
     listed: BuildList, folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
 ) -> SpeedReport:
     """All fixed-size builds for the device's runtime, and what ships with its float self for the others."""
-    from compress.devices.runner.fingerprint import device_name, fingerprint
+    from compress.devices.runner.fingerprint import device_name
 
     if device.kind != "local":
         where = device.host or device.kind
@@ -251,9 +251,11 @@ def _speed(
         if build.height is not None and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
         and (build.runtime == device.runtime or build.variant in ("int8", full))
     ]  # fmt: skip
-    conditions = {**fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
-    rows = _timed_rows(timed, folder, validation, device, progress)
-    why = None if rows else "no build that runs on this machine"
+    done = _timed(timed, folder, validation, device, progress)
+    conditions = {**done.fingerprint, "threads": str(device.threads), "float_precision": device.float_precision}
+    samples = done.value or {}
+    rows = tuple(_speed_row(build, samples[build.name], device) for build in timed if build.name in samples)
+    why = "; ".join(done.unmet) or (None if rows else "no build that runs on this machine")
     return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, not_measured=why)
 
 
@@ -263,16 +265,16 @@ def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> Sp
         for build in listed.builds if build.name in board.samples_ms
     )  # fmt: skip
     conditions = {**board.fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
-    why = None if rows else f"no build for {device.runtime}"
+    why = board.unmet() or (None if rows else f"no build for {device.runtime}")
     return SpeedReport(device=board.name(str(device.host)), fingerprint=conditions, rows=rows, not_measured=why)
 
 
-def _timed_rows(
+def _timed(
     timed: list[Build], folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
-) -> tuple[SpeedRow, ...]:
+) -> Measured[dict[str, tuple[float, ...]]]:
     import numpy as np
 
-    from compress.devices.local import exclusive
+    from compress.devices.local import measured
     from compress.devices.runner.timing import measure_latency
 
     dark = np.random.default_rng(0)
@@ -281,15 +283,15 @@ def _timed_rows(
         session = open_runtime(build.runtime).load(folder, build.files, _options(build, device))
         size = build.height or 0, build.width or 0  # only builds of fixed size are timed
         runs[build.name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
-    if not runs:
-        return ()
     progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")
-    with exclusive():
-        samples = measure_latency(
+    return measured(
+        device.conditions,
+        lambda: measure_latency(
             runs, validation.warmup_runs, validation.timed_runs,
             lambda done, total: progress.update(done, total, "speed, all builds in turn"),
-        )  # fmt: skip
-    return tuple(_speed_row(build, samples[build.name], device) for build in timed)
+        ),
+        progress.say,
+    )  # fmt: skip
 
 
 def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) -> SpeedRow:

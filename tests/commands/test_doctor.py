@@ -79,6 +79,9 @@ def test_runtimes_absent_and_broken(capsys: Capture, monkeypatch: pytest.MonkeyP
         ("device: {kind: none}", "not configured", "no device: builds only", ""),
         ("device: {kind: ssh, host: board.invalid, runtime: rknn}", "out of reach", "rknn on ssh board.invalid: ",
          "ssh -v board.invalid"),
+        ("device: {kind: adb, runtime: rknn}", "not configured", "rknn on adb, which is not named",
+         "compress run recipe=kd_int8 target=far target.device.host=HOST"),
+        ("device: {kind: adb, host: '$(x)', runtime: rknn}", "out of reach", "rknn on adb $(x): '$(x)' can't be", ""),
         ("device: {kind: smoke}", "broken", "targets/far.yaml: ", ""),
     ],
 )  # fmt: skip

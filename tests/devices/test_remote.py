@@ -24,7 +24,8 @@ from onnx import helper
 
 from compress.artefacts import Student
 from compress.devices import remote
-from compress.devices.remote import BoardBuild, BoardResults, run_on_board
+from compress.devices.remote import BoardBuild, BoardResults, Place, run_on_board
+from compress.devices.ssh import SshBoard
 from compress.errors import Busy, DeviceError
 from compress.models.weights import load_net
 from compress.runtimes import open_runtime, why_not_built
@@ -52,7 +53,8 @@ def _build(folder: Path, count: int = 3, operator: str = "Abs") -> BoardBuild:
 
 def _run(*builds: BoardBuild, python: str = sys.executable) -> tuple[BoardResults, list[str]]:
     told: list[str] = []
-    results = run_on_board(HOST, python, builds, 2, 12, lambda done, total, note: told.append(f"{note} {done}/{total}"))
+    place = Place(SshBoard(HOST), python)
+    results = run_on_board(place, builds, 2, 12, lambda done, total, note: told.append(f"{note} {done}/{total}"))
     return results, told
 
 
@@ -91,8 +93,8 @@ def test_a_job_whose_connection_broke_goes_on_where_it_stopped(board: Loopback, 
     build = _build(tmp_path, 400)
     killer = threading.Thread(target=_kill_when_answered, args=(board,))
     killer.start()
-    with pytest.raises(DeviceError, match="board: .*; try: ssh -v board"):
-        run_on_board(HOST, sys.executable, (build,), 2, 100_000, lambda *_: None)
+    with pytest.raises(DeviceError, match="board: .*; try: ssh -v board. What was finished is kept there for two days"):
+        run_on_board(Place(SshBoard(HOST), sys.executable), (build,), 2, 100_000, lambda *_: None)
     killer.join()
     (job,) = (board.home / ".cache" / "compress").glob("run-*")
     answered = (job / "results" / "one.npy").stat().st_mtime_ns
@@ -102,7 +104,7 @@ def test_a_job_whose_connection_broke_goes_on_where_it_stopped(board: Loopback, 
         second.home.rmdir()
         second.home.symlink_to(board.home)
         board.config.write_bytes(second.config.read_bytes())
-        results = run_on_board(HOST, _quick_python(tmp_path), (build,), 2, 100_000, lambda *_: None)
+        results = run_on_board(Place(SshBoard(HOST), _quick_python(tmp_path)), (build,), 2, 100_000, lambda *_: None)
     assert np.array_equal(results.answers["one"], np.abs(build.tensors))
     assert int((tmp_path / "answered").read_text()) == answered
 
@@ -111,8 +113,7 @@ def _kill_when_answered(board: Loopback) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and not list((board.home / ".cache" / "compress").glob("run-*/results/one.npy")):
         time.sleep(0.02)
-    subprocess.run(["pkill", "-9", "-P", str(board.server.pid)], check=False)
-    board.server.kill()
+    board.cut()
 
 
 def _quick_python(folder: Path) -> str:
@@ -144,8 +145,14 @@ def test_what_is_wrong_on_a_board_is_said_in_a_line(board: Loopback, tmp_path: P
         _run(build, python=str(board.tools / "bare"))
     with pytest.raises(DeviceError, match="board: the runner ended with 127: .*nopython.*not found"):
         _run(build, python="nopython")
-    with pytest.raises(DeviceError, match="board: this runner has no way to run rknn builds; "):
+    with pytest.raises(DeviceError, match="board: no RKNN runtime here; pip install rknn-toolkit-lite2.*=FILE"):
         _run(replace(build, runtime="rknn"))
+    with pytest.raises(
+        DeviceError, match="board: no TensorRT for Python here; .*apt install python3-libnvinfer.*=FILE"
+    ):
+        _run(replace(build, runtime="tensorrt"))
+    with pytest.raises(DeviceError, match="board: this runner has no way to run hailo builds; "):
+        _run(replace(build, runtime="hailo"))
     build.files[0].write_bytes(build.files[0].read_bytes()[:40])
     with pytest.raises(DeviceError, match="board: the runner ended with 1: .*one.onnx"):
         _run(build)
@@ -156,7 +163,7 @@ def test_shell_characters_reach_no_shell(board: Loopback, tmp_path: Path) -> Non
     with pytest.raises(DeviceError):
         _run(_build(tmp_path), python=evil)
     with pytest.raises(DeviceError):
-        run_on_board(f"-oProxyCommand=touch {tmp_path}/made", "python3", (_build(tmp_path),), 1, 1, lambda *_: None)
+        Place(SshBoard(f"-oProxyCommand=touch {tmp_path}/made"), "python3")
     assert not (tmp_path / "made").exists()
 
 

@@ -64,7 +64,7 @@ def build(tmp_path: Path) -> Path:
 def test_trtexec_makes_the_engine_and_the_board_keeps_its_timings(board: Loopback, build: Path) -> None:
     board.tool("trtexec", BUILDS)
     board.tool("nvpmodel", "echo NV Power Mode: MAXN_SUPER; echo 2")
-    files = make_engine(HOST, build, "net")
+    files = make_engine("ssh", HOST, build, "net")
     assert files == ("net.engine", "net.timing", "net.layers.json", "net.board.json")
     assert (build / "net.engine").read_bytes() == b"a graph" and (build / "net.timing").read_text() == "measured\n"
     told = Board.read(build / "net.board.json")
@@ -72,7 +72,7 @@ def test_trtexec_makes_the_engine_and_the_board_keeps_its_timings(board: Loopbac
     assert told.onnx_digest == told.engine_digest == hash_file(build / "net.onnx")
     assert told.facts["kernel"].startswith("Linux ") and told.facts["power_mode"] == "NV Power Mode: MAXN_SUPER"
     assert "l4t" not in told.facts and "TensorRT 10.3.0" in told.line()
-    make_engine(HOST, build, "net")
+    make_engine("ssh", HOST, build, "net")
     assert (build / "net.timing").read_text() == "measured\nmeasured\n"
     assert board.jobs == []
 
@@ -83,13 +83,13 @@ def test_a_refused_graph_leaves_its_reasons_and_nothing_else(board: Loopback, bu
     with pytest.raises(
         BuildError, match=r"net\.onnx: TensorRT on board makes no engine of it: .*for Bernoulli \| &&&& "
     ):
-        make_engine(HOST, build, "net")
+        make_engine("ssh", HOST, build, "net")
     board.tool("trtexec", TRTEXEC)
     with pytest.raises(BuildError, match=r"net\.onnx: trtexec on board ended well and left no engine: "):
-        make_engine(HOST, build, "net")
+        make_engine("ssh", HOST, build, "net")
     board.tool("trtexec", 'echo "&&&& RUNNING TensorRT.trtexec [TensorRT v8502]"; echo --int8')
     with pytest.raises(BuildError, match="10 or newer is needed"):
-        make_engine(HOST, build, "net")
+        make_engine("ssh", HOST, build, "net")
     assert {path.suffix for path in build.iterdir()} == {".onnx", ".sh", ".py"} and board.jobs == []
 
 
@@ -101,15 +101,15 @@ def test_an_engine_is_not_made_while_another_measures(board: Loopback, build: Pa
     with (folder / "device.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(Busy, match="board: measured by another process for too long"):
-            make_engine(HOST, build, "net")
-    assert make_engine(HOST, build, "net")[0] == "net.engine"
+            make_engine("ssh", HOST, build, "net")
+    assert make_engine("ssh", HOST, build, "net")[0] == "net.engine"
 
 
 def test_a_board_without_tensorrt_is_told_what_to_install(board: Loopback, build: Path) -> None:
     with pytest.raises(
         DeviceError, match="board: neither trtexec nor Python's tensorrt there; .*: apt install tensorrt"
     ):
-        make_engine(HOST, build, "net")
+        make_engine("ssh", HOST, build, "net")
 
 
 @needs_sdk

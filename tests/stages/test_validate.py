@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_nets
-from loopback import HOST, loopback
+from adb_standin import SERIAL
+from loopback import HOST, board_here, loopback
 
 from compress.artefacts import Builds, Quantized
 from compress.data.source import open_data
+from compress.devices.conditions import NO_CONDITIONS, Conditions, Wanted
 from compress.errors import BuildError
 from compress.metrics import gtmean_psnr_db, psnr_db, ssim
 from compress.models.enhance import enhance
@@ -134,8 +136,7 @@ def test_speed_of_all_builds_in_one_session(reports: tuple[QualityReport, SpeedR
     ("device", "why"),
     [
         (DeviceSpec(kind="ssh", runtime="tensorrt"), "no device: set device.host"),
-        (DeviceSpec(kind="adb", host="phone", runtime="tflite"), "does not run builds on adb devices"),
-        (DeviceSpec(kind="ssh", host="orin", runtime="tensorrt"), "no way to run tensorrt builds on orin"),
+        (DeviceSpec(kind="adb", runtime="rknn"), "no device: set device.host to where the adb device is"),
         (DeviceSpec(kind="none"), "names no device"),
     ],
 )
@@ -179,6 +180,30 @@ def test_a_boards_own_answers_and_speed_are_measured_there(
     assert all(row.origin == "measured" and len(row.samples_ms) == 4 for row in speed.rows)
     assert speed.device.startswith("board, ") and speed.not_measured is None
     assert speed.fingerprint["threads"] == "1" and float(speed.fingerprint["peak_memory_mib"]) > 10
+
+
+def test_a_machine_that_is_not_as_wanted_has_no_speed(made: tuple[Builds, Quantized], tmp_path: Path) -> None:
+    """Here, and on a board (adb's stand-in); where its SDK is another one, what it answers is no measurement either."""
+    spec = SPEC.model_copy(update={"max_images": 1, "quality": ("int8",)})
+    wanted = Conditions(pins=(Wanted(fact="cores", value="0"),))
+    quality, speed = _validate(made, LOCAL.model_copy(update={"conditions": wanted}), tmp_path / "here", spec)
+    assert speed.rows == () and str(speed.not_measured).startswith("cores wanted 0, found ")
+    assert speed.fingerprint["cores"] != "0" and _row(quality, "int8", "openvino").origin == "measured"
+    builds = _of_picture_size(tmp_path / "builds")
+    wanted = Conditions(sdk=(Wanted(fact="openvino", value="0.1"),))
+    device = DeviceSpec(
+        kind="adb", host=SERIAL, runtime="openvino", threads=1, python=sys.executable, conditions=wanted
+    )  # fmt: skip
+    (tmp_path / "served").mkdir()
+    with board_here("adb", tmp_path / "served") as board, pytest.MonkeyPatch.context() as patch:
+        board.enter(patch)
+        quality, speed = _validate((builds, made[1]), device, tmp_path / "out", spec)
+        assert speed.rows == () and str(speed.not_measured).startswith("openvino wanted 0.1, found 2")
+        assert _row(quality, "int8", "openvino").origin == "simulated"
+        device = device.model_copy(update={"conditions": NO_CONDITIONS})
+        quality, speed = _validate((builds, made[1]), device, tmp_path / "again", spec)
+        assert speed.rows and speed.not_measured is None and speed.device.startswith(SERIAL)
+        assert _row(quality, "int8", "openvino").origin == "measured"
 
 
 def _of_picture_size(folder: Path) -> Builds:

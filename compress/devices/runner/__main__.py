@@ -1,49 +1,63 @@
 """``python3 -m compress_runner FOLDER``: runs what ``FOLDER/job.json`` names; results into ``FOLDER/results``.
 
     NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order
-    times.json     milliseconds of each build's runs, all builds in turn
-    device.json    facts of the machine before and after, and the most memory that the process held
+    times.json     milliseconds of each build's runs, all builds in turn; left out where the machine is not as wanted
+    device.json    facts of the machine before and after the timing, what of them is not as the job wants it, and the
+                   most memory that the process held
 
 A file is there whole or not at all, and one that is there is not made again: a killed run goes on with the next.
+device.json belongs to times.json and is written before it.
 Says on stdout, a line each, how far it is; ends with 75 when another measurement holds the machine for too long,
-with 69 where a runtime is lacking, and with 1 and one line for what else goes wrong.
+with 69 where a runtime is lacking, with 74 on a full disk, and with 1 and one line for what else goes wrong.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any, Callable
 
+from .conditions import cool_down, set_up, too_warm, unmet, unsteady
 from .fingerprint import fingerprint
+from .hardware import boot_id, hottest_c
 from .lock import Held, held, lock_folder
-from .sessions import NoRuntime, open_build
+from .no_runtime import NoRuntime
+from .sessions import open_build
 from .timing import measure_latency
 
-LACKING, TAKEN = 69, 75
-"""Exit codes, as sysexits.h has them: EX_UNAVAILABLE and EX_TEMPFAIL."""
+LACKING, FULL, TAKEN = 69, 74, 75
+"""Exit codes, as sysexits.h has them: EX_UNAVAILABLE, EX_IOERR and EX_TEMPFAIL."""
 
 
 def run(folder: Path) -> None:
-    """Do what ``folder``/job.json asks. Raises Held, NoRuntime and what the runtimes raise."""
+    """Do what ``folder``/job.json asks. Raises Held, NoRuntime, SetupFailed and what the runtimes raise."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    results = folder / "results"
-    results.mkdir(exist_ok=True)
+    (folder / "results").mkdir(exist_ok=True)
     with held(job["wait_s"], _say, lock_folder()):
-        before = fingerprint()
+        _note_start(folder / "results" / "boot_id")
+        set_up(job["conditions"]["setup"])
         opened = {
             build["name"]: open_build(
-                build["runtime"], folder / build["file"], build["threads"], build["float_precision"]
+                build["runtime"], folder / build["file"], build["threads"], build["float_precision"], build["cores"]
             )
             for build in job["builds"]
         }
         for build in job["builds"]:
             _answer(build, opened[build["name"]], folder)
-        _time(job, opened, folder)
-        facts = {"before": before, "after": fingerprint(), "peak_memory_mib": _peak_memory_mib()}
-        _whole(results / "device.json", lambda file: file.write(json.dumps(facts).encode("utf-8")))
+        if not (folder / "results" / "times.json").exists():
+            _time(job, opened, folder)
+
+
+def _note_start(path: Path) -> None:
+    """Say it where the machine was started anew since the job began; what is finished holds all the same."""
+    now = boot_id()
+    if path.exists() and path.read_text(encoding="utf-8") != now:
+        _say("goes on after a restart of the board")
+    _whole(path, lambda file: file.write(now.encode("utf-8")))
 
 
 def _answer(build: dict[str, Any], session: Any, folder: Path) -> None:
@@ -61,26 +75,46 @@ def _answer(build: dict[str, Any], session: Any, folder: Path) -> None:
 
 
 def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:
+    """Time all builds, if the machine is as the job wants it; say what is not, else."""
     import numpy
 
-    path = folder / "results" / "times.json"
-    if path.exists():
-        return
+    wanted, results = job["conditions"], folder / "results"
     runs = {
         build["name"]: opened[build["name"]].prepare(numpy.load(str(folder / build["tensors"]))[:1])
         for build in job["builds"]
     }
-    samples = measure_latency(runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}"))
-    _whole(path, lambda file: file.write(json.dumps(samples).encode("utf-8")))
+    cool_down(wanted, hottest_c, _say)
+    before = fingerprint()
+    lacking = unmet(wanted["pins"], before) + too_warm(wanted, before)
+    samples = None
+    after = before
+    if not lacking:
+        samples = measure_latency(
+            runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}")
+        )  # fmt: skip
+        after = fingerprint()
+        lacking = unmet(wanted["pins"], before, after) + unsteady(wanted["steady"], before, after)
+    facts = {
+        "before": before, "after": after, "peak_memory_mib": _peak_memory_mib(), "unmet": lacking,
+        "unmet_sdk": unmet(wanted["sdk"], before),
+    }  # fmt: skip
+    _whole(results / "device.json", lambda file: file.write(json.dumps(facts).encode("utf-8")))
+    if samples is not None and not lacking:
+        _whole(results / "times.json", lambda file: file.write(json.dumps(samples).encode("utf-8")))
 
 
 def _whole(path: Path, write: Callable[[Any], Any]) -> None:
     half = path.with_name(path.name + ".half")
-    with half.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(str(half), str(path))
+    try:
+        with half.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(half), str(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            half.unlink()
+        raise
 
 
 def _peak_memory_mib() -> float:
@@ -103,6 +137,10 @@ def main() -> int:
     except NoRuntime as error:
         print(f"{error}", file=sys.stderr)
         return LACKING
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return FULL if full else 1
     except Exception as error:  # runtimes raise kinds of their own
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(f"{type(error).__name__}: {said}", file=sys.stderr)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from .hardware import hardware_facts
+
 _FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
-_VERSIONS = ("openvino", "onnxruntime", "ai-edge-litert", "tflite-runtime")
+_VERSIONS = ("openvino", "onnxruntime", "ai-edge-litert", "tflite-runtime", "tensorrt", "rknn-toolkit-lite2")
 
 
 def stable_facts() -> dict[str, str]:
@@ -38,11 +38,8 @@ def fingerprint() -> dict[str, str]:
         "model": _read("/proc/device-tree/model").strip("\0"),
         "kernel": platform.platform(),
         "memory_mib": _memory_mib(),
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "power_mode": _power_mode(),
         "clock_mhz": _clock_mhz(),
-        "throttled_times": _read("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"),
-        "temperature_c": _temperature_c(),
+        **hardware_facts(),
         "load_average_1min": "" if load is None else f"{load:.2f}",
         "nice": str(os.nice(0)) if hasattr(os, "nice") else "",
         "virtual": "yes" if "hypervisor" in _cpuinfo().get("flags", "").split() else "",
@@ -88,19 +85,6 @@ def _memory_mib() -> str:
 def _clock_mhz() -> str:
     text = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     return str(int(text) // 1000) if text.isdigit() else _cpuinfo().get("cpu MHz", "")
-
-
-def _power_mode() -> str:
-    """What a Jetson's own tool says; other boards have no such thing."""
-    if shutil.which("nvpmodel") is None:
-        return ""
-    told = subprocess.run(["nvpmodel", "-q"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
-    return told.stdout.decode(errors="replace").splitlines()[0] if told.stdout else ""
-
-
-def _temperature_c() -> str:
-    text = _read("/sys/class/thermal/thermal_zone0/temp")
-    return f"{int(text) / 1000:.1f}" if text.lstrip("-").isdigit() else ""
 
 
 def _version(name: str) -> str:

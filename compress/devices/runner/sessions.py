@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-
-class NoRuntime(Exception):
-    """The runtime of a build is not on this machine, or this runner has no way to use it."""
+from .no_runtime import NoRuntime
+from .rknn_session import Rknn
+from .tensorrt_session import TensorRt
 
 
 def onnx_options(threads: int) -> Any:
@@ -52,7 +52,7 @@ def tflite_interpreter() -> Any:
 class Onnx:
     """ONNX Runtime on the CPU."""
 
-    def __init__(self, path: Path, threads: int, float_precision: str) -> None:
+    def __init__(self, path: Path, threads: int, float_precision: str, cores: str | None = None) -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -81,7 +81,7 @@ class Onnx:
 class OpenVino:
     """OpenVINO on the CPU."""
 
-    def __init__(self, path: Path, threads: int, float_precision: str) -> None:
+    def __init__(self, path: Path, threads: int, float_precision: str, cores: str | None = None) -> None:
         try:
             import openvino
         except ImportError:
@@ -106,7 +106,7 @@ class OpenVino:
 class Tflite:
     """TFLite on the CPU."""
 
-    def __init__(self, path: Path, threads: int, float_precision: str) -> None:
+    def __init__(self, path: Path, threads: int, float_precision: str, cores: str | None = None) -> None:
         self._interpreter = tflite_interpreter()(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         self._given = self._interpreter.get_input_details()[0]["index"]
@@ -125,11 +125,13 @@ class Tflite:
         return run
 
 
-RUNTIMES: dict[str, Any] = {"onnx": Onnx, "openvino": OpenVino, "tflite": Tflite}
+RUNTIMES: dict[str, Any] = {
+    "onnx": Onnx, "openvino": OpenVino, "tflite": Tflite, "tensorrt": TensorRt, "rknn": Rknn,
+}  # fmt: skip
 
 
-def open_build(runtime: str, path: Path, threads: int, float_precision: str) -> Any:
+def open_build(runtime: str, path: Path, threads: int, float_precision: str, cores: str | None = None) -> Any:
     """The build in ``path``, ready to run. Raises NoRuntime, or whatever the runtime raises for a bad file."""
     if runtime not in RUNTIMES:
         raise NoRuntime(f"this runner has no way to run {runtime} builds")
-    return RUNTIMES[runtime](path, threads, float_precision)
+    return RUNTIMES[runtime](path, threads, float_precision, cores)
