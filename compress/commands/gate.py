@@ -25,15 +25,23 @@ class Outputs:
     json: Path | None = None
     junit: Path | None = None
     markdown: Path | None = None
+    html: Path | None = None
 
-    def write(self, report: RegressionReport) -> None:
+    def write(self, report: RegressionReport, candidate: Bundle, baseline: Bundle, store: Store) -> None:
         from compress.regression.ci import junit, markdown
+        from compress.regression.pictures import worst_lines
 
         if self.json is not None:
             report.write(self.json)
-        for path, text in ((self.junit, junit), (self.markdown, markdown)):
-            if path is not None:
-                path.write_text(text(report), encoding="utf-8")
+        if self.junit is not None:
+            self.junit.write_text(junit(report), encoding="utf-8")
+        if self.markdown is not None:
+            worst = worst_lines(candidate.folder, candidate.quality, baseline.quality, self.markdown)
+            self.markdown.write_text(markdown(report) + worst, encoding="utf-8")
+        if self.html is not None:
+            from compress.commands.report import compared_page, write_page
+
+            write_page(compared_page(candidate, baseline, store, report), self.html)
 
 
 def gate(
@@ -54,7 +62,7 @@ def gate(
         progress = console.started("gate", 1, 1)
         report = compare(*bundles, allowed, where, progress.update)
     _print(report)
-    outputs.write(report)
+    outputs.write(report, *bundles, store)
     return _EXIT[report.result]
 
 
