@@ -40,6 +40,7 @@ class Tab:
         )
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.complaints(), self.requests()  # of the page before
         self.driver.get(page.resolve().as_uri())
 
     def scripting(self, allowed: bool) -> None:

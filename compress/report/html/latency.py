@@ -64,5 +64,7 @@ def _strip(row: SpeedRow) -> Strip:
         for place, count in enumerate(counts) if count
     )  # fmt: skip
     percentiles = (("p50", row.p50_ms), ("p90", row.p90_ms), ("p99", row.p99_ms))
-    marks = tuple(Mark(name, round(min(1.0, (ms - low) / span) * WIDTH, 2), ms, ms > high) for name, ms in percentiles)
+    marks = tuple(
+        Mark(name, round(min((ms - low) / span * WIDTH, WIDTH - 1), 2), ms, ms > high) for name, ms in percentiles
+    )
     return Strip(row, bars, marks, low, high, sum(ms > high for ms in row.samples_ms), max(row.samples_ms))

@@ -107,10 +107,12 @@ function viewer(root) {
   stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
   stage.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
   for (const link of document.querySelectorAll("a.to-look")) {
-    link.addEventListener("click", () => {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();  // following the link would take the focus away again
       picks.image.selectedIndex = boards.findIndex((board) => board.dataset.image === link.dataset.image);
       choose();
-      picks.image.focus();
+      root.parentElement.scrollIntoView();
+      picks.image.focus({ preventScroll: true });
     });
   }
   root.hidden = false;
