@@ -168,6 +168,7 @@ def test_crops_and_the_page_that_shows_them_are_sealed(inputs: Inputs, public: P
         and "tiny on bench, data made_up" in page
         and "The bundle is a release" in page
     )
+    assert "Without earlier runs" in page and "earlier runs of" not in page  # a stage knows nothing of the store
     (bundle / "report" / "looks" / "0000_int8.png").write_bytes(b"")
     with pytest.raises(SignatureError, match="report/looks/0000_int8.png: changed"):
         verify_bundle(bundle, public)

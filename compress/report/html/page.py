@@ -30,12 +30,12 @@ class Beside:
 
 @dataclass(frozen=True)
 class Table:
-    """Texts under headings; ``figures``: from which column on they are right-aligned; ``strong``: rows that matter."""
+    """Texts under headings; ``figures``: the columns that are right-aligned; ``strong``: the rows that matter."""
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    figures: int = 99
+    figures: range = range(0)
     strong: frozenset[int] = frozenset()
 
 
@@ -86,7 +86,7 @@ def network_table(subject: Subject) -> Table:
     rows = summary_rows(subject.results)
     strong = frozenset(place for place, row in enumerate(rows) if row.variant == "int8")
     caption = f"Networks of {subject.title}"
-    return Table(caption, HEADINGS, tuple(cells(row) for row in rows), figures=2, strong=strong)
+    return Table(caption, HEADINGS, tuple(cells(row) for row in rows), range(2, len(HEADINGS)), strong)
 
 
 def status_of(subject: Subject) -> str:
@@ -102,7 +102,7 @@ def _page(subject: Subject, beside: Beside) -> Page:
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
         boards=boards(subject), looks_note=_looks_note(subject), images=image_table(results, subject.looks),
         strips=strips(results.speed), strip_size=(WIDTH, HEIGHT), speed_note=_speed_note(subject),
-        plots=plots(results, beside.earlier or ()), earlier_note=_earlier_note(beside),
+        plots=plots(results, beside.earlier), earlier_note=_earlier_note(beside),
         parity=_parity(beside.parity), sensitivity=results.sensitivity,
         sensitivity_notes=tuple(summary(results.sensitivity)) if results.sensitivity else (),
         builds=build_lines(results), absent=tuple(absent_line(each) for each in results.builds.not_built),
@@ -116,7 +116,7 @@ def _looks_note(subject: Subject) -> str:
         return "This bundle has no crops: it was made by a version that took none, or without test pictures."
     count, total = len(subject.looks.looks), subject.looks.test_images
     taken = f"{count} of {total} test pictures, each cut where its ground truth has most detail"
-    licence = f" Licence of the pictures: {subject.provenance.data_licence}." if subject.provenance else ""
+    licence = f" Licence of the pictures: {subject.provenance.data_licence.rstrip('.')}." if subject.provenance else ""
     return f"{taken}; decibels are of the whole picture.{licence}"
 
 
@@ -129,7 +129,7 @@ def _speed_note(subject: Subject) -> str:
 
 def _earlier_note(beside: Beside) -> str:
     if beside.earlier is None:
-        return "Earlier runs are not in a bundle; `compress report BUNDLE` adds those that are in the store."
+        return "Without earlier runs, which are no part of a bundle: compress report draws those that the store has."
     return ""
 
 
@@ -138,5 +138,7 @@ def _parity(parity: ParityFile | None) -> tuple[tuple[Table, tuple[str, ...]], .
     for report in parity.reports if parity else ():
         rows = tuple((*row_cells(row), row.result or "–") for row in report.rows)
         lines = (*parity_notes(report), *(line for row in report.rows for line in remarks(row, layers=False)))
-        found.append((Table(f"Parity of {report.builds}", PARITY_HEADINGS, rows, figures=2), lines))
+        found.append(
+            (Table(f"Parity of {report.builds}", PARITY_HEADINGS, rows, range(2, len(PARITY_HEADINGS) - 1)), lines)
+        )
     return tuple(found)

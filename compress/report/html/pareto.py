@@ -59,16 +59,17 @@ class _Found:
     earlier: str
 
 
-def plots(results: Results, earlier: Sequence[Earlier]) -> tuple[Plot, ...]:
-    """PSNR against p50 and against parameters; a plot without two networks is left out."""
+def plots(results: Results, runs: Sequence[Earlier] | None) -> tuple[Plot, ...]:
+    """PSNR against p50 and against parameters; a plot without two networks is left out. ``runs``: None if not known."""
     own = _networks(summary_rows(results))
-    same_device = [run for run in earlier if run.device == results.speed.device]
-    left_out = len(earlier) - len(same_device)
-    timed = f"{_runs(len(same_device))}, each timed in a session of its own"
-    timed += f"; {_runs(left_out)} on other devices left out" if left_out else ""
+    earlier = runs or ()
+    near = [run for run in earlier if run.device == results.speed.device]
+    timed = f"{_runs(len(near))}, each timed in a session of its own"
+    timed += f"; {_runs(len(earlier) - len(near))} on other devices left out" if len(near) < len(earlier) else ""
+    by_size, by_time = ("", "") if runs is None else (_runs(len(earlier)), timed)
     made = (
-        _plot("latency", "ms (p50)", own, same_device, lambda row: row.p50_ms, _speed_origin, timed),
-        _plot("parameters", "parameters", own, earlier, lambda row: row.params, _count_origin, _runs(len(earlier))),
+        _plot("latency", "ms (p50)", own, near, lambda row: row.p50_ms, _speed_origin, by_time),
+        _plot("parameters", "parameters", own, earlier, lambda row: row.params, _count_origin, by_size),
     )
     return tuple(plot for plot in made if plot is not None)
 
