@@ -92,7 +92,11 @@ class Builds(Artefact):
 
 @dataclass(frozen=True)
 class Measurements(Artefact):
-    """``quality.json`` (repeatable) and ``speed.json`` (a measurement, differs from run to run)."""
+    """``quality.json`` (repeatable), ``speed.json`` (a measurement, differs from run to run), crops in ``looks``."""
+
+    @property
+    def looks(self) -> Path:
+        return self.folder / "looks"
 
 
 @dataclass(frozen=True)

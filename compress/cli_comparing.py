@@ -1,4 +1,4 @@
-"""The words and options of the commands that compare what is there: ``bench``, ``camera``, ``gate``, ``baseline``."""
+"""The words and options of the commands that compare: ``bench``, ``camera``, ``gate``, ``baseline``, ``report``."""
 
 from __future__ import annotations
 
@@ -99,13 +99,14 @@ def camera(
 @click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page here, with crops of both.")
 @click.option("--gitlab", type=click.Path(path_type=Path, dir_okay=False), help="Write GitLab's code quality here.")
 @click.option("--github", is_flag=True, help="Print annotations for GitHub, too.")
 def gate_command(
     candidate: str | None, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float,
     max_slice_loss: float, max_ssim_loss: float, max_slowdown: float, max_stored_slowdown: float, rounds: int,
     threads: int, host: str | None, python: str, json: Path | None, junit: Path | None, markdown: Path | None,
-    gitlab: Path | None, github: bool,
+    html: Path | None, gitlab: Path | None, github: bool,
 ) -> int:  # fmt: skip
     """Compare the bundle CANDIDATE (none: the last run's) with one that was accepted before.
 
@@ -122,7 +123,7 @@ def gate_command(
         psnr_loss_db=max_psnr_loss, worst_psnr_loss_db=max_worst_loss, ssim_loss=max_ssim_loss, slowdown=max_slowdown,
         slice_psnr_loss_db=max_slice_loss, stored_slowdown=max_stored_slowdown,
     )  # fmt: skip
-    outputs = Outputs(json, junit, markdown, gitlab, github)
+    outputs = Outputs(json, junit, markdown, html, gitlab, github)
     return gate(candidate, baseline, store, allowed, Where(host, python, threads, rounds), outputs)
 
 
@@ -168,5 +169,27 @@ def baseline_diff(bundle: str | None, store: Path, file: Path) -> int:
     return diff_baseline(bundle, store, file)
 
 
-COMPARING = (bench, camera, gate_command, baseline_group)
+@click.command()
+@click.argument("bundle", required=False, metavar="[BUNDLE_OR_RUN]")
+@store_option
+@click.option("--against", metavar="BUNDLE", help="Compare with this bundle instead.")
+@click.option(
+    "--parity", type=click.Path(path_type=Path, dir_okay=False), help="Show this file of compress parity --json too."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("report.html"),
+    show_default=True, help="The page.",
+)  # fmt: skip
+def report(bundle: str | None, store: Path, against: str | None, parity: Path | None, output: Path) -> int:
+    """Write one HTML file of a bundle: verdict, crops, figures of each picture, timings.
+
+    BUNDLE_OR_RUN is a bundle's folder, an artefact of the store, or the id of a run; none: the newest bundle. The page
+    needs no network and no other file.
+    """
+    from compress.commands.report import write_report
+
+    return write_report(bundle, against, parity, store, output)
+
+
+COMPARING = (bench, camera, gate_command, baseline_group, report)
 """What ``compress`` has of them."""

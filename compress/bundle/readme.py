@@ -48,7 +48,7 @@ _FILES = """
 | `contract.json` | how to feed them: names, shapes, types, ranges, colour order, size multiple |
 | `quantization.json` | every trained scale and zero-point |
 | `golden/` | pictures with the answer each build must give, and the tolerance (`golden.json`) |
-| `report/` | what was measured (`report.md` to read, JSON to parse) and the verdict |
+| `report/` | what was measured, and the verdict: `report.html` or `report.md` to read, JSON to parse, crops |
 | `provenance.json` | which recipe, target, data, code and artefacts this came from |
 | `{manifest}`, `{signature}`, `SHA256SUMS` | digests of all files and the signature over them |
 """

@@ -27,23 +27,31 @@ class Outputs:
     json: Path | None = None
     junit: Path | None = None
     markdown: Path | None = None
+    html: Path | None = None
     gitlab: Path | None = None
     github: bool = False
 
-    def write(self, report: RegressionReport, baseline: str) -> None:
-        """``baseline``: the file or folder that annotations point at."""
+    def write(self, report: RegressionReport, candidate: Bundle, baseline: Bundle, store: Store, named: str) -> None:
+        """``named``: the baseline's file or folder, that annotations point at."""
         from compress.regression import annotations
         from compress.regression.ci import junit, markdown
+        from compress.regression.pictures import worst_lines
 
         if self.json is not None:
             report.write(self.json)
-        for path, text in ((self.junit, junit), (self.markdown, markdown)):
-            if path is not None:
-                path.write_text(text(report), encoding="utf-8")
+        if self.junit is not None:
+            self.junit.write_text(junit(report), encoding="utf-8")
+        if self.markdown is not None:
+            worst = worst_lines(candidate.folder, candidate.quality, baseline.quality, self.markdown)
+            self.markdown.write_text(markdown(report) + worst, encoding="utf-8")
+        if self.html is not None:
+            from compress.commands.report import compared_page, write_page
+
+            write_page(compared_page(candidate, baseline, store, report), self.html)
         if self.gitlab is not None:
-            self.gitlab.write_text(annotations.gitlab(report, baseline), encoding="utf-8")
+            self.gitlab.write_text(annotations.gitlab(report, named), encoding="utf-8")
         if self.github:
-            click.echo(annotations.github(report, baseline), nl=False)
+            click.echo(annotations.github(report, named), nl=False)
 
 
 def gate(
@@ -64,7 +72,7 @@ def gate(
         progress = console.started("gate", 1, 1)
         report = compare(*bundles, allowed, where, progress.update)
     _print(report)
-    outputs.write(report, baseline)
+    outputs.write(report, *bundles, store, baseline)
     return _EXIT[report.result]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +12,9 @@ from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, BuildE
 if TYPE_CHECKING:
     from compress.parity.find import Found
     from compress.parity.frames import Frames
-    from compress.records import Divergence, ParityReport, ParityRow
+    from compress.records import ParityReport, ParityRow
     from compress.stage import Progress
 
-_HEADINGS = ("network", "through", "PSNR dB", "minus reference", "worst image", "to reference dB", "worst dB", "result")
 _THREADS = 2
 
 
@@ -102,72 +99,17 @@ def _print(report: ParityReport, layers: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from compress.report.parity import HEADINGS, footnotes, remarks, row_cells
     from compress.report.table import COLOURS
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)  # a file has no edge to fold the table at
     table = Table(title=Text(report.builds), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(_HEADINGS):
+    for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)
     for row in report.rows:
         table.add_row(*row_cells(row), Text(row.result or "", style=COLOURS.get(row.result or "", "")))
     console.print(table)
     for line in (*footnotes(report), *(text for row in report.rows for text in remarks(row, layers))):
         console.print(Text(line), soft_wrap=True)
-
-
-def row_cells(row: ParityRow) -> tuple[str, ...]:
-    """The texts of a row but its result; a dash where there is no figure."""
-    return (
-        row.name, row.runtime,
-        _text(row.psnr_db, _mean, "{:.3f}"),
-        _text(row.delta_db, _mean, "{:+.3f}"),
-        _text(row.delta_db, lambda deltas: max(deltas, key=abs), "{:+.3f}"),
-        _text(row.to_reference_db, _mean, "{:.2f}"),
-        _text(row.to_reference_db, min, "{:.2f}"),
-    )  # fmt: skip
-
-
-def _mean(values: tuple[float, ...]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _text(values: tuple[float, ...], figure: object, style: str) -> str:
-    assert callable(figure)
-    return style.format(figure(values)) if values else "–"
-
-
-def footnotes(report: ParityReport) -> Iterator[str]:
-    """What the figures are, and the limits."""
-    yield (
-        f"Limits: {report.mean_limit_db:g} dB (mean), {report.worst_limit_db:g} dB (worst image), either way, on PSNR "
-        "against ground truth minus that of the torch network which the build was made from."
-    )
-    yield (
-        f"Measured on {len(report.images)} {report.data_kind} pictures (digest {report.data_digest[:12]}); "
-        f"{report.definition}."
-    )
-
-
-def remarks(row: ParityRow, layers: bool) -> Iterator[str]:
-    """What must be said of a row below the table; with ``layers`` every layer that was compared."""
-    if row.note:
-        yield f"{row.name}: {row.note}"
-    if row.not_compared:
-        yield f"{row.name}: {row.not_compared}"
-    if row.divergence is not None:
-        yield f"{row.name}: {divergence_line(row.divergence)}"
-        if layers:
-            yield from (f"  {each.label:<44} {each.snr_db:8.1f} dB" for each in row.divergence.layers)
-
-
-def divergence_line(found: Divergence) -> str:
-    """The first diverging layer in a sentence."""
-    if found.first is None:
-        return f"none of {len(found.layers)} layers diverges; what differs is rounding that adds up, or the output's"
-    first = found.first
-    where = f"first diverging layer: {first.label} ({first.snr_db:.1f} dB, sound from {first.limit_db:g})"
-    if found.operator is not None:
-        where += f"; before it, the operator {found.operator.name} ({found.operator.snr_db:.1f} dB)"
-    return where + ("; only as the SDK fuses it" if found.only_when_fused else "")

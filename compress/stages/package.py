@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from compress.bundle.golden import Run
 
 
-@stage(gives=Bundle, version=2, environment=("onnxruntime", "openvino", "pillow"))
+@stage(gives=Bundle, version=3, environment=("onnxruntime", "openvino", "pillow", "jinja2"))
 def package(
     builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, promoted: Promoted | None,
     package: PackageSpec, device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
@@ -43,9 +43,12 @@ def package(
     _write_report(found, names, folder / "report")
     if promoted is not None:
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
+    if measurements.looks.is_dir():
+        shutil.copytree(measurements.looks, folder / "report" / measurements.looks.name)
     _write_provenance(found.results.quality, data, names, chain, folder / "provenance.json")
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
     _write_readme(contracts, names, reasons, key_id, folder / "README.md")
+    _write_page(found.results.builds, reasons, folder)
     seal(folder, Contents(f"{names.recipe} on {names.target}", reasons, link_entries(chain)), key)
 
 
@@ -93,8 +96,10 @@ def _copy_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildCo
 
 def _write_report(found: _Found, names: Names, folder: Path) -> None:
     from compress.report.markdown import markdown_report
+    from compress.report.subject import REPORTED, ReportedBuilds
 
     folder.mkdir()
+    ReportedBuilds(runtime=found.results.runtime, listed=found.results.builds).write(folder / REPORTED)
     found.results.quality.write(folder / "quality.json")
     found.results.speed.write(folder / "speed.json")
     found.verdict.write(folder / "verdict.json")
@@ -102,6 +107,15 @@ def _write_report(found: _Found, names: Names, folder: Path) -> None:
         found.results.sensitivity.write(folder / "sensitivity.json")
     title = f"{names.recipe} on {names.target}, data {names.data}"
     (folder / "report.md").write_text(markdown_report(title, found.results, found.verdict), encoding="utf-8")
+
+
+def _write_page(listed: BuildList, reasons: tuple[str, ...], folder: Path) -> None:
+    """Last, for it shows what lies in the bundle. Without earlier runs: a stage knows nothing of the store."""
+    from compress.report.html.page import Beside, report_page
+    from compress.report.subject import read_subject
+
+    subject = replace(read_subject(folder, listed), reasons=reasons)
+    (folder / "report" / "report.html").write_text(report_page(subject, Beside()), encoding="utf-8")
 
 
 def _write_provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain, path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Measurements, Quantized
 from compress.errors import BuildError
+from compress.looks.album import Album
+from compress.looks.records import Kind, Shown
 from compress.records import (
     Build,
     BuildList,
@@ -57,7 +59,7 @@ def validate(
     builds: Builds, quantized: Quantized, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
     slices: Slices, out: Path, progress: Progress,
 ) -> None:  # fmt: skip
-    """Write ``quality.json`` (the same every time on one machine) and ``speed.json`` (a measurement).
+    """Write ``quality.json`` and ``looks`` (the same every time on one machine) and ``speed.json`` (a measurement).
 
     Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
     board that is named and can't be used, Busy when another process has been measuring on the device for too long.
@@ -65,7 +67,7 @@ def validate(
     listed = BuildList.read(builds.folder / "builds.json")
     board = _on_board(listed, builds.folder, validation, data, device, progress)
     routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
-    quality = _quality(routes, _float_self(listed), validation, data, device, progress)
+    quality = _quality(routes, _float_self(listed), validation, data, device, out, progress)
     quality.model_copy(update={"slices": _sliced(quality.images, data, slices)}).write(out / "quality.json")
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
@@ -161,7 +163,7 @@ def _float_self(listed: BuildList) -> Variant:
 
 
 def _quality(
-    routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
+    routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, device: DeviceSpec, out: Path,
     progress: Progress,
 ) -> QualityReport:  # fmt: skip
     from compress.data.source import data_digest, decoder_name, open_data
@@ -170,10 +172,17 @@ def _quality(
     source = open_data(data, "test")
     count = _count(source, validation)
     scores: dict[int, list[_Score]] = defaultdict(list)
+    shown = _shown(routes, full)
+    album = Album(out, count, _kinds(shown, device))
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
-        for number, score in _scores(routes, full, source, index):
+        dark, bright = source.pair(index)
+        answers = [_answer(route, dark, source.names[index]) for route in routes]
+        for number, score in enumerate(_scores(routes, full, answers, bright)):
             scores[number].append(score)
+        looked_at: dict[Kind, Picture] = {kind: answers[routes.index(route)] for kind, route in shown.items()}
+        album.add(index, source.names[index], {**looked_at, "truth": bright})
+    album.close()
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
         images=source.names[:count],
@@ -201,18 +210,29 @@ class _Score:
     to_float_db: float | None
 
 
-def _scores(
-    routes: list[_Route], full: Variant, source: PairSource, index: int
-) -> Iterator[tuple[int, _Score]]:  # fmt: skip
+def _scores(routes: list[_Route], full: Variant, answers: list[Picture], bright: Picture) -> Iterator[_Score]:
     from compress.metrics import gtmean_psnr_db, psnr_db, ssim
 
-    dark, bright = source.pair(index)
-    answers = [_answer(route, dark, source.names[index]) for route in routes]
     floating = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}.get(full)
-    for number, (route, answer) in enumerate(zip(routes, answers, strict=True)):
+    for route, answer in zip(routes, answers, strict=True):
         quantized = route.variant in ("int8", "ptq")
         to_float = psnr_db(answer, floating) if quantized and floating is not None else None
-        yield number, _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
+        yield _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
+
+
+def _shown(routes: list[_Route], full: Variant) -> dict[Kind, _Route]:
+    """The routes whose answers are looked at: of each variant the first, which is the device's where that runs."""
+    wanted: tuple[tuple[Kind, Variant], ...] = (
+        ("input", "input"), ("teacher", "teacher"), ("float", full), ("int8", "int8"),
+    )  # fmt: skip
+    found = ((kind, next((route for route in routes if route.variant == variant), None)) for kind, variant in wanted)
+    return {kind: route for kind, route in found if route is not None}
+
+
+def _kinds(shown: dict[Kind, _Route], device: DeviceSpec) -> Iterator[Shown]:
+    for kind, route in shown.items():
+        yield Shown(kind=kind, variant=route.variant, through=route.through, origin=_origin(route, device))
+    yield Shown(kind="truth", variant=None, through=None, origin="measured")
 
 
 def _answer(route: _Route, dark: Picture, name: str) -> Picture:
@@ -222,13 +242,16 @@ def _answer(route: _Route, dark: Picture, name: str) -> Picture:
         raise BuildError(f"{route.variant} through {route.through} on {name}: {error}") from None
 
 
-def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
-    # A simulator, or a runtime of this machine that stands in for a device elsewhere: what the device would do.
+def _origin(route: _Route, device: DeviceSpec) -> Origin:
+    """A simulator, or a runtime of this machine that stands in for a device elsewhere: what the device would do."""
     simulates = route.through in RUNTIMES and open_runtime(route.through).simulates
     here = route.variant == "input" or route.on_device or device.kind == "local" and not simulates
-    origin: Origin = "measured" if here else "simulated"
+    return "measured" if here else "simulated"
+
+
+def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
     return QualityRow(
-        variant=route.variant, runtime=route.through, origin=origin,
+        variant=route.variant, runtime=route.through, origin=_origin(route, device),
         psnr_db=tuple(round(score.psnr_db, 6) for score in scores),
         ssim=tuple(round(score.ssim, 8) for score in scores),
         psnr_gtmean_db=tuple(round(score.psnr_gtmean_db, 6) for score in scores),

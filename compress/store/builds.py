@@ -56,6 +56,18 @@ def newest_bundle(store: Store) -> Place:
     raise UserError(f"no bundle of a finished run in the store {store.root}; compress run, or name a bundle")
 
 
+def bundle_of_run(word: str, store: Store) -> Place | None:
+    """The bundle of the run whose id begins with ``word``; None where no run's does. Raises UserError without one."""
+    found = [record for record in load_all(store.runs_folder) if record.id.startswith(word)]
+    if not found:
+        return None
+    for done in found[-1].stages:
+        sealed = store.find(done.stage, done.key) if done.stage == "package" else None
+        if sealed is not None:
+            return _folder(sealed.folder)
+    raise UserError(f"run {found[-1].id} left no bundle in the store {store.root}; compress run makes it again")
+
+
 def _place(word: str, store: Store) -> Place:
     for path in (Path(word), store.root / word):
         if path.is_dir():

@@ -13,13 +13,14 @@ import tiny_nets
 from onnx import numpy_helper
 
 from compress.cli import execute
-from compress.commands.parity import divergence_line, exit_code
+from compress.commands.parity import exit_code
 from compress.data.source import open_data
 from compress.metrics import psnr_db
 from compress.models.enhance import enhance
 from compress.models.quantized import load_fake_quant
 from compress.parity.compare import within
 from compress.records import Divergence, LayerDifference, ParityFile, ParityReport, ParityRow
+from compress.report.parity import divergence_line
 
 ONNX = "int8-onnx-32x48"
 OPENVINO = "int8-openvino-32x48"

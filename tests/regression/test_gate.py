@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import onnx
 import pytest
 from loopback import HOST, loopback
+from reported import INT8_DB, write_bundle
 from tiny_chain import Chain
 
 from compress.bundle.contract import BuildContract, ContractFile
@@ -154,7 +156,8 @@ def test_what_is_no_bundle_is_said(chain: Chain, tmp_path: Path, capsys: pytest.
 def test_ci_gets_junit_and_a_summary(chain: Chain, tmp_path: Path) -> None:
     broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
     candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
-    words = ("--junit", str(tmp_path / "junit.xml"), "--markdown", str(tmp_path / "summary.md"))
+    files = {name: str(tmp_path / name) for name in ("junit.xml", "summary.md", "page.html")}
+    words = ("--junit", files["junit.xml"], "--markdown", files["summary.md"], "--html", files["page.html"])
     code, results, _ = _gate(chain, candidate, baseline, *words)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert code == 1 and suite.tag == "testsuite" and suite.get("tests") == str(len(results))
@@ -162,9 +165,26 @@ def test_ci_gets_junit_and_a_summary(chain: Chain, tmp_path: Path) -> None:
     assert failed == [name for name, result in results.items() if result == "fail"] and suite.get("failures") == "1"
     (failure,) = suite.iter("failure")
     assert "-2.000 dB" in str(failure.get("message")) and "7.png" in str(failure.get("message"))
-    text = (tmp_path / "summary.md").read_text()
+    text, worst = (tmp_path / "summary.md").read_text().split("\nPictures that lost most:\n")
     assert text.startswith("## Gate: ❌ fail\n") and "7.png" in text
-    assert len(text.splitlines()) == 6 + len(results)
+    assert len(text.splitlines()) == 6 + len(results) and worst == "\n- `7.png` -2.000 dB\n"  # no crops to link to
+    page = (tmp_path / "page.html").read_text()
+    assert 'Gate <span class="badge fail">' in page and "-2.000" in page and "No crops to compare" in page
+
+
+def test_what_lost_most_links_to_its_crops(chain: Chain, tmp_path: Path) -> None:
+    lost = (*INT8_DB[:1], INT8_DB[1] - 2, INT8_DB[2] - 1, *INT8_DB[3:])
+    candidate, baseline = write_bundle(tmp_path / "after", int8_db=lost), write_bundle(tmp_path / "before")
+    summary = tmp_path / "ci out" / "summary.md"
+    summary.parent.mkdir()
+    page = tmp_path / "page.html"
+    _gate(chain, candidate, baseline, "--markdown", str(summary), "--html", str(page))
+    worst = summary.read_text().split("Pictures that lost most:")[1]
+    links = re.findall(r"\[(\w+)\]\((\S+)\)", worst)
+    assert [kind for kind, _ in links] == ["input", "float", "int8", "truth"] * 2
+    assert links[2][1] == "../after/report/looks/0001_int8.png"
+    assert all((summary.parent / link).is_file() for _, link in links)
+    assert page.read_text().count("data:image/png") == 5 * 7
 
 
 def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
@@ -181,7 +201,9 @@ def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
     assert execute(["baseline", "diff", str(candidate), "--file", str(file), *place]) == 0
     assert "int8 through onnx: 21.875 dB, SSIM 0.8000, was 21.875 dB" in capsys.readouterr().out
     (accepted / "manifest.json").write_text("another bundle at the same place")
-    code, results, report = _gate(chain, candidate, file)
+    page = tmp_path / "page.html"
+    code, results, report = _gate(chain, candidate, file, "--html", str(page))
+    assert "no longer at accepted" in page.read_text()
     assert code == 3 and results["slowdown"] == "incomplete" and results["int8 through onnx, PSNR"] == "pass"
     assert "no longer at accepted, as it was; no stored figures: the baseline has none" in report.differences[-1].note
     assert execute(["baseline", "show", "--file", str(tmp_path / "none.json")]) == 2

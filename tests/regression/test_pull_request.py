@@ -68,7 +68,10 @@ def test_a_worse_student_is_stopped_and_a_mended_one_goes_through(
     issues = json.loads(Path("gate-quality.json").read_text(encoding="utf-8"))
     critical = [issue for issue in issues if issue["severity"] == "critical"]
     assert len(critical) == sum(kind == "failure" for kind in again.values())
-    assert Path("gate.md").read_text(encoding="utf-8").startswith("## Gate: ❌ fail")
+    summary = Path("gate.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((\S+/report/looks/\S+)\)", summary)
+    assert summary.startswith("## Gate: ❌ fail") and links and all(Path(link).is_file() for link in links)
+    assert Path("gate.html").read_text(encoding="utf-8").count("data:image/png") >= 7  # crops of both
     assert execute([*build, *SMALL, TRAINED]) in (0, 1)  # the fix
     green = _gate(gate)
     assert green["int8 through openvino, PSNR"] == "pass" and green == verdict

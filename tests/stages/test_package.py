@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reported import write_bundle
 from tiny_builds import make_build
 
 from compress.artefacts import Builds, Bundle, Measurements, Quantized, Verdict
@@ -106,7 +107,8 @@ def test_bundle_is_whole_and_verifies(inputs: Inputs, public: Path, tmp_path: Pa
     assert {path for path in manifest.files if not path.startswith("golden/0")} == {
         "README.md", "SHA256SUMS", "contract.json", "provenance.json", "quantization.json", "golden/golden.json",
         "builds/int8_openvino.xml", "builds/int8_openvino.bin", "builds/int8_onnx_free.onnx",
-        "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md",
+        "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md", "report/report.html",
+        "report/builds.json",
     }  # fmt: skip
 
 
@@ -148,8 +150,28 @@ def test_provenance_names_the_chain_and_no_folder_of_this_machine(inputs: Inputs
     assert (found.recipe, found.target, found.data, found.data_digest) == ("tiny", "bench", "made_up", "ab" * 32)
     assert found.chain[0].git_commit == "c" * 40 and found.chain[0].versions == {"numpy": "2"}
     for path in bundle.rglob("*"):
-        if path.suffix in (".json", ".md"):
+        if path.suffix in (".json", ".md", ".html"):
             assert str(tmp_path) not in path.read_text(encoding="utf-8")
+
+
+def test_crops_and_the_page_that_shows_them_are_sealed(inputs: Inputs, public: Path, tmp_path: Path) -> None:
+    made = write_bundle(tmp_path / "made") / "report"
+    for name in ("quality.json", "speed.json"):
+        shutil.copyfile(made / name, inputs.folder / name)
+    shutil.copytree(made / "looks", inputs.folder / "looks")
+    bundle = inputs.run(tmp_path / "out")
+    files = verify_bundle(bundle, public).manifest.files
+    assert {f"report/looks/{path.name}" for path in (made / "looks").iterdir()} <= set(files)
+    page = (bundle / "report" / "report.html").read_text(encoding="utf-8")
+    assert (
+        page.count("data:image/png") == 25
+        and "tiny on bench, data made_up" in page
+        and "The bundle is a release" in page
+    )
+    assert "Without earlier runs" in page and "earlier runs of" not in page  # a stage knows nothing of the store
+    (bundle / "report" / "looks" / "0000_int8.png").write_bytes(b"")
+    with pytest.raises(SignatureError, match="report/looks/0000_int8.png: changed"):
+        verify_bundle(bundle, public)
 
 
 @pytest.mark.parametrize("result", ["fail", "incomplete"])

@@ -13,9 +13,12 @@ from adb_standin import SERIAL
 from loopback import HOST, board_here, loopback
 
 from compress.artefacts import Builds, Quantized
+from compress.bundle.golden import read_png
 from compress.data.source import open_data
 from compress.devices.conditions import NO_CONDITIONS, Conditions, Wanted
 from compress.errors import BuildError
+from compress.looks.box import detail_box
+from compress.looks.records import read_looks
 from compress.metrics import gtmean_psnr_db, psnr_db, ssim
 from compress.models.enhance import enhance
 from compress.records import QualityReport, QualityRow, SpeedReport
@@ -114,7 +117,32 @@ def test_quality_repeats_bit_for_bit(
     made: tuple[Builds, Quantized], reports: tuple[QualityReport, SpeedReport, Path], tmp_path: Path
 ) -> None:
     _validate(made, LOCAL, tmp_path / "again")
-    assert (tmp_path / "again" / "quality.json").read_bytes() == (reports[2] / "quality.json").read_bytes()
+    names = ["quality.json", *(f"looks/{path.name}" for path in (reports[2] / "looks").iterdir())]
+    assert len(names) == 2 + 2 * 4
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (reports[2] / name).read_bytes()
+
+
+def test_looks_are_cut_from_the_answers_that_were_measured(
+    reports: tuple[QualityReport, SpeedReport, Path], made: tuple[Builds, Quantized]
+) -> None:
+    folder = reports[2] / "looks"
+    looks = read_looks(folder)
+    assert looks is not None and looks.test_images == 2
+    assert [(each.kind, each.variant, each.through, each.origin) for each in looks.shown] == [
+        ("input", "input", "none", "measured"), ("float", "student", "openvino", "measured"),
+        ("int8", "int8", "openvino", "measured"), ("truth", None, None, "measured"),
+    ]  # fmt: skip
+    source = open_data(tiny_nets.DATA, "test")
+    for index, look in enumerate(looks.looks):
+        dark, bright = source.pair(index)
+        assert look.image == source.names[index] and look.box == detail_box(bright)
+        assert (look.box.height, look.box.width) == (tiny_nets.HEIGHT, tiny_nets.WIDTH)  # smaller than a crop
+        crops = {crop.kind: read_png(folder / crop.file) for crop in look.crops}
+        assert np.array_equal(crops["input"], dark) and np.array_equal(crops["truth"], bright)
+        for kind, variant in (("float", "student"), ("int8", "int8")):
+            row = _row(reports[0], variant, "openvino")
+            assert psnr_db(crops[kind], bright) == pytest.approx(row.psnr_db[index], abs=1e-5)  # type: ignore[index]
 
 
 def test_speed_of_all_builds_in_one_session(reports: tuple[QualityReport, SpeedReport, Path]) -> None:
@@ -147,6 +175,8 @@ def test_this_machines_speed_is_never_passed_off_as_the_devices(
     quality, speed = _validate(made, device, tmp_path / "out", spec)
     assert speed.rows == () and why in (speed.not_measured or "")
     assert {row.origin for row in quality.rows if row.variant != "input"} == {"simulated"}
+    looks = read_looks(tmp_path / "out" / "looks")
+    assert looks is not None and {each.kind: each.origin for each in looks.shown}["int8"] == "simulated"
 
 
 def test_a_build_that_does_not_run_names_the_picture(made: tuple[Builds, Quantized], tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Takes the looks while a stage runs test pictures: answers that are there already are cut, nothing runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.looks.box import detail_box
+from compress.looks.records import FILE, FOLDER, Crop, Kind, Look, Looks, Shown
+
+if TYPE_CHECKING:
+    from compress.data.source import Picture
+
+LARGEST = 24
+"""Pictures: enough for all of LOL's test split, and a report stays below some 12 MB."""
+
+
+def chosen(total: int) -> frozenset[int]:
+    """Places of the test pictures that are looked at: over the whole split, at distances as equal as can be."""
+    count = min(total, LARGEST)
+    return frozenset(place * total // count for place in range(count))
+
+
+class Album:
+    """Writes crops below ``out``/looks as pictures come in; ``close`` writes their list.
+
+    ``total`` test pictures will be shown to ``add``; at most 24 of them, at equal distances, are cut. ``shown`` says
+    what makes each kind.
+    """
+
+    def __init__(self, out: Path, total: int, shown: Iterable[Shown]) -> None:
+        self._folder = out / FOLDER
+        self._total = total
+        self._chosen = chosen(total)
+        self._shown = tuple(shown)
+        self._looks: list[Look] = []
+
+    def add(self, index: int, image: str, pictures: Mapping[Kind, Picture]) -> None:
+        """Cut test picture ``index`` if it is one of the chosen. ``pictures``: (H, W, 3) uint8, all of one size."""
+        if index not in self._chosen:
+            return
+        from compress.data.pictures import write_png
+
+        self._folder.mkdir(exist_ok=True)
+        box = detail_box(pictures["truth"])
+        crops = []
+        for kind in (each.kind for each in self._shown):
+            file = f"{index:04d}_{kind}.png"
+            part = pictures[kind][box.top : box.top + box.height, box.left : box.left + box.width]
+            write_png(self._folder / file, part)
+            crops.append(Crop(kind=kind, file=file))
+        self._looks.append(Look(image=image, box=box, crops=tuple(crops)))
+
+    def close(self) -> None:
+        """Write ``looks.json``, where anything was cut."""
+        if self._looks:
+            record = Looks(test_images=self._total, shown=self._shown, looks=tuple(self._looks))
+            record.write(self._folder / FILE)

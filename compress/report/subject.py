@@ -1,0 +1,103 @@
+"""What a report is about: a bundle's records, read from its folder alone or with what the store still holds of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from compress.bundle.manifest import MANIFEST, from_bytes
+from compress.bundle.provenance import Provenance
+from compress.errors import SignatureError, UserError
+from compress.looks.records import FOLDER, Looks, read_looks
+from compress.records import BuildList, QualityReport, Record, SensitivityReport, SpeedReport, VerdictRecord
+from compress.report.rows import Results, SummaryRow
+
+REPORTED = "builds.json"
+Kind = TypeVar("Kind", bound=Record)
+
+
+class ReportedBuilds(Record):
+    """``report/builds.json``: all that was built, not only what ships, and the device's ``runtime``."""
+
+    runtime: str
+    listed: BuildList
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything a page shows of one bundle.
+
+    ``looks_folder``: where the crops lie, if there are any. ``reasons``: why it is a draft; empty: a release; None:
+    not known, for it has no manifest.
+    """
+
+    title: str
+    results: Results
+    verdict: VerdictRecord
+    looks: Looks | None = None
+    looks_folder: Path | None = None
+    provenance: Provenance | None = None
+    reasons: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What another run measured; ``name``: its day and the beginning of its key in the store."""
+
+    name: str
+    device: str
+    rows: tuple[SummaryRow, ...]
+
+
+def read_subject(folder: Path, shipped: BuildList, exported: BuildList | None = None) -> Subject:
+    """Read the bundle in ``folder``, whose contract lists ``shipped``.
+
+    ``exported``: what the store has of its builds, for a bundle made before it held that itself. Raises UserError for
+    a report that can't be read.
+    """
+    report = folder / "report"
+    try:
+        quality = QualityReport.read(report / "quality.json")
+        verdict = VerdictRecord.read(report / "verdict.json")
+        speed = _read(SpeedReport, report / "speed.json") or no_speed()
+        sensitivity = _read(SensitivityReport, report / "sensitivity.json")
+        reported = _read(ReportedBuilds, report / REPORTED)
+        provenance = _read(Provenance, folder / "provenance.json")
+        looks = read_looks(report / FOLDER)
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: not there, so there is nothing to report; name a bundle") from None
+    except (OSError, ValidationError) as error:
+        what = error.title if isinstance(error, ValidationError) else error.strerror
+        raise UserError(f"{report}: can't be read ({what}); name a bundle that this version made") from None
+    listed = reported.listed if reported else exported or shipped
+    runtime = reported.runtime if reported else device_runtime(quality, listed)
+    named = f"{provenance.recipe} on {provenance.target}, data {provenance.data}" if provenance else folder.name
+    return Subject(
+        title=named, results=Results(listed, quality, speed, runtime, sensitivity), verdict=verdict, looks=looks,
+        looks_folder=report / FOLDER if looks else None, provenance=provenance, reasons=_reasons(folder),
+    )  # fmt: skip
+
+
+def device_runtime(quality: QualityReport, listed: BuildList) -> str:
+    """The device's runtime where it is not recorded: the first that int8 was measured through, else of what ships."""
+    measured = [row.runtime for row in quality.rows if row.variant == "int8" and row.runtime not in ("torch", "none")]
+    return next(iter([*measured, *(build.runtime for build in listed.builds if build.ships)]), "onnx")
+
+
+def _read(kind: type[Kind], path: Path) -> Kind | None:
+    return kind.read(path) if path.is_file() else None
+
+
+def no_speed() -> SpeedReport:
+    """Of what holds no timings."""
+    return SpeedReport(device="", fingerprint={}, rows=(), not_measured="the bundle has no speed.json")
+
+
+def _reasons(folder: Path) -> tuple[str, ...] | None:
+    try:
+        return from_bytes((folder / MANIFEST).read_bytes()).reasons
+    except (OSError, SignatureError):
+        return None
