@@ -6,7 +6,7 @@ from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
-from compress.report.slices import SLICE_HEADINGS, slice_rows
+from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 
 
 def markdown_table(results: Results) -> str:
@@ -61,9 +61,8 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
 
 def _slices(results: Results) -> list[str]:
     """What ships, slice by slice; nothing where there are none."""
-    rows = [row for row in results.quality.rows if row.variant == "int8"]
-    shipped = next((row for row in rows if row.runtime == results.runtime), rows[0] if rows else None)
-    if shipped is None or not results.quality.slices:
+    shipped = shipped_row(results)
+    if shipped is None:
         return []
     table = [_line(SLICE_HEADINGS), _line(["---"] + ["---:"] * (len(SLICE_HEADINGS) - 2) + ["---"])]
     table += [_line(cells) for cells in slice_rows(results.quality, shipped)]

@@ -20,7 +20,7 @@ from compress.report.subject import Subject
 _MOST_SHOWN = 8
 """Pictures with crops: who looks at more has the two reports."""
 _CHECK_HEADINGS = ("budget", "limit", "candidate", "result", "baseline", "result before", "limit before")
-_GATE_HEADINGS = ("what", "limit", "difference", "99 % interval", "result", "note")
+_GATE_HEADINGS = ("what", "limit", "difference", "interval (99 % or as said)", "result", "note")
 
 
 @dataclass(frozen=True)

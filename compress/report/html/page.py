@@ -15,8 +15,9 @@ from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.parity import HEADINGS as PARITY_HEADINGS
 from compress.report.parity import footnotes as parity_notes
 from compress.report.parity import remarks, row_cells
-from compress.report.rows import HEADINGS, cells, footnotes, gains, summary_rows
+from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
+from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 from compress.report.subject import Earlier, Subject
 
 
@@ -55,6 +56,7 @@ class Page:
     boards: tuple[Board, ...]
     looks_note: str
     images: ImageTable | None
+    slices: Table | None
     strips: tuple[Strip, ...]
     strip_size: tuple[int, int]
     speed_note: str
@@ -101,6 +103,7 @@ def _page(subject: Subject, beside: Beside) -> Page:
         status=status_of(subject), draft_reasons=subject.reasons or (),
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
         boards=boards(subject), looks_note=_looks_note(subject), images=image_table(results, subject.looks),
+        slices=_slices(results),
         strips=strips(results.speed), strip_size=(WIDTH, HEIGHT), speed_note=_speed_note(subject),
         plots=plots(results, beside.earlier), earlier_note=_earlier_note(beside),
         parity=_parity(beside.parity), sensitivity=results.sensitivity,
@@ -109,6 +112,14 @@ def _page(subject: Subject, beside: Beside) -> Page:
         device=results.speed.device, fingerprint=tuple(sorted(results.speed.fingerprint.items())),
         provenance=subject.provenance,
     )  # fmt: skip
+
+
+def _slices(results: Results) -> Table | None:
+    shipped = shipped_row(results)
+    if shipped is None:
+        return None
+    rows = slice_rows(results.quality, shipped)
+    return Table(f"INT8 through {shipped.runtime} by slice", SLICE_HEADINGS, rows, range(1, len(SLICE_HEADINGS) - 1))
 
 
 def _looks_note(subject: Subject) -> str:

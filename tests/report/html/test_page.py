@@ -10,7 +10,7 @@ import pytest
 from reported import EVIL, IMAGES, INT8_DB, write_bundle
 
 from compress.errors import UserError
-from compress.records import BuildList, ParityFile, ParityReport, ParityRow, QualityReport
+from compress.records import BuildList, ParityFile, ParityReport, ParityRow, QualityReport, Slice
 from compress.regression.records import Difference, RegressionReport
 from compress.report.html.comparison import Compared, comparison_page
 from compress.report.html.page import Beside, report_page
@@ -74,6 +74,16 @@ def test_the_worst_pictures_are_marked(tmp_path: Path) -> None:
     marks = {row.image: row.marks for row in table.rows}
     assert marks == {"alley.png": ("PSNR", "SSIM"), EVIL: (), "cellar.png": ("drop",), "10.png": (), "9.png": ()}
     assert [row.drop_db for row in table.rows] == pytest.approx([0.1, -0.1, 1.5, 0.0, 0.1])
+
+
+def test_slices_are_shown_where_the_report_has_them(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "bundle")
+    assert "By slice" not in report_page(_subject(folder), Beside())
+    path = folder / "report" / "quality.json"
+    cut = Slice(name="night & fog", rule="named", images=IMAGES[:2])
+    QualityReport.read(path).model_copy(update={"slices": (cut,)}).write(path)
+    text = _Reader(report_page(_subject(folder), Beside())).text.split("By slice")[1]
+    assert "night & fog" in text and f"{sum(INT8_DB[:2]) / 2:.2f}" in text and f"{min(INT8_DB[:2]):.2f}" in text
 
 
 def test_a_bundle_without_crops_or_timings_says_so(tmp_path: Path) -> None:
