@@ -16,7 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress.devices.board import ANSWER_S, FILES_S, Answered, Board, Ended, Lost, checked_name, last_line
+from compress.devices.board import (
+    ANSWER_S,
+    FILES_S,
+    Answered,
+    Board,
+    Ended,
+    Lost,
+    checked_files,
+    checked_name,
+    last_line,
+)
 from compress.errors import DeviceError
 
 NO_ADB = "no adb on this machine"
@@ -119,7 +129,9 @@ class AdbBoard(Board):
         self._moved(["push", *sources, f"{folder}/"], "can't write there")
 
     def get(self, names: tuple[str, ...], folder: str, out: Path) -> tuple[str, ...]:
-        asked = "; ".join(f"[ ! -f {shlex.quote(name)} ] || echo {number}" for number, name in enumerate(names))
+        asked = "; ".join(
+            f"[ ! -f {shlex.quote(name)} ] || echo {number}" for number, name in enumerate(checked_files(names))
+        )
         there = self._checked(f"cd {shlex.quote(folder)} || exit 1; {asked}", "can't read there")
         found = tuple(names[int(line)] for line in there.split())
         with tempfile.TemporaryDirectory(dir=out) as text:

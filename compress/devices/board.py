@@ -55,6 +55,14 @@ class Lost(DeviceError):
     """No way to the board, or one that broke while a command ran there."""
 
 
+def checked_files(names: tuple[str, ...]) -> tuple[str, ...]:
+    """``names``, which a board's tar may get. Raises DeviceError for a backslash, which GNU tar reads as an escape."""
+    for name in names:
+        if "\\" in name:
+            raise DeviceError(f"{name!r} can't be fetched from a board: tar reads a backslash; name the file otherwise")
+    return names
+
+
 def checked_name(host: str) -> str:
     """``host``, if it can be the name of a board: letters, digits and ``_ . : @ % + = , / -``, no dash in front.
 

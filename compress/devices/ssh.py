@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from compress.devices.board import ANSWER_S, Answered, Board, Ended, Lost, checked_name, last_line
+from compress.devices.board import ANSWER_S, Answered, Board, Ended, Lost, checked_files, checked_name, last_line
 from compress.errors import DeviceError
 
 _OWN_ERROR = 255
@@ -55,7 +55,7 @@ class SshBoard(Board):
         self._checked(f"cd {shlex.quote(folder)} && tar -xf -", "can't write there", packed.getvalue())
 
     def get(self, names: tuple[str, ...], folder: str, out: Path) -> tuple[str, ...]:
-        wanted = " ".join(shlex.quote(name) for name in names)
+        wanted = " ".join(shlex.quote(name) for name in checked_files(names))
         there = f'set --; for f in {wanted}; do if [ -f "$f" ]; then set -- "$@" "$f"; fi; done'
         packed = self._checked(
             f'cd {shlex.quote(folder)} || exit 1; {there}; [ $# -eq 0 ] || tar -cf - -- "$@"', "can't read there"
