@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from compress.ranks import is_follower
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -45,6 +46,14 @@ def make_console() -> RunConsole:
     if is_follower():
         return PlainConsole(lambda line: None)
     return BarConsole() if sys.stderr.isatty() else PlainConsole(_to_stderr)
+
+
+def table_console(width: int = 160) -> Console:
+    """Where a command prints its tables: stdout, ``width`` wide in a file, which has no edge to fold them at."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=width)
 
 
 def show_time(seconds: float) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from compress.camera_checks.flicker import pan_changes_percent, wavering
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compress.camera_checks.flicker import Wavering, pan_changes_percent, wavering
 from compress.camera_checks.records import CameraReport, FlickerRow, SceneFacts, SeamRow, SeamsNotMeasured
 from compress.camera_checks.scenes import Scene
 from compress.camera_checks.seams import compare_tiled, tiled
@@ -13,6 +16,9 @@ from compress.runtimes.base import RunOptions
 from compress.runtimes.on_board import Named
 from compress.runtimes.picture import PictureRunner
 
+if TYPE_CHECKING:
+    from compress.camera_checks.flicker import Picture
+
 HALOS_PX = (0, 8, 32, 64)
 
 
@@ -21,13 +27,16 @@ def check_camera(subjects: tuple[Named, ...], scene: Scene, threads: int, tell: 
     flicker: list[FlickerRow] = []
     seams: list[SeamRow] = []
     lacking: list[SeamsNotMeasured] = []
+    shot: dict[tuple[int, int], _Frames] = {}
     for done, subject in enumerate(subjects):
+        size = _size(subject.build)
+        frames = shot[size] = shot.get(size) or _shoot(scene, size)
         run = PictureRunner(subject.build, subject.folder, RunOptions(threads=threads))
         tell(2 * done, 2 * len(subjects), f"flicker of {subject.name}")
-        flicker.append(_flicker(subject, run, scene))
+        flicker.append(_flicker(subject, run, frames, scene.pan_px))
         tell(2 * done + 1, 2 * len(subjects), f"seams of {subject.name}")
         try:
-            seams += _seams(subject, run, scene)
+            seams += _seams(subject, run, frames)
         except BuildError as error:  # many builds take no other size than their own
             lacking.append(SeamsNotMeasured(build=subject.name, reason=str(error)))
     facts = SceneFacts(
@@ -37,11 +46,25 @@ def check_camera(subjects: tuple[Named, ...], scene: Scene, threads: int, tell: 
     return CameraReport(scene=facts, flicker=tuple(flicker), seams=tuple(seams), seams_not_measured=tuple(lacking))
 
 
-def _flicker(subject: Named, run: PictureRunner, scene: Scene) -> FlickerRow:
+@dataclass(frozen=True)
+class _Frames:
+    """A scene as builds of one size are shown it; ``given``: what wavers in the standing frames themselves."""
+
+    standing: tuple[Picture, ...]
+    given: Wavering
+    panned: tuple[Picture, ...]
+    large: Picture
+
+
+def _shoot(scene: Scene, size: tuple[int, int]) -> _Frames:
+    standing = tuple(scene.standing(*size))
+    return _Frames(standing, wavering(standing), tuple(scene.panned(*size)), scene.large(2 * size[0], 2 * size[1]))
+
+
+def _flicker(subject: Named, run: PictureRunner, frames: _Frames, pan_px: int) -> FlickerRow:
     height, width = _size(subject.build)
-    darks = tuple(scene.standing(height, width))
-    given, made = wavering(darks), wavering(map(run, darks))
-    changes = pan_changes_percent(scene.panned(height, width), run, scene.pan_px)
+    given, made = frames.given, wavering(map(run, frames.standing))
+    changes = pan_changes_percent(frames.panned, run, pan_px)
     return FlickerRow(
         build=subject.name, variant=subject.build.variant, runtime=subject.build.runtime, height=height, width=width,
         input_brightness_std_percent=given.brightness_std_percent, brightness_std_percent=made.brightness_std_percent,
@@ -50,9 +73,8 @@ def _flicker(subject: Named, run: PictureRunner, scene: Scene) -> FlickerRow:
     )  # fmt: skip
 
 
-def _seams(subject: Named, run: PictureRunner, scene: Scene) -> list[SeamRow]:
-    tile = _size(subject.build)
-    dark = scene.large(2 * tile[0], 2 * tile[1])
+def _seams(subject: Named, run: PictureRunner, frames: _Frames) -> list[SeamRow]:
+    tile, dark = _size(subject.build), frames.large
     whole = run(dark)
     rows = []
     for halo in (halo for halo in HALOS_PX if 4 * halo < min(tile)):
@@ -60,7 +82,7 @@ def _seams(subject: Named, run: PictureRunner, scene: Scene) -> list[SeamRow]:
         rows.append(
             SeamRow(
                 build=subject.name, variant=subject.build.variant, runtime=subject.build.runtime, tile_height=tile[0],
-                tile_width=tile[1], halo_px=halo, **vars(found),
+                tile_width=tile[1], halo_px=halo, **found.model_dump(),
             )
         )  # fmt: skip
     return rows

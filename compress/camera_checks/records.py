@@ -38,13 +38,23 @@ class FlickerRow(Record):
     pan_max_percent: float
 
 
-class SeamRow(Record):
-    """A frame of four tiles' size through tiles of the build's size that overlap by twice ``halo_px``, against the same
-    frame at once; in steps of 8 bit, mean of the colours.
+class Seams(Record):
+    """A frame put together from tiles against the same frame at once; in steps of 8 bit, mean of the colours.
 
     ``near``: within 8 pixels of a cut. ``step_codes``: brightness that jumps at a cut and should not, of the worst cut.
     ``tile_spread_percent``: how differently bright the tiles are (deviation of the log of tile over whole frame).
     """
+
+    near_mean_codes: float
+    near_max_codes: float
+    elsewhere_mean_codes: float
+    elsewhere_max_codes: float
+    step_codes: float
+    tile_spread_percent: float
+
+
+class SeamRow(Seams):
+    """Of a frame of four tiles' size, through tiles of the build's size that overlap by twice ``halo_px``."""
 
     build: str
     variant: Variant
@@ -52,12 +62,6 @@ class SeamRow(Record):
     tile_height: int
     tile_width: int
     halo_px: int
-    near_mean_codes: float
-    near_max_codes: float
-    elsewhere_mean_codes: float
-    elsewhere_max_codes: float
-    step_codes: float
-    tile_spread_percent: float
 
 
 class SeamsNotMeasured(Record):

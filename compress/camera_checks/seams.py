@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from compress.camera_checks.records import Seams
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,18 +25,6 @@ class Span:
     start: int
     first: int
     last: int
-
-
-@dataclass(frozen=True)
-class Seams:
-    """The figures of ``SeamRow``."""
-
-    near_mean_codes: float
-    near_max_codes: float
-    elsewhere_mean_codes: float
-    elsewhere_max_codes: float
-    step_codes: float
-    tile_spread_percent: float
 
 
 def spans(side: int, tile: int, halo: int) -> tuple[Span, ...]:
@@ -77,8 +67,10 @@ def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], 
         near[:, cut - _NEAR_PX : cut + _NEAR_PX] = True
     size = np.abs(difference)
     return Seams(
-        float(size[near].mean()), float(size[near].max()), float(size[~near].mean()), float(size[~near].max()),
-        _worst_step(difference, rows, columns), _spread_percent(put_together, whole, rows, columns),
+        near_mean_codes=float(size[near].mean()), near_max_codes=float(size[near].max()),
+        elsewhere_mean_codes=float(size[~near].mean()), elsewhere_max_codes=float(size[~near].max()),
+        step_codes=_worst_step(difference, rows, columns),
+        tile_spread_percent=_spread_percent(put_together, whole, rows, columns),
     )  # fmt: skip
 
 

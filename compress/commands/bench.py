@@ -87,13 +87,12 @@ def _picture(path: Path | None, subjects: tuple[Named, ...]) -> NDArray[np.uint8
 
 def _print(report: BenchReport) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)  # a file has no edge to fold the table at
+    from compress.console import table_console
+
+    console = table_console()
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, heading in enumerate(_HEADINGS):
         table.add_column(heading, justify="left" if place < 4 else "right", no_wrap=True)

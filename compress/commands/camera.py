@@ -53,12 +53,11 @@ def _scene(path: Path | None, frames: int, pan_px: int) -> Scene:
 
 
 def _print(report: CameraReport) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)  # a file has no edge to fold the table at
+    from compress.console import table_console
+
+    console = table_console()
     flicker = [
         (
             row.build, row.runtime, f"{row.height}x{row.width}", f"{row.input_brightness_std_percent:.3f}",

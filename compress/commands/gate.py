@@ -106,16 +106,14 @@ def bundle_place(word: str | None, store: Store) -> tuple[Path, tuple[Build, ...
 
 def _print(report: RegressionReport) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from compress.console import table_console
     from compress.regression.ci import figures
     from compress.report.table import COLOURS
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=180)  # a file has no edge to fold the table at
+    console = table_console(180)
     title = Text.assemble("Gate: ", (report.result, COLOURS[report.result]))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, heading in enumerate(_HEADINGS):

@@ -95,16 +95,14 @@ def _explained(found: Found, report: ParityReport, frames: Frames, layers: bool,
 
 def _print(report: ParityReport, layers: bool) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from compress.console import table_console
     from compress.report.parity import HEADINGS, footnotes, remarks, row_cells
     from compress.report.table import COLOURS
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)  # a file has no edge to fold the table at
+    console = table_console()
     table = Table(title=Text(report.builds), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)

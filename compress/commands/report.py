@@ -68,10 +68,7 @@ def read_bundle_subject(folder: Path, store: Store) -> Subject:
     from compress.report.subject import read_subject
     from compress.store.builds import Place, listed_in
 
-    subject = read_subject(folder, listed_in(Place(folder, bundle=True)))
-    keys = {each.stage: each.key for each in subject.provenance.chain} if subject.provenance else {}
-    exported = exported_builds(store, keys["export"]) if "export" in keys else None
-    return read_subject(folder, subject.results.builds, exported) if exported else subject
+    return read_subject(folder, listed_in(Place(folder, bundle=True)), lambda key: exported_builds(store, key))
 
 
 def write_page(text: str, output: Path) -> None:

@@ -52,11 +52,9 @@ def exit_code(result: RunResult) -> int:
 
 
 def _print(plan: Plan, result: RunResult) -> None:
-    from rich.console import Console
 
+    from compress.console import table_console
     from compress.report.table import print_result
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)  # a file has no edge to fold the table at
+    console = table_console(WIDE)
     print_result(plan, tuple(outcome.artefact for outcome in result.outcomes), console)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from compress.devices.conditions import Conditions
-from compress.devices.runner.conditions import SetupFailed, cool_down, set_up, too_warm, unmet, unsteady
-from compress.devices.runner.fingerprint import fingerprint, with_changes
-from compress.devices.runner.hardware import hottest_c
+from compress.devices.runner.conditions import SetupFailed, measured_under, set_up
+from compress.devices.runner.fingerprint import with_changes
 from compress.devices.runner.lock import Held, held, lock_folder
 from compress.errors import Busy, DeviceError
 
@@ -52,12 +51,6 @@ def measured(conditions: Conditions, measure: Callable[[], T], say: Callable[[st
             set_up(wanted["setup"])
         except SetupFailed as error:
             raise DeviceError(f"this machine: {error}; correct target.device.conditions") from None
-        cool_down(wanted, hottest_c, say)
-        before = fingerprint()
-        lacking = unmet(pins, before) + too_warm(wanted, before)
-        if lacking:
-            return Measured(None, before, tuple(lacking))
-        value = measure()
-        after = fingerprint()
-    lacking = unmet(pins, before, after) + unsteady(wanted["steady"], before, after)
-    return Measured(None if lacking else value, with_changes(before, after), tuple(lacking))
+        taken = measured_under(wanted, pins, measure, say)
+    value = None if taken.lacking else taken.value
+    return Measured(value, with_changes(taken.before, taken.after), tuple(taken.lacking))

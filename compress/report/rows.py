@@ -114,6 +114,12 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
     )
 
 
+def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:
+    """The row of ``variant`` through ``runtime``, else through another; None where it was not measured."""
+    rows = [row for row in quality.rows if row.variant == variant and row.psnr_db]
+    return next((row for row in rows if row.runtime == runtime), rows[0] if rows else None)
+
+
 def float_variant(results: Results) -> Variant:
     """The float net that became INT8."""
     return "pruned" if _net("pruned", results) or _by_runtime("pruned", results) else "student"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from compress.records import QualityReport, QualityRow
-from compress.report.rows import Results
+from compress.report.rows import Results, quality_row
 
 SLICE_HEADINGS = ("slice", "pictures", "mean dB", "worst dB", "SSIM", "rule")
 
 
 def shipped_row(results: Results) -> QualityRow | None:
     """What ships, through the device's runtime or else the first that ran; None where there are no slices of it."""
-    rows = [row for row in results.quality.rows if row.variant == "int8"]
-    shipped = next((row for row in rows if row.runtime == results.runtime), rows[0] if rows else None)
-    return shipped if results.quality.slices else None
+    return quality_row(results.quality, "int8", results.runtime) if results.quality.slices else None
 
 
 def slice_rows(quality: QualityReport, row: QualityRow) -> tuple[tuple[str, ...], ...]:

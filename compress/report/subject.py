@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -52,11 +53,13 @@ class Earlier:
     rows: tuple[SummaryRow, ...]
 
 
-def read_subject(folder: Path, shipped: BuildList, exported: BuildList | None = None) -> Subject:
+def read_subject(
+    folder: Path, shipped: BuildList, exported: Callable[[str], BuildList | None] = lambda key: None
+) -> Subject:
     """Read the bundle in ``folder``, whose contract lists ``shipped``.
 
-    ``exported``: what the store has of its builds, for a bundle made before it held that itself. Raises UserError for
-    a report that can't be read.
+    ``exported``: gives what the store has of the builds under a key of ``export``; asked for a bundle made before it
+    held them itself. Raises UserError for a report that can't be read.
     """
     report = folder / "report"
     try:
@@ -72,13 +75,18 @@ def read_subject(folder: Path, shipped: BuildList, exported: BuildList | None = 
     except (OSError, ValidationError) as error:
         what = error.title if isinstance(error, ValidationError) else error.strerror
         raise UserError(f"{report}: can't be read ({what}); name a bundle that this version made") from None
-    listed = reported.listed if reported else exported or shipped
+    listed = reported.listed if reported else _exported(provenance, exported) or shipped
     runtime = reported.runtime if reported else device_runtime(quality, listed)
     named = f"{provenance.recipe} on {provenance.target}, data {provenance.data}" if provenance else folder.name
     return Subject(
         title=named, results=Results(listed, quality, speed, runtime, sensitivity), verdict=verdict, looks=looks,
         looks_folder=report / FOLDER if looks else None, provenance=provenance, reasons=_reasons(folder),
     )  # fmt: skip
+
+
+def _exported(provenance: Provenance | None, exported: Callable[[str], BuildList | None]) -> BuildList | None:
+    keys = {each.stage: each.key for each in provenance.chain} if provenance else {}
+    return exported(keys["export"]) if "export" in keys else None
 
 
 def device_runtime(quality: QualityReport, listed: BuildList) -> str:

@@ -19,7 +19,6 @@ from compress.records import (
     Origin,
     QualityReport,
     QualityRow,
-    Slice,
     SpeedReport,
     SpeedRow,
     Through,
@@ -67,8 +66,8 @@ def validate(
     listed = BuildList.read(builds.folder / "builds.json")
     board = _on_board(listed, builds.folder, validation, data, device, progress)
     routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
-    quality = _quality(routes, _float_self(listed), validation, data, device, out, progress)
-    quality.model_copy(update={"slices": _sliced(quality.images, data, slices)}).write(out / "quality.json")
+    quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress)
+    quality.write(out / "quality.json")
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
     else:
@@ -100,14 +99,10 @@ def _on_board(
 
 def _why_not(device: DeviceSpec) -> str | None:
     """Why builds are not run on the target's device, where that is not this machine; None where they are."""
-    from compress.devices.runner.sessions import RUNTIMES as RUNS
-
     if device.kind == "none":
         return "the target names no device"
     if device.host is None:
         return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
-    if device.runtime not in RUNS:
-        return f"this version has no way to run {device.runtime} builds on {device.host}"
     return None
 
 
@@ -163,41 +158,35 @@ def _float_self(listed: BuildList) -> Variant:
 
 
 def _quality(
-    routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, device: DeviceSpec, out: Path,
-    progress: Progress,
+    routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, slices: Slices, device: DeviceSpec,
+    out: Path, progress: Progress,
 ) -> QualityReport:  # fmt: skip
+    from compress.data.slices import brightness_slices, named_slices
     from compress.data.source import data_digest, decoder_name, open_data
     from compress.metrics import DEFINITION
 
     source = open_data(data, "test")
     count = _count(source, validation)
     scores: dict[int, list[_Score]] = defaultdict(list)
+    brightness: list[float] = []
     shown = _shown(routes, full)
     album = Album(out, count, _kinds(shown, device))
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
         dark, bright = source.pair(index)
+        brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
         for number, score in enumerate(_scores(routes, full, answers, bright)):
             scores[number].append(score)
         looked_at: dict[Kind, Picture] = {kind: answers[routes.index(route)] for kind, route in shown.items()}
         album.add(index, source.names[index], {**looked_at, "truth": bright})
     album.close()
+    images = source.names[:count]
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
-        images=source.names[:count],
-        rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
+        images=images, rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
+        slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
     )  # fmt: skip
-
-
-def _sliced(images: tuple[str, ...], data: DataSpec, slices: Slices) -> tuple[Slice, ...]:
-    """By the brightness of the dark inputs, then the calibration set's own."""
-    from compress.data.slices import brightness_slices, named_slices
-    from compress.data.source import open_data
-
-    source = open_data(data, "test")
-    brightness = tuple(float(source.pair(index)[0].mean()) / 255.0 for index in range(len(images)))
-    return brightness_slices(images, brightness) + named_slices(images, slices)
 
 
 @dataclass(frozen=True)

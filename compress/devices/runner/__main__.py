@@ -21,9 +21,8 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from .conditions import cool_down, set_up, too_warm, unmet, unsteady
-from .fingerprint import fingerprint
-from .hardware import boot_id, hottest_c
+from .conditions import measured_under, set_up, unmet
+from .hardware import boot_id
 from .lock import Held, held, lock_folder
 from .no_runtime import NoRuntime
 from .sessions import open_build
@@ -83,24 +82,20 @@ def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:
         build["name"]: opened[build["name"]].prepare(numpy.load(str(folder / build["tensors"]))[:1])
         for build in job["builds"]
     }
-    cool_down(wanted, hottest_c, _say)
-    before = fingerprint()
-    lacking = unmet(wanted["pins"], before) + too_warm(wanted, before)
-    samples = None
-    after = before
-    if not lacking:
-        samples = measure_latency(
+    taken = measured_under(
+        wanted, wanted["pins"],
+        lambda: measure_latency(
             runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}")
-        )  # fmt: skip
-        after = fingerprint()
-        lacking = unmet(wanted["pins"], before, after) + unsteady(wanted["steady"], before, after)
+        ),
+        _say,
+    )  # fmt: skip
     facts = {
-        "before": before, "after": after, "peak_memory_mib": _peak_memory_mib(), "unmet": lacking,
-        "unmet_sdk": unmet(wanted["sdk"], before),
+        "before": taken.before, "after": taken.after, "peak_memory_mib": _peak_memory_mib(), "unmet": taken.lacking,
+        "unmet_sdk": unmet(wanted["sdk"], taken.before),
     }  # fmt: skip
     _whole(results / "device.json", lambda file: file.write(json.dumps(facts).encode("utf-8")))
-    if samples is not None and not lacking:
-        _whole(results / "times.json", lambda file: file.write(json.dumps(samples).encode("utf-8")))
+    if not taken.lacking:
+        _whole(results / "times.json", lambda file: file.write(json.dumps(taken.value).encode("utf-8")))
 
 
 def _whole(path: Path, write: Callable[[Any], Any]) -> None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, NamedTuple
+
+from .fingerprint import fingerprint
+from .hardware import hottest_c
 
 _SETUP_S = 120.0
 _LOOK_S = 5.0
@@ -45,6 +48,29 @@ def cool_down(wanted: Mapping[str, Any], temperature_c: Callable[[], float | Non
             return
         say(f"waits to cool down from {found:.1f} to {limit:g} degrees C")
         time.sleep(min(_LOOK_S, max(left, 0.01)))
+
+
+class Taken(NamedTuple):
+    """What was measured, None where it was not begun; the facts before and after; a line for each one not as wanted."""
+
+    value: Any
+    before: Facts
+    after: Facts
+    lacking: list[str]
+
+
+def measured_under(
+    wanted: Mapping[str, Any], pins: list[dict[str, str]], measure: Callable[[], Any], say: Callable[[str], None]
+) -> Taken:
+    """Wait until the machine is cool, hold it against what is asked of it, measure, and hold it against that again."""
+    cool_down(wanted, hottest_c, say)
+    before = fingerprint()
+    lacking = unmet(pins, before) + too_warm(wanted, before)
+    if lacking:
+        return Taken(None, before, before, lacking)
+    value = measure()
+    after = fingerprint()
+    return Taken(value, before, after, unmet(pins, before, after) + unsteady(wanted["steady"], before, after))
 
 
 def unmet(wanted: list[dict[str, str]], before: Facts, after: Facts | None = None) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compress.looks.records import Kind, Look, Looks, Shown
-from compress.records import Origin, QualityReport, QualityRow, Variant
-from compress.report.rows import LABELS, Results, float_variant
+from compress.records import Origin, QualityRow
+from compress.report.rows import LABELS, Results, float_variant, quality_row
 from compress.report.subject import Subject
 
 KINDS: dict[Kind, str] = {
@@ -87,20 +87,12 @@ def image_table(results: Results, looks: Looks | None) -> ImageTable | None:
     return ImageTable(_marked(rows), int8.runtime, int8.origin, named)
 
 
-def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:
-    """The row of ``variant`` through ``runtime``, else through another; None where it was not measured."""
-    rows = [row for row in quality.rows if row.variant == variant and row.psnr_db]
-    return next((row for row in rows if row.runtime == runtime), rows[0] if rows else None)
-
-
 def _at(row: QualityRow | None, place: int) -> float | None:
     return row.psnr_db[place] if row is not None and place < len(row.psnr_db) else None
 
 
 def _marked(rows: list[ImageRow]) -> tuple[ImageRow, ...]:
     """With a word at the picture that is worst in PSNR, in SSIM, and in what INT8 costs it."""
-    from dataclasses import replace
-
     worst = {"PSNR": min(rows, key=lambda row: row.int8_db).image}
     if all(row.ssim is not None for row in rows):
         worst["SSIM"] = min(rows, key=lambda row: row.ssim or 0.0).image
