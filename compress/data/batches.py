@@ -119,6 +119,26 @@ def _stacked_hints(hints: list[list[Feature]], cuts: list[Cut]) -> tuple[Tensor,
     return tuple(columns)
 
 
+def _joined(rng: np.random.Generator, dark: Tensor, bright: Tensor) -> tuple[Tensor, Tensor]:
+    """Each picture of (N, 3, h, w) up to a line, and the next one of the batch behind it, both in their places.
+
+    A scene that nobody photographed: what a teacher says of it is not learnt by heart (after CutMix, Yun et al.,
+    ICCV 2019, and function matching, Beyer et al., CVPR 2022).
+    """
+    axis = int(rng.integers(2, 4))
+    side = dark.shape[axis]
+    line = int(rng.integers(side // 4, side - side // 4))
+    dark, bright = (_seam(picture, axis, line) for picture in (dark, bright))
+    return dark, bright
+
+
+def _seam(pictures: Tensor, axis: int, line: int) -> Tensor:
+    import torch
+
+    others = pictures.roll(1, 0).narrow(axis, line, pictures.shape[axis] - line)
+    return torch.cat((pictures.narrow(axis, 0, line), others), axis)
+
+
 @dataclass
 class WaitMeter:
     """Time spent waiting for data against all time since the first batch."""
@@ -150,6 +170,13 @@ class BatchPlan:
                 return phase
             step -= steps
         raise IndexError(step)
+
+    def schedule_at(self, step: int) -> tuple[int, int]:
+        """Steps done before ``step``, and steps in all, of its schedule: a run of phases of which none but the first is
+        ``anew``."""
+        starts = [0, *(b for p, b in zip(self.phases[1:], accumulate(self.steps_of), strict=False) if p.anew)]
+        start = max(begin for begin in starts if begin <= step)
+        return step - start, min([begin for begin in starts if begin > step], default=self.steps) - start
 
     def begins_phase(self, step: int) -> bool:
         """Whether ``step`` is the first of its phase."""
@@ -184,11 +211,15 @@ class BatchPlan:
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
         cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)
+        joins = phase.ask and float(rng.random()) < self.augment.joined if self.augment.joined else False
         mine = range(size)[self.rank :: self.ranks]
-        kept = [cuts[k] for k in mine]
-        dark = _stacked([pairs[k][0] for k in mine], kept, phase.downscale)
-        dark = (dark * torch.from_numpy(factors[list(mine)]).view(-1, 1, 1, 1)).clamp(max=1.0)
-        bright = _stacked([pairs[k][1] for k in mine], kept, phase.downscale)
+        taken = range(size) if joins else mine
+        kept = [cuts[k] for k in taken]
+        dark = _stacked([pairs[k][0] for k in taken], kept, phase.downscale)
+        dark = (dark * torch.from_numpy(factors[list(taken)]).view(-1, 1, 1, 1)).clamp(max=1.0)
+        bright = _stacked([pairs[k][1] for k in taken], kept, phase.downscale)
+        if joins:
+            dark, bright = (picture[list(mine)] for picture in _joined(rng, dark, bright))
         if self.guide is None or phase.ask:
             return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)

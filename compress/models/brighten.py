@@ -64,10 +64,14 @@ class PixelUnshuffleConv(nn.Module):
         return F.conv2d(blocks, self.get_buffer("mean"))
 
 
-def gain_from(logit: Tensor, stride: int) -> Tensor:
-    """Gain map in (0, GAIN_MAX), ``stride`` times the size of ``logit`` (N, C, h, w); bounded."""
-    gain = GAIN_MAX * torch.sigmoid(logit.float() + _LOGIT_SHIFT)
-    return F.interpolate(gain, scale_factor=float(stride), mode="bilinear", align_corners=False)
+def gain_of(logit: Tensor) -> Tensor:
+    """Gain map in (0, GAIN_MAX), of the size of ``logit`` (N, C, h, w)."""
+    return GAIN_MAX * torch.sigmoid(logit.float() + _LOGIT_SHIFT)
+
+
+def smoothly_larger(small: Tensor, times: int) -> Tensor:
+    """(N, C, h, w) bilinearly resized to ``times`` its size."""
+    return F.interpolate(small, scale_factor=float(times), mode="bilinear", align_corners=False)
 
 
 def shoulder(v: Tensor) -> Tensor:
@@ -84,27 +88,28 @@ COLOUR_TERMS = 12
 
 
 class ColourMap(nn.Module):
-    """A 3x3 colour matrix and an offset for the whole picture; each colour is ``pixels`` channels.
+    """A 3x3 colour matrix and an offset for the whole picture, as a factor and an addend for every place.
 
-    White balance and camera matrix differ from scene to scene, and a gain for each channel can't mix colours.
-    Written as three products and fixed 1x1 convolutions that turn R, G, B to G, B, R: NPU compilers take these,
-    where many refuse a matrix product of two activations. Never trained, quantized or pruned.
+    White balance and camera matrix differ from scene to scene, and a gain for each channel can't mix colours. What a
+    colour gets of the two others is worked out on the thumbnail: mixed pixel by pixel it would carry their noise
+    along, and it would cost two passes over the whole picture more (ADR 0020).
+    Fixed 1x1 convolutions turn R, G, B to G, B, R: NPU compilers take these. Never trained, quantized or pruned.
     """
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        block = torch.eye(pixels)
         for shift in (1, 2):
-            turn = torch.kron(torch.roll(torch.eye(3), shift, dims=1), block)
+            turn = torch.roll(torch.eye(3), shift, dims=1)
             self.register_buffer(f"turn{shift}", turn[:, :, None, None].contiguous(), persistent=False)
-        spread = torch.kron(torch.eye(COLOUR_TERMS), torch.ones(pixels, 1))
-        self.register_buffer("spread", spread[:, :, None, None].contiguous(), persistent=False)
 
-    def blend(self, v: Tensor, terms: Tensor) -> Tensor:
-        """(N, 3 * pixels, h, w) mapped by ``terms`` (N, 12, 1, 1); terms of zero change nothing."""
-        own, following, last, offset = F.conv2d(terms, self.get_buffer("spread")).chunk(4, dim=1)
-        turned1, turned2 = (F.conv2d(v, self.get_buffer(f"turn{shift}")) for shift in (1, 2))
-        return v * (1.0 + own) + turned1 * following + turned2 * last + offset
+    def split(self, gain: Tensor, small: Tensor, terms: Tensor) -> tuple[Tensor, Tensor]:
+        """Factor and addend, (N, 3, h, w) each: ``small * factor + addend`` is ``small * gain`` mapped by ``terms``.
+
+        ``gain`` and ``small`` (N, 3, h, w); ``terms`` (N, 12, 1, 1), of which zeros change nothing.
+        """
+        own, following, last, offset = terms.chunk(4, dim=1)
+        turned1, turned2 = (F.conv2d(small * gain, self.get_buffer(f"turn{shift}")) for shift in (1, 2))
+        return gain * (1.0 + own), turned1 * following + turned2 * last + offset
 
 
 def start_small(layer: nn.Conv2d, factor: float) -> nn.Conv2d:

@@ -1,7 +1,7 @@
 """The student: two branches, illumination and repair, at most 50 K parameters.
 
-``light`` sees a thumbnail of the whole picture and gives the gain map and the colour map (ADR 0006); ``repair``, a
-plain chain of 3x3 convolutions at half resolution, turns the brightened picture into an image-space residual.
+``light`` sees a thumbnail of the whole picture and gives the gain map and the colour map (ADR 0006, 0020); ``repair``
+is a plain chain of 3x3 convolutions at half resolution and turns the brightened picture into an image-space residual.
 Everything in image space is done on twelve half-resolution channels (the four pixels of each 2x2 block), with one
 PixelShuffle at the very end (ADR 0002). The chain has no skips, gates or resizes inside: in INT8 each of
 them costs as much as a convolution. Image-space residual and final clip after ABPN (Du et al., CVPRW
@@ -21,8 +21,9 @@ from compress.models.brighten import (
     THUMB_STRIDE,
     ColourMap,
     PixelUnshuffleConv,
-    gain_from,
+    gain_of,
     shoulder,
+    smoothly_larger,
     spread_features,
     start_mixing,
     start_passing_on,
@@ -90,7 +91,7 @@ class LightTwin(nn.Module):
         super().__init__()
         self.settings = {"width": width, "depth": depth, "light_width": light_width}
         self.unshuffle = PixelUnshuffleConv()
-        self.colours = ColourMap(4)
+        self.colours = ColourMap()
         self.light = Light(light_width)
         self.repair = Repair(width, depth)
 
@@ -98,10 +99,15 @@ class LightTwin(nn.Module):
         blocks = self.unshuffle(x)
         small = self.unshuffle.means(F.avg_pool2d(blocks, thumb_stride // 2))
         logit, terms = self.light(spread_features(small))
-        gain = gain_from(self.unshuffle.repeat(logit), min(thumb_stride // 2, 2))
-        if thumb_stride > 4:  # smooth to 1/4, then repeated: a third of the time of one bilinear resize to 1/2
-            gain = F.interpolate(gain, scale_factor=thumb_stride / 4.0, mode="nearest")
-        bright = shoulder(self.colours.blend(blocks * gain, terms))
+        factor, addend = self.colours.split(gain_of(logit), small, terms)
+        bright = shoulder(blocks * self._for_blocks(factor, thumb_stride) + self._for_blocks(addend, thumb_stride))
         y = bright + self.repair(bright)
         y = y if self.training else torch.clamp(y, 0.0, 1.0)
         return F.pixel_shuffle(y, 2)
+
+    def _for_blocks(self, small: Tensor, thumb_stride: int) -> Tensor:
+        """(N, 3, h, w) of the thumbnail for the blocks: (N, 12, H/2, W/2)."""
+        large = smoothly_larger(self.unshuffle.repeat(small), min(thumb_stride // 2, 2))
+        if thumb_stride > 4:  # smooth to 1/4, then repeated: a third of the time of one bilinear resize to 1/2
+            large = F.interpolate(large, scale_factor=thumb_stride / 4.0, mode="nearest")
+        return large

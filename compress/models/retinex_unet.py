@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compress.models.brighten import THUMB_STRIDE, ResidualBlock, gain_from, shoulder, thumbnail
+from compress.models.brighten import THUMB_STRIDE, ResidualBlock, gain_of, shoulder, smoothly_larger, thumbnail
 
 
 def _stride2(inside: int, outside: int) -> nn.Conv2d:
@@ -85,7 +85,7 @@ class RetinexUNet(nn.Module):
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
         logit, code = self.exposure(thumbnail(x, thumb_stride))
-        bright = shoulder(x * gain_from(logit, thumb_stride))
+        bright = shoulder(x * smoothly_larger(gain_of(logit), thumb_stride))
         half = self.half_in(F.relu(self.enter(torch.cat((x, bright), dim=1))), code)
         quarter = self.quarter_in(F.relu(self.down1(half)), code)
         body = self.body(F.relu(self.down2(quarter)), code)

@@ -13,6 +13,7 @@ from compress.devices.runner.sessions import openvino_settings
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.openvino_bytes import take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class OpenVino(Runtime):
         # These two steps are openvino.convert_model, which would also report its use to Google Analytics.
         model = _read(source)
         apply_moc_transformations(model, False)
-        model = _take_bytes(model)
+        model = take_bytes(model)
         _settle_names(model)
         openvino.save_model(model, str(out / f"{name}.xml"), compress_to_fp16=False)
         return f"{name}.xml", f"{name}.bin"
@@ -154,28 +155,6 @@ def _reshape(model: openvino.Model, size: Size, name: str) -> None:
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {size[0]}x{size[1]} answers {answer}: its graph holds a size")
-
-
-def _take_bytes(model: openvino.Model) -> openvino.Model:
-    """The model with uint8 NHWC pictures at both ends: x / 255 before, times 255 and half-to-even rounding after."""
-    import numpy as np
-    import openvino
-    from openvino import opset13
-    from openvino.preprocess import PrePostProcessor
-
-    def to_codes(value: openvino.Output) -> openvino.Output:
-        scaled = opset13.multiply(value, opset13.constant(np.float32(255)))
-        return opset13.round(opset13.clamp(scaled, 0.0, 255.0), "half_to_even").output(0)
-
-    ends = PrePostProcessor(model)
-    nhwc, nchw = openvino.Layout("NHWC"), openvino.Layout("NCHW")
-    ends.input().tensor().set_element_type(openvino.Type.u8).set_layout(nhwc)
-    ends.input().model().set_layout(nchw)
-    ends.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    ends.output().model().set_layout(nchw)
-    ends.output().postprocess().custom(to_codes).convert_element_type(openvino.Type.u8)
-    ends.output().tensor().set_layout(nhwc)
-    return ends.build()
 
 
 def _settle_names(model: openvino.Model) -> None:

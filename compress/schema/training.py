@@ -24,6 +24,10 @@ class Phase(Section):
     freeze: tuple[str, ...] = Field(
         (), description="module name prefixes that this phase leaves as they are, with their averaged weights"
     )
+    anew: bool = Field(
+        False,
+        description="warm-up, cosine and averaging of the weights start afresh here; else they run on from before",
+    )
     level_of: str | None = Field(
         None,
         description="module whose input, a picture, says how bright the truth is taken to be; freeze what is before it",
@@ -36,14 +40,17 @@ class Augment(Section):
     flip: bool = Field(True, description="mirror left-right and top-bottom")
     exposure: float = Field(0.0, ge=0, lt=1, description="dark input times a factor log-uniform in [1-e, 1/(1-e)]")
     zoom: float = Field(1.0, gt=0, le=1, description="smallest share of the side that a random zoom keeps; 1: none")
+    joined: Fraction = Field(
+        0.0, description="share of a phase's batches, where it asks the teacher, of pictures joined from two parts"
+    )
 
 
 class Train(Section):
-    """How a network is trained: one warm-up and one cosine to zero over all phases."""
+    """How a network is trained: one warm-up and one cosine to zero over all phases, or more with ``anew``."""
 
     phases: tuple[Phase, ...] = Field((Phase(epochs=1),), min_length=1)
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
-    warmup: Fraction = Field(0.05, description="share of the steps that the learning rate rises")
+    warmup: Fraction = Field(0.05, description="share of a schedule's steps that the learning rate rises")
     weight_decay: float = Field(0.0, ge=0)
     grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights that are kept; 0: none")

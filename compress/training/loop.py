@@ -91,7 +91,11 @@ def _floating(net: nn.Module) -> list[Tensor]:
 
 
 class Average:
-    """Exponential moving average of a network's parameters; young averages forget faster."""
+    """Exponential moving average of a network's parameters; young averages forget faster.
+
+    So a part that begins to learn late needs a schedule of its own: an old average would keep its random start for
+    thousands of steps (a decay of .999 leaves a tenth of it after 2,300).
+    """
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -213,15 +217,16 @@ def fit(
         if phase is not entered:
             entered = phase
             stepper.rest(phase.freeze)
+        done, steps = plan.schedule_at(state.step)
         for part in optimizer.param_groups:
-            part["lr"] = learning_rate(state.step, plan.steps, train, phase.lr_scale)
+            part["lr"] = learning_rate(done, steps, train, phase.lr_scale)
         loss, parts = stepper.backward(batch)
         if not math.isfinite(float(loss.detach())):
             raise CompressError(f"the loss is {float(loss.detach())} at step {state.step}; lower the learning rate")
         nn.utils.clip_grad_norm_(parameters, train.grad_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        state.average.update(net, state.step)
+        state.average.update(net, done)
         state.means.add(loss, parts)
         state.step += 1
         progress.update(state.step, plan.steps, f"loss {float(loss.detach()):.4f}, waits {meter.share:.1%}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from compress.models import NETWORK_NAMES, build_net
-from compress.models.brighten import COLOUR_TERMS, GAIN_MAX, ColourMap, PixelUnshuffleConv, gain_from, shoulder
+from compress.models.brighten import COLOUR_TERMS, GAIN_MAX, ColourMap, PixelUnshuffleConv, gain_of, shoulder
 from compress.models.enhance import enhance, pad_to_multiple, to_picture, to_tensor
 
 
@@ -60,7 +60,7 @@ def test_unshuffle_by_convolution_is_exact(count: int, rows: int, columns: int, 
 
 
 def test_gain_is_bounded_and_the_shoulder_ends_at_one() -> None:
-    gain = gain_from(torch.tensor([-1e4, 0.0, 1e4]).view(1, 3, 1, 1), 2)
+    gain = gain_of(torch.tensor([-1e4, 0.0, 1e4]).view(1, 3, 1, 1))
     assert float(gain.min()) >= 0 and float(gain.max()) <= GAIN_MAX
     x = torch.linspace(0, 1, 101)
     bright = shoulder(8.0 * x)
@@ -68,19 +68,31 @@ def test_gain_is_bounded_and_the_shoulder_ends_at_one() -> None:
     assert bool((bright.diff() >= -1e-6).all())
 
 
-@pytest.mark.parametrize("pixels", [1, 4])
-def test_a_colour_map_is_a_matrix_and_an_offset(pixels: int) -> None:
-    v, terms = torch.randn(2, 3, 4, 6), torch.randn(2, COLOUR_TERMS, 1, 1)
+def test_a_colour_map_is_a_matrix_and_an_offset() -> None:
+    gain, small, terms = torch.rand(2, 3, 4, 6), torch.rand(2, 3, 4, 6), torch.randn(2, COLOUR_TERMS, 1, 1)
     own, following, last, offset = terms[:, :, 0, 0].chunk(4, dim=1)
     matrix = torch.diag_embed(1.0 + own)
     for row in range(3):
         matrix[:, row, (row + 1) % 3] += following[:, row]
         matrix[:, row, (row + 2) % 3] += last[:, row]
-    wanted = torch.einsum("nij,njhw->nihw", matrix, v) + offset[:, :, None, None]
-    shape = v if pixels == 1 else F.pixel_unshuffle(v, 2)
-    mapped = ColourMap(pixels).blend(shape, terms)
-    torch.testing.assert_close(mapped if pixels == 1 else F.pixel_shuffle(mapped, 2), wanted, atol=1e-5, rtol=1e-5)
-    assert torch.equal(ColourMap(pixels).blend(shape, torch.zeros_like(terms)), shape)
+    wanted = torch.einsum("nij,njhw->nihw", matrix, small * gain) + offset[:, :, None, None]
+    factor, addend = ColourMap().split(gain, small, terms)
+    torch.testing.assert_close(small * factor + addend, wanted, atol=1e-5, rtol=1e-5)
+    factor, addend = ColourMap().split(gain, small, torch.zeros_like(terms))
+    assert torch.equal(factor, gain) and not addend.any()
+
+
+def test_what_other_colours_give_is_free_of_their_noise() -> None:
+    """Of noise that a thumbnail's pixel averages away, a colour gets its own share alone (ADR 0020)."""
+    net = build_net("light_twin", {}).eval()
+    x = torch.full((1, 3, 32, 32), 0.1)
+    x[:, 0] += 0.1 * (torch.arange(32) % 2 * 2 - 1)
+    terms = torch.zeros(1, COLOUR_TERMS, 1, 1)
+    terms[:, 3:9] = 0.5
+    net.light.register_forward_hook(lambda *_: (torch.zeros(1, 3, 4, 4), terms))  # type: ignore[union-attr]
+    with torch.no_grad():
+        y = net(x)
+    assert float(y[:, 0].std()) > 0.1 and float(y[:, 1:].std(dim=(2, 3)).max()) < 0.01
 
 
 def test_pictures_survive_the_way_in_and_out() -> None:

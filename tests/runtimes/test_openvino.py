@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import tiny_nets
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from compress.errors import BuildError
 from compress.records import Build, Inspection, IOContract, TensorSpec
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
-from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.runtimes.interchange import INPUT, OUTPUT, OnnxRequest, export_onnx
 from compress.runtimes.picture import PictureRunner, padded_size, to_batch, to_picture
 from compress.runtimes.quick import float_latency_ms
 
@@ -52,6 +55,30 @@ def test_float_layers_run_in_what_was_asked_for(built: Path) -> None:
     }  # fmt: skip
     assert away["f32"] < 1e-5
     assert away["bf16"] == away["f32"] or away["bf16"] > 1e-4  # equal on a CPU without bfloat16
+
+
+@pytest.mark.parametrize("mode", ["CRD", "DCR"])
+@pytest.mark.parametrize(("side", "colours"), [(2, 3), (3, 3), (4, 3), (2, 1)])
+def test_pixels_go_where_depth_to_space_puts_them(tmp_path: Path, mode: str, side: int, colours: int) -> None:
+    """The last shuffle of a graph is done row by row on bytes; any larger picture, either order of the channels."""
+    count = colours * side * side
+    weights = np.random.default_rng(side).uniform(0.0, 1.2, (count, 3, 1, 1)).astype(np.float32)
+    shuffle = helper.make_node("DepthToSpace", ["blocks"], [OUTPUT], blocksize=side, mode=mode)
+    nodes = [helper.make_node("Conv", [INPUT, "w"], ["blocks"]), shuffle]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in ((INPUT, [1, 3, 8, 12]), (OUTPUT, [1, colours, 8 * side, 12 * side]))
+    ]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [numpy_helper.from_array(weights, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "n.onnx")
+    files = open_runtime("openvino").build(tmp_path / "n.onnx", "n", tmp_path)
+    session = open_runtime("openvino").load(tmp_path, files, RunOptions(1))
+    x = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 12)).astype(np.float32) / np.float32(255)
+    plain = onnxruntime.InferenceSession(str(tmp_path / "n.onnx")).run(None, {INPUT: x})[0]
+    answer = session.infer(x)
+    assert answer.shape == plain.shape
+    np.testing.assert_allclose(answer, plain.clip(0, 1), atol=0.51 / 255)
+    assert "DepthToSpace" not in open_runtime("openvino").inspect(tmp_path, files, None).operators
 
 
 class _WrittenSize(nn.Module):

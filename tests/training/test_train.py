@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from compress.data.batches import SIZE_MULTIPLE, BatchPlan, Feature, Picture, WaitMeter, area_downscale
+from compress.data.batches import (
+    ASKED_AT,
+    SIZE_MULTIPLE,
+    Batch,
+    BatchPlan,
+    Feature,
+    Picture,
+    WaitMeter,
+    area_downscale,
+)
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
@@ -177,6 +186,25 @@ def test_ranks_share_a_batch_between_them() -> None:
     assert torch.equal(whole.bright[0::2], halves[0].bright) and torch.equal(whole.bright[1::2], halves[1].bright)
 
 
+def test_a_teacher_may_be_asked_about_pictures_joined_from_two() -> None:
+    """Dark and bright parts belong together, and every rank sees its share of the same batch."""
+    height = SIZE_MULTIPLE * ASKED_AT
+
+    def batch(joined: float, ask: bool = True, rank: int = 0, ranks: int = 1) -> Batch:
+        phase, augment = Phase(epochs=1, batch=4, ask=ask), Augment(flip=False, joined=joined)
+        return BatchPlan(Noise(height=height), (phase,), augment, seed=3, rank=rank, ranks=ranks).batch(0)
+
+    plain, joined = batch(0.0), batch(1.0)
+    own = (joined.bright == plain.bright).all(1)
+    other = (joined.bright == plain.bright.roll(1, 0)).all(1)
+    assert bool((own | other).all()) and 0.2 < float(own.float().mean()) < 0.8
+    for mask, source in ((own, plain.dark), (other, plain.dark.roll(1, 0))):
+        assert bool(((joined.dark == source).all(1) | ~mask).all())
+    halves = [batch(1.0, rank=rank, ranks=2) for rank in (0, 1)]
+    assert torch.equal(joined.dark[0::2], halves[0].dark) and torch.equal(joined.dark[1::2], halves[1].dark)
+    assert torch.equal(batch(1.0, ask=False).dark, batch(0.0, ask=False).dark)
+
+
 @pytest.mark.parametrize("downscale", [1, 2, 4])
 def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None:
     batch = BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=downscale),), Augment(), seed=1).batch(0)
@@ -208,6 +236,35 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     rates = [learning_rate(step, 100, train, 1.0) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] < 1e-3
     assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_a_phase_may_start_the_schedule_anew() -> None:
+    lengths = [(2, False), (1, False), (1, True), (0.5, False)]
+    phases = tuple(Phase(epochs=epochs, batch=2, anew=anew) for epochs, anew in lengths)
+    plan = BatchPlan(Noise(), phases, Augment(), seed=0)
+    assert plan.steps_of == [6, 3, 3, 2]
+    assert [plan.schedule_at(step) for step in range(14)] == [(k, 9) for k in range(9)] + [(k, 5) for k in range(5)]
+
+
+def test_a_part_that_learns_late_keeps_little_of_its_start(tmp_path: Path) -> None:
+    """An average as old as the whole training would keep most of it."""
+    kept = []
+    for anew in (False, True):
+        rest = Phase(epochs=12, batch=2, crop=32, freeze=("repair",))
+        learn = Phase(epochs=7, batch=2, crop=32, freeze=("light",), anew=anew)
+        train = Train(phases=(rest, learn), precision="fp32")
+        seen: list[Tensor] = []
+        torch.manual_seed(0)
+        net = build_net("light_twin", {"width": 16, "light_width": 8})
+        layer = net.get_submodule("repair.enter")
+        layer.register_forward_hook(lambda module, *_, seen=seen: seen.append(module.weight.detach().clone()))
+        plan = BatchPlan(Noise(), train.phases, train.augment, 0)
+        scratch = tmp_path / str(anew)
+        scratch.mkdir()
+        fit(net, Supervised(PictureLoss()), plan, train, scratch, Silent())
+        first, last = seen[0], seen[-1]
+        kept.append(float((layer.weight.detach() - last).norm() / (first - last).norm()))
+    assert kept[1] < 0.6 * kept[0]
 
 
 def test_the_average_is_worn_and_taken_off() -> None:
