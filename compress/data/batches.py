@@ -54,7 +54,7 @@ class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
-    whose input says how bright ``bright`` and ``taught`` are to be taken.
+    whose input says how bright ``bright`` and ``taught`` are to be taken. ``without``: modules of it to leave out.
     """
 
     dark: Tensor
@@ -64,6 +64,7 @@ class Batch:
     downscale: int
     asks: bool = False
     level_of: str | None = None
+    without: tuple[str, ...] = ()
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
@@ -221,10 +222,10 @@ class BatchPlan:
         if joins:
             dark, bright = (picture[list(mine)] for picture in _joined(rng, dark, bright))
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of, phase.without)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of)
+        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of, phase.without)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
         top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     And what it is to be compared with: truth and answer as bright as what ``batch.level_of`` was given.
     """
     given: list[Tensor] = []
-    with _input_kept(net, batch.level_of, given):
+    with _left_out(net, batch.without), _input_kept(net, batch.level_of, given):
         y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
     for level in given:
         taught = None if batch.taught is None else matched(batch.taught, level)
@@ -39,12 +40,38 @@ def _input_kept(net: nn.Module, name: str | None, kept: list[Tensor]) -> Iterato
     if name is None:
         yield
         return
-    plain: nn.Module = net.module if isinstance(net, DistributedDataParallel) else net
-    keep = plain.get_submodule(name).register_forward_pre_hook(lambda _, given: kept.append(given[0].detach().float()))
+    keep = (
+        _plain(net)
+        .get_submodule(name)
+        .register_forward_pre_hook(lambda _, given: kept.append(given[0].detach().float()))
+    )
     try:
         yield
     finally:
         keep.remove()
+
+
+@contextmanager
+def _left_out(net: nn.Module, names: tuple[str, ...]) -> Iterator[None]:
+    """The modules of these names answer zeros like their input meanwhile, at no cost."""
+    modules = [_plain(net).get_submodule(name) for name in names]
+    for module in modules:
+        module.forward = partial(_zeros, module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            del module.forward
+
+
+def _zeros(module: nn.Module, given: Tensor) -> Tensor:
+    """Of no influence and with gradients of zero for all parameters: a group waits for every one of them."""
+    nothing: Tensor = torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
+    return torch.zeros_like(given) + nothing.to(given.dtype)
+
+
+def _plain(net: nn.Module) -> nn.Module:
+    return net.module if isinstance(net, DistributedDataParallel) else net
 
 
 def _of(weights: PictureLoss, batch: Batch) -> PictureLoss:
@@ -119,16 +146,17 @@ class Distill(Objective):
         y, batch = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"
-        taken = zip(self.adapters, self.taps, hints, strict=True)
-        features = [adapter(_shrunk(tap.take(), wanted)) for adapter, tap, wanted in taken]
+        places = zip(self.adapters, self.taps, hints, strict=True)
+        ran = {k: place for k, place in enumerate(places) if place[1].seen is not None}  # others were left out
+        features = {k: adapter(_shrunk(tap.take(), wanted)) for k, (adapter, tap, wanted) in ran.items()}
         picture_terms = self._asked_terms if batch.asks else self._told_terms
         weights = _of(self.spec.loss, batch)
 
         def loss() -> tuple[Tensor, dict[str, Tensor]]:
             total, parts = picture_terms(y, taught, batch.bright, weights)
-            for k, (hint, mine, wanted) in enumerate(zip(self.spec.hints, features, hints, strict=True)):
-                parts[f"hint{k}"] = (mine.float() - wanted).abs().mean() / wanted.abs().mean().clamp(min=1e-6)
-                total = total + hint.weight * parts[f"hint{k}"]
+            for k, mine in features.items():
+                parts[f"hint{k}"] = (mine.float() - hints[k]).abs().mean() / hints[k].abs().mean().clamp(min=1e-6)
+                total = total + self.spec.hints[k].weight * parts[f"hint{k}"]
             return total, parts
 
         return _in_float(loss, batch)

@@ -24,6 +24,9 @@ class Phase(Section):
     freeze: tuple[str, ...] = Field(
         (), description="module name prefixes that this phase leaves as they are, with their averaged weights"
     )
+    without: tuple[str, ...] = Field(
+        (), description="module names that this phase leaves out and as they are: they answer zeros like their input"
+    )
     anew: bool = Field(
         False,
         description="warm-up, cosine and averaging of the weights start afresh here; else they run on from before",
@@ -32,6 +35,11 @@ class Phase(Section):
         None,
         description="module whose input, a picture, says how bright the truth is taken to be; freeze what is before it",
     )
+
+    @property
+    def at_rest(self) -> tuple[str, ...]:
+        """Module name prefixes that this phase does not train."""
+        return self.freeze + self.without
 
 
 class Augment(Section):

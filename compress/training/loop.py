@@ -213,10 +213,10 @@ def fit(
     for batch in plan.run(state.step, meter):
         phase = plan.phase_at(state.step)
         if plan.begins_phase(state.step):
-            state.average.settle(net, phase.freeze)
+            state.average.settle(net, phase.at_rest)
         if phase is not entered:
             entered = phase
-            stepper.rest(phase.freeze)
+            stepper.rest(phase.at_rest)
         done, steps = plan.schedule_at(state.step)
         for part in optimizer.param_groups:
             part["lr"] = learning_rate(done, steps, train, phase.lr_scale)

@@ -40,6 +40,7 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     named = [("distill.hints: teacher", teacher, hint.teacher) for hint in spec.hints]
     named += [("distill.hints: student", net, hint.student) for hint in spec.hints]
     named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
+    named += [("phases.without", net, name) for phase in train.phases for name in phase.without]
     named += [("phases.level_of", net, phase.level_of) for phase in train.phases if phase.level_of]
     problems = []
     for key, owner, name in named:
