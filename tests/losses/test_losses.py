@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -124,6 +126,22 @@ def test_asked_anew_the_teacher_says_how_bright_whatever_the_truth_is(downscale:
     assert levels[-1] < 0.3 * levels[0]
     assert torch.equal(shown[-1][0], nn.functional.avg_pool2d(dark, 8 // downscale)) and shown[-1][1] == 1
     assert not [name for name in objective.state_dict() if not name.startswith("adapters.")]
+
+
+def test_hints_of_what_is_left_out_are_left_out() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    hints = (Hint(teacher="body", student="repair.middle1"), Hint(teacher="body", student="light.down2"))
+    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
+    objective = Distill(DistillSpec(hints=hints), net, teacher, torch.rand(1, 3, 64, 64))
+    whole = Batch(torch.rand(2, 3, 64, 96) * 0.2, torch.rand(2, 3, 64, 96), None, (), 2, asks=True)
+    assert {"hint0", "hint1"} <= set(objective(net, whole)[1])
+    loss, parts = objective(net, replace(whole, without=("repair",)))
+    assert "hint1" in parts and "hint0" not in parts
+    loss.backward()
+    assert net.get_parameter("light.enter.weight").grad.abs().sum() > 0  # type: ignore[union-attr]
+    assert not net.get_parameter("repair.enter.weight").grad.any()  # type: ignore[union-attr]
+    assert "hint0" in objective(net, whole)[1]
 
 
 def test_brightness_weighs_what_the_recipe_says() -> None:

@@ -38,7 +38,8 @@ class Silent:
 
 
 def main(folder: Path) -> None:
-    train = Train(phases=(Phase(epochs=4, batch=4),), lr=1e-3, ema=0.0, precision="fp32")
+    phases = (Phase(epochs=2, batch=4, without=("repair",)), Phase(epochs=4, batch=4))
+    train = Train(phases=phases, lr=1e-3, ema=0.0, precision="fp32")
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     with ranks() as group:

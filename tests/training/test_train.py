@@ -131,6 +131,30 @@ def test_a_phase_leaves_what_it_freezes(ema: float, tmp_path: Path) -> None:
     assert not torch.equal(states[3]["repair.enter.weight"], states[-1]["repair.enter.weight"])
 
 
+def test_a_phase_trains_without_what_it_leaves_out(tmp_path: Path) -> None:
+    """It answers zeros, whatever it has learnt, stays as it is, and is there again in the next phase."""
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    nn.init.constant_(net.get_submodule("repair.leave").bias, 0.2)
+    first = {name: value.clone() for name, value in net.state_dict().items()}
+    answers: list[Tensor] = []
+    net.get_submodule("repair").register_forward_hook(lambda *seen: answers.append(seen[2].detach()))
+    phases = (Phase(epochs=2, batch=6, without=("repair",)), Phase(epochs=2, batch=6))
+    states: list[dict[str, Tensor]] = []
+
+    def look(seen: nn.Module) -> float:
+        states.append({name: value.clone() for name, value in seen.state_dict().items()})
+        return 1.0
+
+    train = Train(phases=phases, lr=1e-3, warmup=0.0, weight_decay=0.1, ema=0.0, precision="fp32")
+    plan = BatchPlan(Noise(), phases, train.augment, seed=7)
+    fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), look, points=4)
+    assert [bool(answer.any()) for answer in answers] == [False, False, True, True]
+    for name, value in first.items():
+        assert torch.equal(value, states[1][name]) == name.startswith("repair."), name
+    assert not torch.equal(states[3]["repair.enter.weight"], first["repair.enter.weight"])
+
+
 def test_only_batches_of_a_phase_that_asks_leave_the_teacher_to_be_asked(tmp_path: Path) -> None:
     class Known:
         """A guide with one answer."""

@@ -21,13 +21,19 @@ def test_modules_that_are_not_there_are_all_named_before_any_work() -> None:
     check_names(right, Train(phases=(Phase(epochs=1, freeze=("light",), level_of="repair"),)), net, teacher)
     wrong = DistillSpec(hints=(Hint(teacher="bdy", student="repair.middle2"),))
     with pytest.raises(ConfigError) as caught:
-        check_names(wrong, Train(phases=(Phase(epochs=1, freeze=("lihgt",), level_of="repiar"),)), net, teacher)
+        check_names(
+            wrong,
+            Train(phases=(Phase(epochs=1, freeze=("lihgt",), without=("rpair",), level_of="repiar"),)),
+            net,
+            teacher,
+        )
     says = caught.value.problems
     assert says[0].startswith("distill.hints: teacher: no module 'bdy' in RetinexUNet; there are: ")
     assert says[1].startswith("distill.hints: student: no module 'repair.middle2' in LightTwin; there are: ")
     assert says[2].startswith("phases.freeze: no module 'lihgt' in LightTwin; there are: unshuffle, ")
-    assert says[3].startswith("phases.level_of: no module 'repiar' in LightTwin; there are: unshuffle, ")
-    assert len(says) == 4
+    assert says[3].startswith("phases.without: no module 'rpair' in LightTwin; there are: unshuffle, ")
+    assert says[4].startswith("phases.level_of: no module 'repiar' in LightTwin; there are: unshuffle, ")
+    assert len(says) == 5
 
 
 @pytest.mark.parametrize("asks", [True, False])
