@@ -49,18 +49,26 @@ def bench(
 )
 @click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A well-lit one.  [default: our own]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--max-flicker", type=click.FloatRange(min=0), metavar="PERCENT", help="Of the mean of a standing scene.")
+@click.option("--max-noise", type=click.FloatRange(min=0), metavar="RATIO", help="Of a pixel, over the dark frames'.")
+@click.option("--max-pan", type=click.FloatRange(min=0), metavar="PERCENT", help="Change from frame to frame, panned.")
+@click.option("--max-seam", type=click.FloatRange(min=0), metavar="CODES", help="Jump at a cut between tiles.")
 def camera(
     builds: tuple[str, ...], store: Path, threads: int, frames: int, pan_px: int, picture: Path | None,
-    json_file: Path | None,
+    json_file: Path | None, max_flicker: float | None, max_noise: float | None, max_pan: float | None,
+    max_seam: float | None,
 ) -> int:  # fmt: skip
     """Check builds for what a stream of frames shows: flicker, and seams between tiles.
 
     A well-lit picture is shot at night again and again, standing and panned. BUILD as for compress bench; none: the
     newest float and INT8 builds of fixed size. How fast builds stay over minutes: compress bench --sustained.
+    Exit code 1 where a build breaks one of the limits, 3 where it could not be held against it.
     """
+    from compress.camera_checks.limits import Limits
     from compress.commands.camera import camera as check
 
-    return check(builds, store, threads, frames, pan_px, picture, json_file)
+    limits = Limits(max_flicker, max_noise, max_pan, max_seam)
+    return check(builds, store, threads, frames, pan_px, picture, json_file, limits)
 
 
 @click.command(name="gate")

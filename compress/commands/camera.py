@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.errors import EXIT_PASS
+from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from compress.camera_checks.limits import Judged, Limits
     from compress.camera_checks.records import CameraReport
     from compress.camera_checks.scenes import Scene
 
@@ -20,9 +21,13 @@ _SEAMS = ("build", "through", "tile", "halo px", "near mean", "near max", "else 
 
 def camera(
     words: tuple[str, ...], store_root: Path, threads: int, frames: int, pan_px: int, picture: Path | None,
-    json_file: Path | None,
+    json_file: Path | None, limits: Limits,
 ) -> int:  # fmt: skip
-    """Print flicker and seams of builds; without words, of the newest float and INT8 builds. Raises UserError."""
+    """Print flicker and seams of builds; without words, of the newest float and INT8 builds. Raises UserError.
+
+    Exit code 1 where a build breaks a limit, 3 where one could not be held against it.
+    """
+    from compress.camera_checks.limits import judge
     from compress.camera_checks.measure import check_camera
     from compress.commands.bench import find_subjects
     from compress.console import make_console
@@ -39,7 +44,19 @@ def camera(
     _print(report)
     if json_file is not None:
         report.write(json_file)
-    return EXIT_PASS
+    return _verdict(judge(report, limits))
+
+
+def _verdict(judged: Judged) -> int:
+    from rich.text import Text
+
+    from compress.console import table_console
+
+    for line in judged.broken + judged.missing:
+        table_console().print(Text(line), soft_wrap=True)
+    if judged.broken:
+        return EXIT_GATE_FAILED
+    return EXIT_INCOMPLETE if judged.missing else EXIT_PASS
 
 
 def _scene(path: Path | None, frames: int, pan_px: int) -> Scene:

@@ -53,3 +53,13 @@ def test_mistakes_are_said_in_a_line(
     assert execute(["camera", *words, "--store", str(chain.root)]) == 2
     complaint = capsys.readouterr().err
     assert said in complaint and "Traceback" not in complaint
+
+
+def test_limits_decide_the_exit_code(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["camera", "int8-onnx-32x48", "--threads", "1", "--frames", "3", "--store", str(chain.root)]
+    generous = ["--max-flicker", "99", "--max-noise", "999", "--max-pan", "99", "--max-seam", "255"]
+    assert execute([*command, *generous]) == 0
+    assert "the limit" not in capsys.readouterr().out
+    assert execute([*command, *generous, "--max-pan", "0"]) == 1
+    shown = capsys.readouterr().out
+    assert "int8-onnx-32x48: change while panned is " in shown and "the limit 0 %" in shown

@@ -53,7 +53,7 @@ def test_a_slice_that_holds_nothing_is_told_before_any_work(
         return capsys.readouterr().err
 
     assert "slices" not in said("coffee-*")
-    assert "data.slices: 'mugs' holds no test picture; cofee-* matches none of 8" in said("cofee-*")
+    assert "data.slices: 'mugs' holds no test picture; cofee-* matches none of 16" in said("cofee-*")
 
 
 def test_a_folder_that_is_missing_is_not_told_twice() -> None:
