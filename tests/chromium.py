@@ -34,6 +34,8 @@ class Tab:
 
     def open(self, page: Path, width: int = 1200, height: int = 900, scheme: str = "light") -> None:
         """Show a file in a window of this many CSS pixels."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
@@ -41,7 +43,11 @@ class Tab:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.complaints(), self.requests()  # of the page before
-        self.driver.get(page.resolve().as_uri())
+        uri = page.resolve().as_uri()
+        self.driver.get(uri)
+        # On a busy machine it has come back before the page's script was run.
+        complete = "return document.readyState === 'complete' && document.URL === arguments[0]"
+        WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(complete, uri))
 
     def scripting(self, allowed: bool) -> None:
         """Let pages that are opened from now on run scripts, or not."""
