@@ -125,6 +125,12 @@ def test_a_mistake_in_a_sweep_leaves_no_trace(capsys: Capture, workplace: Path) 
     assert not (workplace / "artifacts").exists()
 
 
+def test_a_plan_that_cannot_go_on_does_not_keep_the_others_from_it(capsys: Capture) -> None:
+    code, out, err = run(capsys, "run", *TOY, "student.width=16,668,24", "target.budget.min_fps=2000")
+    assert code == 2 and out.count("Verdict: fail") == 2
+    assert err.splitlines()[-1] == "error: plan 2 of 3: toy on box: no such width can be built"
+
+
 def test_show_changes_nothing_and_tells_origins_and_cache(capsys: Capture, workplace: Path) -> None:
     code, out, _ = run(capsys, "show", *TOY, "student.width=24")
     assert code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from compress.artefacts import Student, Teacher, Verdict
+from compress.errors import BuildError
 from compress.records import VerdictRecord
 from compress.schema import Budget, StudentSpec
 from compress.stage import Progress, stage
@@ -21,6 +22,8 @@ def distill(net: Teacher, student: StudentSpec, out: Path, progress: Progress) -
         raise RuntimeError("a bug\non two lines")
     if student.width == 667:
         raise KeyboardInterrupt
+    if student.width == 668:
+        raise BuildError("no such width can be built")
     progress.update(1, 1, "all")
     (out / "net.safetensors").write_bytes(net.weights.read_bytes() + str(student.width).encode())
 

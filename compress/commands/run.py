@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from compress.artefacts import Verdict
 from compress.config.load import load_plans
 from compress.console import make_console
-from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS
+from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserError
 from compress.ranks import is_follower
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _BADNESS = (EXIT_PASS, EXIT_INCOMPLETE, EXIT_GATE_FAILED)
 def run_plans(words: tuple[str, ...], store_root: Path) -> int:
     """Run every plan the words ask for; all are checked before the first one starts.
 
-    Gives 0, 1 (a gate failed) or 3 (a gate is incomplete), the worst of all. Raises UserError.
+    Gives 0, 1 (a gate failed) or 3 (a gate is incomplete), the worst of all. Raises UserError; one plan of several
+    that can't go on does not keep the others from it, and is told at the end.
     """
     from compress.flow import run
     from compress.store.store import Store
@@ -31,15 +32,25 @@ def run_plans(words: tuple[str, ...], store_root: Path) -> int:
     plans = load_plans(words)
     store = Store(store_root)
     console = make_console()
-    worst = EXIT_PASS
+    worst, stopped = EXIT_PASS, []
     for number, plan in enumerate(plans, start=1):
+        name = f"plan {number} of {len(plans)}: {plan.recipe_name} on {plan.target_name}"
         if len(plans) > 1:
-            console.say(f"plan {number} of {len(plans)}: {plan.recipe_name} on {plan.target_name}")
-        with console:
-            result = run(plan, store, console)
+            console.say(name)
+        try:
+            with console:
+                result = run(plan, store, console)
+        except UserError as error:
+            if len(plans) == 1:
+                raise
+            stopped.append(f"{name}: {error}")
+            console.say(f"stopped: {error}")
+            continue
         if not is_follower():
             _print(plan, result)
         worst = max(worst, exit_code(result), key=_BADNESS.index)
+    if stopped:
+        raise UserError("\n".join(stopped))
     return worst
 
 
