@@ -143,6 +143,8 @@ class Distill(Objective):
         self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        for tap in self.taps:  # of pictures that the network was evaluated on
+            tap.seen = None
         y, batch = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"

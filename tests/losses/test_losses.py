@@ -136,6 +136,7 @@ def test_hints_of_what_is_left_out_are_left_out() -> None:
     objective = Distill(DistillSpec(hints=hints), net, teacher, torch.rand(1, 3, 64, 64))
     whole = Batch(torch.rand(2, 3, 64, 96) * 0.2, torch.rand(2, 3, 64, 96), None, (), 2, asks=True)
     assert {"hint0", "hint1"} <= set(objective(net, whole)[1])
+    net(torch.rand(1, 3, 32, 32))  # as an evaluation in between does
     loss, parts = objective(net, replace(whole, without=("repair",)))
     assert "hint1" in parts and "hint0" not in parts
     loss.backward()
