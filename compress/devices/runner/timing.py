@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 import time
-from typing import Callable, Mapping
+from typing import Callable, Mapping, NamedTuple
 
 SLOW_MS = 100.0
 """A build that takes n times this long takes part in every n-th round only, so that it does not take the hour."""
@@ -54,6 +55,34 @@ def _warm(run: Callable[[], None], times: int) -> float:
 
 def _stride(run_ms: float, runs: int) -> int:
     return max(1, min(math.ceil(run_ms / SLOW_MS), runs // MIN_RUNS))
+
+
+class Lasting(NamedTuple):
+    """A build run without a pause for ``seconds``; the median of its runs in each quarter of that time, in ms."""
+
+    seconds: float
+    runs: int
+    quarters_p50_ms: tuple[float, float, float, float]
+
+
+def without_pause(run: Callable[[], None], seconds: float, tell: Callable[[float], None]) -> Lasting:
+    """Run for ``seconds``, and until each quarter of them has a run; ``tell``: what has passed, every second or so."""
+    quarters: list[list[float]] = [[], [], [], []]
+    started = time.perf_counter()
+    told = passed = 0.0
+    while passed < seconds or not all(quarters):
+        began = time.perf_counter()
+        run()
+        # A build slower than a quarter of the time still fills each of them once.
+        wanted = min(3, int(4 * passed / seconds))
+        place = next((k for k in range(wanted) if not quarters[k]), wanted)
+        quarters[place].append((time.perf_counter() - began) * 1e3)
+        passed = time.perf_counter() - started
+        if passed >= told + 1.0:
+            told = passed
+            tell(min(passed, seconds))
+    one, two, three, four = (statistics.median(samples) for samples in quarters)
+    return Lasting(passed, sum(map(len, quarters)), (one, two, three, four))
 
 
 def percentile(samples_ms: tuple[float, ...], share: float) -> float:
