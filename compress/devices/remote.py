@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,11 +86,13 @@ class Place:
 
 
 def run_on_board(
-    place: Place, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell, sustained_s: float = 0.0
+    place: Place, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell, sustained_s: float = 0.0,
+    every_round: bool = False,
 ) -> BoardResults:  # fmt: skip
     """Copy runner and builds to the board, run them with its Python, and take back what came of it.
 
-    After the timed runs each build is run without a pause for ``sustained_s``, if that is not 0.
+    After the timed runs each build is run without a pause for ``sustained_s``, if that is not 0; ``every_round`` as
+    ``runner.timing.measure_latency`` has it.
 
     What was finished when a connection broke is kept on the board for two days, and the same job goes on from there;
     so it does after conditions that were not met. Raises DeviceError for a board that can't be reached, has no such
@@ -98,7 +101,8 @@ def run_on_board(
     board = place.board
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        sent = _packed(builds, {"warmup": warmup, "runs": runs, "sustained_s": sustained_s}, place.conditions, folder)
+        counts = {"warmup": warmup, "runs": runs, "sustained_s": sustained_s, "every_round": every_round}
+        sent = _packed(builds, counts, place.conditions, folder)
         job = board.folder(f"run-{_digest(sent)}")
         board.put(sent, job)
         _ran(place, job, tell)
@@ -124,7 +128,8 @@ def _packed(
 
     listed = [
         {
-            "name": build.name, "runtime": build.runtime, "file": build.files[0].name, "threads": build.threads,
+            "name": build.name, "runtime": build.runtime, "file": f"{build.name}.{build.files[0].name}",
+            "threads": build.threads,
             "float_precision": build.float_precision, "cores": build.cores, "tensors": f"{build.name}.tensors.npy",
         } for build in builds
     ]  # fmt: skip
@@ -133,7 +138,12 @@ def _packed(
     for build in builds:
         np.save(folder / f"{build.name}.tensors.npy", build.tensors)
     made = (folder / "job.json", *(folder / f"{build.name}.tensors.npy" for build in builds))
-    return (*_modules(), *made, *(file for build in builds for file in build.files))
+    return (*_modules(), *made, *(_renamed(file, build.name, folder) for build in builds for file in build.files))
+
+
+def _renamed(file: Path, build: str, folder: Path) -> Path:
+    """A copy under a name that no other build's file has: a candidate and its baseline are called the same."""
+    return Path(shutil.copyfile(file, folder / f"{build}.{file.name}"))
 
 
 def _digest(files: tuple[Path, ...]) -> str:

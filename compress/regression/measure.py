@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from compress.devices.remote import Tell
+from compress.devices.runner.timing import measure_latency
 from compress.runtimes.on_board import Named, Timing, run_builds
 from compress.runtimes.site import Site
 
-_LONG_ENOUGH_S = 120.0
-_FEWEST = 30
 _WARMUP = 10
 
 
@@ -37,17 +34,20 @@ class Paired:
 
 
 def paired(candidate: Named, baseline: Named, rounds: int, site: Site, tell: Tell) -> Paired:
-    """Time both at ``site``. Raises BuildError, DeviceError, and Busy."""
+    """Time both at ``site``, in fewer ``rounds`` where that would take long.
+
+    Raises BuildError, DeviceError, and Busy.
+    """
     if site.board is None:
         return _here(candidate, baseline, rounds, site, tell)
-    done = run_builds(site.board, (candidate, baseline), (), site.options, Timing(_WARMUP, rounds), tell)
+    timing = Timing(_WARMUP, rounds, every_round=True)
+    done = run_builds(site.board, (candidate, baseline), (), site.options, timing, tell)
     unmet, samples = done.unmet(), done.samples_ms
     times = None if unmet else (samples[candidate.name], samples[baseline.name])
     return Paired(times, done.name(site.board.host), done.fingerprint(), unmet)
 
 
 def _here(candidate: Named, baseline: Named, rounds: int, site: Site, tell: Tell) -> Paired:
-    """On this machine, in fewer ``rounds`` where they would take long."""
     from compress.devices.local import measured
     from compress.devices.runner.fingerprint import device_name
 
@@ -59,21 +59,14 @@ def _here(candidate: Named, baseline: Named, rounds: int, site: Site, tell: Tell
 
 
 def paired_ms(runs: tuple[Callable[[], None], Callable[[], None]], rounds: int, tell: Tell) -> Times:
-    """Wall time of both runs in every round, in an order drawn for each round."""
-    for run in runs:
-        for _ in range(_WARMUP):
-            run()
-    chance, started = random.Random(0), time.perf_counter()
-    samples: tuple[list[float], list[float]] = ([], [])
-    for done in range(rounds):
-        for side in chance.sample((0, 1), 2):
-            began = time.perf_counter_ns()
-            runs[side]()
-            samples[side].append((time.perf_counter_ns() - began) / 1e6)
-        tell(done + 1, rounds, "candidate and baseline in turn")
-        if done + 1 >= _FEWEST and time.perf_counter() - started > _LONG_ENOUGH_S:
-            break
-    return tuple(samples[0]), tuple(samples[1])
+    """Wall time of both runs in every round, in an order drawn for each round; fewer where they would take long."""
+    sides = {"candidate": runs[0], "baseline": runs[1]}
+
+    def told(done: int, total: int) -> None:
+        tell(done, total, "candidate and baseline in turn")
+
+    samples = measure_latency(sides, _WARMUP, rounds, told, every_round=True)
+    return samples["candidate"], samples["baseline"]
 
 
 def _prepared(side: Named, site: Site) -> Callable[[], None]:

@@ -47,11 +47,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Timing:
-    """How often each build is run, all in turn, and for how long without a pause after that."""
+    """How often each build is run, all in turn (``every_round``: slow ones, too), then how long without a pause."""
 
     warmup: int
     runs: int
     sustained_s: float = 0.0
+    every_round: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def run_builds(
     fed = {each.name: _fed(each.build, pictures) for each in builds}
     jobs = tuple(_job(each, fed[each.name], options) for each in builds)
     place = Place(open_board(board.kind, board.host), board.python, board.conditions)
-    done = run_on_board(place, jobs, timing.warmup, timing.runs, tell, timing.sustained_s)
+    done = run_on_board(place, jobs, timing.warmup, timing.runs, tell, timing.sustained_s, timing.every_round)
     answers: dict[bytes, Picture] = {}
     for each in builds:
         for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):

@@ -56,6 +56,11 @@ def test_slow_builds_run_less_often_but_ten_times(monkeypatch: pytest.MonkeyPatc
 
     samples = measure_latency({"quick": lambda: None, "slow": slow, "slower": slower}, 3, 60)
     assert {name: len(values) for name, values in samples.items()} == {"quick": 60, "slow": 15, "slower": 10}
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now_ns[0] / 1e9)
+    samples = measure_latency({"quick": lambda: None, "slow": slow}, 3, 60, every_round=True)
+    assert {len(values) for values in samples.values()} == {60}  # both in every round
+    samples = measure_latency({"quick": lambda: None, "slower": slower}, 3, 60, every_round=True)
+    assert {len(values) for values in samples.values()} == {30}  # and no more of them than are needed
 
 
 def test_progress_is_told_after_every_round() -> None:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from gated import gate_of, other_bytes, small_bundle, with_speed
+from gated import gate_of, make_slow, other_bytes, small_bundle, with_speed
 from loopback import BoardHere, board_here
 from target_file import write_target
 from tiny_chain import Chain
@@ -41,6 +41,15 @@ def test_on_a_board_that_is_named_both_are_timed(chain: Chain, pair: tuple[Path,
     (session,) = report.sessions
     assert session.build == "int8-onnx-32x48" and session.device.startswith(f"{here.host}, ")
     assert session.fingerprint["onnxruntime"] and session.not_as_wanted == ()
+
+
+def test_a_slower_candidate_is_caught_on_a_board(chain: Chain, pair: tuple[Path, Path], here: BoardHere) -> None:
+    """The files of both have one name, and each has to be run."""
+    make_slow(pair[0])
+    on = here.host if here.kind == "ssh" else f"adb:{here.host}"
+    code, results, report = gate_of(chain, *pair, "--on", on, "--python", sys.executable)
+    assert code == 1 and results[SPEED] == "fail"
+    assert report.differences[-1].figure is not None and report.differences[-1].figure > 0.3
 
 
 def test_a_board_that_is_not_as_wanted_is_incomplete(

@@ -98,7 +98,10 @@ def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:
 
 
 def _in_turn(job: dict[str, Any], runs: dict[str, Any]) -> Any:
-    return measure_latency(runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}"))
+    def tell(done: int, total: int) -> None:
+        _say(f"times {done} of {total}")
+
+    return measure_latency(runs, job["warmup"], job["runs"], tell, job["every_round"])
 
 
 def _lasting(job: dict[str, Any], runs: dict[str, Any]) -> dict[str, Any]:

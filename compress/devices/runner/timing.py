@@ -13,12 +13,21 @@ SLOW_MS = 100.0
 
 MIN_RUNS = 10
 
+LONG_ENOUGH_S = 120.0
+"""Where every build takes part in every round, none is begun after this, once there are ``FEWEST_ROUNDS``."""
+
+FEWEST_ROUNDS = 30
+
 Tell = Callable[[int, int], None]
 """Called with rounds done and rounds in all."""
 
 
 def measure_latency(
-    builds: Mapping[str, Callable[[], None]], warmup: int, runs: int, tell: Tell | None = None
+    builds: Mapping[str, Callable[[], None]],
+    warmup: int,
+    runs: int,
+    tell: Tell | None = None,
+    every_round: bool = False,
 ) -> dict[str, tuple[float, ...]]:
     """Wall time in ms of each build's runs, interleaved A B C C A B ..., so that all see the same machine.
 
@@ -26,8 +35,13 @@ def measure_latency(
     left there, and in a fixed order that would always be the same one, at worst the largest.
     Every build is warmed up ``warmup`` times first and then timed ``runs`` times; one slower than
     ``SLOW_MS`` less often, but at least ``MIN_RUNS`` times (or ``runs``, if that is less).
+    With ``every_round`` each round has all of them, so that they can be compared round by round; slow ones get fewer
+    rounds then.
     """
     every = {name: _stride(_warm(run, warmup), runs) for name, run in builds.items()}
+    if every_round:
+        every = dict.fromkeys(every, 1)
+    started = time.perf_counter()
     samples: dict[str, list[float]] = {name: [] for name in builds}
     chance = random.Random(0)
     for round_ in range(runs):
@@ -38,6 +52,8 @@ def measure_latency(
                 samples[name].append((time.perf_counter_ns() - started_ns) / 1e6)
         if tell:
             tell(round_ + 1, runs)
+        if every_round and round_ + 1 >= FEWEST_ROUNDS and time.perf_counter() - started > LONG_ENOUGH_S:
+            break
     return {name: tuple(values) for name, values in samples.items()}
 
 
