@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 store_option = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("artifacts") / "store",
@@ -12,31 +16,57 @@ store_option = click.option(
 )  # fmt: skip
 
 
+def _place_options(command: Command) -> Command:
+    """Where to measure, for the commands that time builds."""
+    options = (
+        click.option(
+            "--target", help="Measure on this target's device, under its conditions.  [default: this machine]"
+        ),
+        click.option("--on", help="Measure on this board, by the name that ssh knows, or on adb:SERIAL."),
+        click.option("--python", help="The board's Python that has the runtime.  [default: the target's, or python3]"),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="CPU threads of each build.  [default: the target's, or 2]"
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("builds", nargs=-1, metavar="BUILD...")
 @store_option
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
+@_place_options
 @click.option("--runs", type=click.IntRange(min=1), default=60, show_default=True, help="Timed runs of each build.")
 @click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Runs before these.")
 @click.option("--sustained", type=click.FloatRange(min=0), default=0.0, metavar="MINUTES", help="Then without a pause.")
 @click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="A dark picture.  [default: noise]")
-@click.option("--on", "host", help="Measure on this board, by the name that ssh knows: the model alone.")
-@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Pictures in each run; FPS count them."
+)
+@click.option(
+    "--tile", "halo_px", type=click.IntRange(min=0), metavar="HALO",
+    help="End to end, cut what is larger than a build into tiles with this halo in pixels.  [default: its top left]",
+)  # fmt: skip
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 def bench(
-    builds: tuple[str, ...], store: Path, threads: int, runs: int, warmup: int, sustained: float,
-    picture: Path | None, host: str | None, python: str, json_file: Path | None,
+    builds: tuple[str, ...], store: Path, target: str | None, on: str | None, python: str | None,
+    threads: int | None, runs: int, warmup: int, sustained: float, picture: Path | None, batch: int,
+    halo_px: int | None, json_file: Path | None,
 ) -> int:  # fmt: skip
-    """Time builds in turn: the model alone, and from picture file to picture file.
+    """Time builds in turn: the model alone, and from picture file to picture file; on a board the model alone.
 
     BUILD is a build's name (int8-onnx-400x600), a folder or file of the store, or a bundle, and several of them are
-    timed side by side; none: what ships of the newest builds of the store.
+    timed side by side; none: what ships of the newest builds of the store, as far as it runs there.
+
+    Exit code: 0 measured, 3 the target's device is not as its conditions want it.
     """
     from compress.bench.measure import Asked
     from compress.commands.bench import bench as time_builds
+    from compress.commands.place import Place, find_site
 
-    asked = Asked(threads, warmup, runs, 60.0 * sustained)
-    return time_builds(builds, store, asked, picture, host, python, json_file)
+    asked = Asked(warmup, runs, 60.0 * sustained, batch, halo_px)
+    return time_builds(builds, store, asked, picture, find_site(Place(target, on, python, threads)), json_file)
 
 
 @click.command()
@@ -101,9 +131,7 @@ def camera(
     help="The same, where the baseline's files are gone and stored figures of two sessions are compared.",
 )  # fmt: skip
 @click.option("--rounds", type=click.IntRange(min=30), default=300, show_default=True, help="Runs of both, in turn.")
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="CPU threads of each build.")
-@click.option("--on", "host", help="Time on this board, by the name that ssh knows.  [default: this machine]")
-@click.option("--python", default="python3", show_default=True, help="The board's Python that has the runtime.")
+@_place_options
 @click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here, for a CI server.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a summary here, for people.")
@@ -113,8 +141,8 @@ def camera(
 def gate_command(
     candidate: str | None, baseline: str, store: Path, max_psnr_loss: float, max_worst_loss: float,
     max_slice_loss: float, max_ssim_loss: float, max_slowdown: float, max_stored_slowdown: float, rounds: int,
-    threads: int, host: str | None, python: str, json: Path | None, junit: Path | None, markdown: Path | None,
-    html: Path | None, gitlab: Path | None, github: bool,
+    target: str | None, on: str | None, python: str | None, threads: int | None, json: Path | None,
+    junit: Path | None, markdown: Path | None, html: Path | None, gitlab: Path | None, github: bool,
 ) -> int:  # fmt: skip
     """Compare the bundle CANDIDATE (none: the last run's) with one that was accepted before.
 
@@ -124,6 +152,7 @@ def gate_command(
     Exit code: 0 no regression, 1 a regression or a budget that fails, 3 something could not be compared.
     """
     from compress.commands.gate import Outputs, gate
+    from compress.commands.place import Place, find_site
     from compress.regression.compare import Where
     from compress.regression.records import Allowance
 
@@ -132,7 +161,8 @@ def gate_command(
         slice_psnr_loss_db=max_slice_loss, stored_slowdown=max_stored_slowdown,
     )  # fmt: skip
     outputs = Outputs(json, junit, markdown, html, gitlab, github)
-    return gate(candidate, baseline, store, allowed, Where(host, python, threads, rounds), outputs)
+    where = Where(find_site(Place(target, on, python, threads)), rounds, target is not None or on is not None)
+    return gate(candidate, baseline, store, allowed, where, outputs)
 
 
 @click.group(name="baseline")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from compress.camera_checks.flicker import Wavering, pan_changes_percent, wavering
 from compress.camera_checks.records import CameraReport, FlickerRow, SceneFacts, SeamRow, SeamsNotMeasured
 from compress.camera_checks.scenes import Scene
-from compress.camera_checks.seams import compare_tiled, tiled
+from compress.camera_checks.seams import compare_tiled
 from compress.devices.remote import Tell
 from compress.errors import BuildError
 from compress.records import Build
 from compress.runtimes.base import RunOptions
 from compress.runtimes.on_board import Named
 from compress.runtimes.picture import PictureRunner
+from compress.runtimes.tiles import tiled
 
 if TYPE_CHECKING:
     from compress.camera_checks.flicker import Picture

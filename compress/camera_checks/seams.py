@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compress.camera_checks.records import Seams
+from compress.runtimes.tiles import Span, spans
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Picture = NDArray[np.uint8]
-    Run = Callable[[Picture], Picture]
 
 _NEAR_PX = 8
-
-
-@dataclass(frozen=True)
-class Span:
-    """Along one side: a tile begins at ``start``, and gives the pixels from ``first`` up to ``last``."""
-
-    start: int
-    first: int
-    last: int
-
-
-def spans(side: int, tile: int, halo: int) -> tuple[Span, ...]:
-    """Tiles of length ``tile`` over ``side``, each overlapping the next by at least ``2 * halo``, cut in the middle.
-
-    Raises ValueError where a tile is longer than the side or has nothing left between its halos.
-    """
-    if not 2 * halo < tile <= side:
-        raise ValueError(f"tiles of {tile} with a halo of {halo} on a side of {side}")
-    starts = [*range(0, side - tile, tile - 2 * halo), side - tile]
-    cuts = [0, *((a + tile + b) // 2 for a, b in zip(starts, starts[1:], strict=False)), side]
-    return tuple(Span(*each) for each in zip(starts, cuts, cuts[1:], strict=False))
-
-
-def tiled(run: Run, dark: Picture, tile: tuple[int, int], halo: int) -> Picture:
-    """``dark`` (H, W, 3) uint8 through ``run``, tile by tile."""
-    import numpy as np
-
-    out = np.empty_like(dark)
-    for row in spans(dark.shape[0], tile[0], halo):
-        for column in spans(dark.shape[1], tile[1], halo):
-            piece = dark[row.start : row.start + tile[0], column.start : column.start + tile[1]]
-            made = run(np.ascontiguousarray(piece))
-            out[row.first : row.last, column.first : column.last] = made[
-                row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
-            ]
-    return out
 
 
 def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], halo: int) -> Seams:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.errors import EXIT_PASS, UserError
+from compress.errors import EXIT_INCOMPLETE, EXIT_PASS, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
     from compress.bench.records import BenchReport
     from compress.records import Build
     from compress.runtimes.on_board import Named
+    from compress.runtimes.site import Site
     from compress.store.store import Store
 
 _HEADINGS = ("build", "through", "what", "size", "p50 ms", "p90 ms", "p99 ms", "FPS")
 
 
 def bench(
-    words: tuple[str, ...], store_root: Path, asked: Asked, picture: Path | None, host: str | None, python: str,
-    json_file: Path | None,
-) -> int:  # fmt: skip
-    """Time builds in turn and print a table; without words, what ships of the newest builds. Raises UserError."""
-    from compress.bench.measure import bench_here, bench_on_board
+    words: tuple[str, ...], store_root: Path, asked: Asked, picture: Path | None, site: Site, json_file: Path | None
+) -> int:
+    """Time builds in turn at ``site`` and print a table; without words, what ships of the newest builds.
+
+    Gives 3 where the site's conditions are not met. Raises UserError.
+    """
+    from compress.bench.measure import bench as time_builds
     from compress.console import make_console
     from compress.store.store import Store
 
-    if host is not None and asked.sustained_s:
-        raise UserError("--sustained: builds run without a pause on this machine only; leave out --on")
-    subjects = find_subjects(words, Store(store_root))
+    if site.absent is not None:
+        raise UserError(f"--target: {site.absent}; --on names one, too")
+    if asked.batch > 1 and asked.halo_px is not None:
+        raise UserError("--batch, --tile: tiles are run one at a time; leave out one of the two")
+    subjects = find_subjects(words, Store(store_root), lambda build: build.ships and site.times(build))
     dark = _picture(picture, subjects)
     console = make_console()
     with console:
         progress = console.started("bench", 1, 1)
-        if host is None:
-            report = bench_here(subjects, dark, asked, progress.update)
-        else:
-            report = bench_on_board(host, python, subjects, dark, asked, progress.update)
+        report = time_builds(subjects, dark, asked, site, progress.update)
     _print(report)
     if json_file is not None:
         report.write(json_file)
-    return EXIT_PASS
+    return EXIT_INCOMPLETE if report.not_as_wanted else EXIT_PASS
 
 
-def find_subjects(
-    words: tuple[str, ...], store: Store, unasked: Callable[[Build], bool] = lambda build: build.ships
-) -> tuple[Named, ...]:
-    """Builds that can be run here or on a board, each under a name of its own; ``unasked``: which, without words."""
+def find_subjects(words: tuple[str, ...], store: Store, unasked: Callable[[Build], bool]) -> tuple[Named, ...]:
+    """Builds to run, each under a name of its own; ``unasked``: which of the newest, without words."""
     from compress.runtimes.on_board import Named
     from compress.store.builds import find_places, listed_in, wanted_builds
 
@@ -59,14 +59,9 @@ def find_subjects(
         (place.folder, build) for place in find_places(words, store) for build in wanted_builds(place, listed_in(place))
     ]
     if not words:
-        from compress.runtimes import open_runtime, runs_here
-
-        found = [
-            (folder, build) for folder, build in found
-            if unasked(build) and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
-        ]  # fmt: skip
+        found = [(folder, build) for folder, build in found if unasked(build)]
     if not found:
-        raise UserError("none of these builds runs on this machine; name builds, or a board with --on")
+        raise UserError("none of the newest builds runs there; name builds, or a board with --on")
     counts = Counter(build.name for _, build in found)
     return tuple(
         Named(build.name if counts[build.name] == 1 else f"{folder.name}/{build.name}", folder, build)
@@ -98,15 +93,27 @@ def _print(report: BenchReport) -> None:
         table.add_column(heading, justify="left" if place < 4 else "right", no_wrap=True)
     for row in report.rows:
         times = (f"{value:.2f}" for value in (row.p50_ms, row.p90_ms, row.p99_ms))
-        table.add_row(row.build, row.runtime, row.what, f"{row.height}x{row.width}", *times, f"{row.fps:.1f}")
-    console.print(table)
-    runs = max(len(row.samples_ms) for row in report.rows)
-    for line in (
-        f"Measured on {report.device}, {report.threads} threads, batch 1, {runs} runs, all builds in turn.",
-        *(
-            f"{each.build} without a pause for {each.seconds:.0f} s: {each.fps:.1f} FPS, p50 by quarter "
-            f"{', '.join(f'{value:.2f}' for value in each.quarters_p50_ms)} ms, drift {each.drift:+.1%}"
-            for each in report.sustained
-        ),
-    ):
+        size = f"{row.height}x{row.width}" + (f", {row.tiles} tiles" if row.tiles is not None else "")
+        table.add_row(row.build, row.runtime, row.what, size, *times, f"{row.fps:.1f}")
+    if report.rows:
+        console.print(table)
+    for line in _lines(report):
         console.print(Text(line), soft_wrap=True)
+
+
+def _lines(report: BenchReport) -> Iterator[str]:
+    """What is said below the table."""
+    if report.not_as_wanted:
+        yield f"Not measured on {report.device}: {'; '.join(report.not_as_wanted)}."
+        return
+    for each in report.sustained:
+        quarters = ", ".join(f"{value:.2f}" for value in each.quarters_p50_ms)
+        yield (
+            f"{each.build} without a pause for {each.seconds:.0f} s: {each.fps:.1f} FPS, p50 by quarter {quarters} ms, "
+            f"drift {each.drift:+.1%}"
+        )
+    if report.halo_px is not None:
+        yield f"Tiles overlap by twice a halo of {report.halo_px} px, and are run one after the other."
+    runs = max(len(row.samples_ms) for row in report.rows)
+    batch = f"batch {report.batch}" + (" (times are a batch's, FPS are pictures)" if report.batch > 1 else "")
+    yield f"Measured on {report.device}, {report.threads} threads, {batch}, {runs} runs, all builds in turn."

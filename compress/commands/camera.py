@@ -31,11 +31,13 @@ def camera(
     from compress.camera_checks.measure import check_camera
     from compress.commands.bench import find_subjects
     from compress.console import make_console
+    from compress.runtimes.site import Site
     from compress.store.store import Store
 
+    kinds, here = ("student", "pruned", "int8"), Site()
     subjects = find_subjects(
         words, Store(store_root),
-        lambda build: build.variant in ("student", "pruned", "int8") and build.height is not None,
+        lambda build: build.variant in kinds and build.height is not None and here.times(build),
     )  # fmt: skip
     scene = _scene(picture, frames, pan_px)
     console = make_console()

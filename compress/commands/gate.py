@@ -110,7 +110,7 @@ def _print(report: RegressionReport) -> None:
     from rich.text import Text
 
     from compress.console import table_console
-    from compress.regression.ci import figures
+    from compress.regression.ci import figures, timed_on
     from compress.report.table import COLOURS
 
     console = table_console(180)
@@ -122,3 +122,5 @@ def _print(report: RegressionReport) -> None:
         table.add_row(each.name, *figures(each), Text(each.result, style=COLOURS[each.result]), Text(each.note))
     console.print(table)
     console.print(Text(f"{report.candidate} against {report.baseline}"), soft_wrap=True)
+    for line in timed_on(report):
+        console.print(Text(line), soft_wrap=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from compress.devices.board import Board, Lost
 from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.devices.runner import __file__ as _runner
 from compress.devices.runner.__main__ import FULL, LACKING, TAKEN
+from compress.devices.runner.timing import Lasting
 from compress.errors import Busy, DeviceError
 from compress.records import Record
 
@@ -30,6 +32,7 @@ _SILENCE_S = 900.0
 _WAIT_S = 600.0
 _ASK_S = 20.0
 _SIGNALLED = 128
+_MEASURED = ("times.json", "lasting.json")
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 Tell = Callable[[float, float, str], None]
@@ -61,14 +64,16 @@ class Facts(Record):
 
 @dataclass(frozen=True)
 class BoardResults:
-    """By build: its answers, one for each tensor, and the milliseconds of its runs, all builds in turn.
+    """By build: its answers, one for each tensor, the milliseconds of its runs, all builds in turn, and how it lasted
+    without a pause, where that was asked for.
 
-    There are none of these where conditions were not met.
+    There are no times where conditions were not met.
     """
 
     answers: Mapping[str, Tensors]
     samples_ms: Mapping[str, tuple[float, ...]]
     facts: Facts
+    lasting: Mapping[str, Lasting]
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,13 @@ class Place:
 
 
 def run_on_board(
-    place: Place, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell
+    place: Place, builds: tuple[BoardBuild, ...], warmup: int, runs: int, tell: Tell, sustained_s: float = 0.0,
+    every_round: bool = False,
 ) -> BoardResults:  # fmt: skip
     """Copy runner and builds to the board, run them with its Python, and take back what came of it.
+
+    After the timed runs each build is run without a pause for ``sustained_s``, if that is not 0; ``every_round`` as
+    ``runner.timing.measure_latency`` has it.
 
     What was finished when a connection broke is kept on the board for two days, and the same job goes on from there;
     so it does after conditions that were not met. Raises DeviceError for a board that can't be reached, has no such
@@ -92,16 +101,17 @@ def run_on_board(
     board = place.board
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        sent = _packed(builds, {"warmup": warmup, "runs": runs}, place.conditions, folder)
+        counts = {"warmup": warmup, "runs": runs, "sustained_s": sustained_s, "every_round": every_round}
+        sent = _packed(builds, counts, place.conditions, folder)
         job = board.folder(f"run-{_digest(sent)}")
         board.put(sent, job)
         _ran(place, job, tell)
         answers = {f"{build.name}.npy" for build in builds}
-        found = set(board.get((*sorted(answers), "times.json", "device.json"), f"{job}/results", folder))
+        found = set(board.get((*sorted(answers), *_MEASURED, "device.json"), f"{job}/results", folder))
         wanted = answers | {"device.json"}
         facts = Facts.read(folder / "device.json") if "device.json" in found else None
         if facts is not None and not facts.unmet:
-            wanted.add("times.json")
+            wanted.update(_MEASURED)
         if facts is None or wanted - found:
             raise DeviceError(f"{board.host}: the runner left no {min(wanted - found)}; run it again")
         results = _read(builds, facts, folder)
@@ -111,14 +121,15 @@ def run_on_board(
 
 
 def _packed(
-    builds: tuple[BoardBuild, ...], counts: Mapping[str, int], conditions: Conditions, folder: Path
+    builds: tuple[BoardBuild, ...], counts: Mapping[str, float], conditions: Conditions, folder: Path
 ) -> tuple[Path, ...]:
     """All that goes up, as files."""
     import numpy as np
 
     listed = [
         {
-            "name": build.name, "runtime": build.runtime, "file": build.files[0].name, "threads": build.threads,
+            "name": build.name, "runtime": build.runtime, "file": f"{build.name}.{build.files[0].name}",
+            "threads": build.threads,
             "float_precision": build.float_precision, "cores": build.cores, "tensors": f"{build.name}.tensors.npy",
         } for build in builds
     ]  # fmt: skip
@@ -127,7 +138,12 @@ def _packed(
     for build in builds:
         np.save(folder / f"{build.name}.tensors.npy", build.tensors)
     made = (folder / "job.json", *(folder / f"{build.name}.tensors.npy" for build in builds))
-    return (*_modules(), *made, *(file for build in builds for file in build.files))
+    return (*_modules(), *made, *(_renamed(file, build.name, folder) for build in builds for file in build.files))
+
+
+def _renamed(file: Path, build: str, folder: Path) -> Path:
+    """A copy under a name that no other build's file has: a candidate and its baseline are called the same."""
+    return Path(shutil.copyfile(file, folder / f"{build}.{file.name}"))
 
 
 def _digest(files: tuple[Path, ...]) -> str:
@@ -202,9 +218,12 @@ def _told(line: str, tell: Tell) -> None:
 def _read(builds: tuple[BoardBuild, ...], facts: Facts, folder: Path) -> BoardResults:
     import numpy as np
 
-    times = {} if facts.unmet else json.loads((folder / "times.json").read_text(encoding="utf-8"))
+    times, lasting = (
+        {} if facts.unmet else json.loads((folder / name).read_text(encoding="utf-8")) for name in _MEASURED
+    )
     return BoardResults(
         {build.name: np.load(folder / f"{build.name}.npy") for build in builds},
         {name: tuple(float(value) for value in samples) for name, samples in times.items()},
         facts,
+        {name: Lasting(seconds, runs, tuple(quarters)) for name, (seconds, runs, quarters) in lasting.items()},
     )

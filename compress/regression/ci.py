@@ -55,7 +55,13 @@ def markdown(report: RegressionReport) -> str:
     for each in report.differences:
         cells = (each.name, *figures(each), f"{_SIGNS[each.result]} {each.result}", each.note)
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    devices = timed_on(report)
+    return "\n".join((*lines, *(("", *devices) if devices else ()))) + "\n"
+
+
+def timed_on(report: RegressionReport) -> tuple[str, ...]:
+    """A line for each device that builds were timed on; its whole fingerprint is in the JSON."""
+    return tuple(dict.fromkeys(f"Timed on {each.device}." for each in report.sessions))
 
 
 def sentence(each: Difference) -> str:

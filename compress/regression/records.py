@@ -40,6 +40,18 @@ class Difference(Record):
     note: str = ""
 
 
+class Session(Record):
+    """Where a build's candidate and baseline were timed in turn: facts before and, where they differ, ``NAME_after``.
+
+    ``not_as_wanted``: which conditions of the target were not met; then no times count.
+    """
+
+    build: str
+    device: str
+    fingerprint: dict[str, str]
+    not_as_wanted: tuple[str, ...] = ()
+
+
 class RegressionReport(Record):
     """Candidate against baseline; ``fail`` beats ``incomplete`` beats ``pass``."""
 
@@ -47,6 +59,7 @@ class RegressionReport(Record):
     baseline: str
     result: Result
     differences: tuple[Difference, ...]
+    sessions: tuple[Session, ...] = ()
 
 
 def overall(differences: tuple[Difference, ...]) -> Result:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 import statistics
 
+from compress.devices.runner.conditions import lacking_facts
 from compress.records import SpeedReport, SpeedRow
 from compress.regression.interval import median_gap_interval
 from compress.regression.records import Allowance, Difference
+from compress.runtimes.site import Site
 
 _PASSING = ("clock_mhz", "load_average_1min", "temperature_c", "throttled_times", "peak_memory_mib")
 """Facts that change from minute to minute; all others of a fingerprint must be equal."""
 
+_AFTER = "_after"
 _FEWEST_RUNS = 30
 _BUSY = 1.25
 """Load average over processors when a session begins, at most: what the session follows may have used all of them."""
@@ -27,7 +30,7 @@ _CALM = 1.2
 def differing_facts(candidate: SpeedReport, baseline: SpeedReport) -> tuple[str, ...]:
     """A line for each fact that a repeated measurement should share and these don't, the device first."""
     mine, theirs = ({"device": each.device, **each.fingerprint} for each in (candidate, baseline))
-    names = [name for name in dict.fromkeys((*mine, *theirs)) if name.removesuffix("_after") not in _PASSING]
+    names = [name for name in dict.fromkeys((*mine, *theirs)) if name.removesuffix(_AFTER) not in _PASSING]
     return tuple(
         f"{name} is {mine.get(name, 'not known')}, was {theirs.get(name, 'not known')}"
         for name in names if mine.get(name) != theirs.get(name)
@@ -35,15 +38,24 @@ def differing_facts(candidate: SpeedReport, baseline: SpeedReport) -> tuple[str,
 
 
 def judge_stored(
-    builds: tuple[str, ...], candidate: SpeedReport | None, baseline: SpeedReport | None, allowed: Allowance
-) -> tuple[Difference, ...]:
-    """How much slower ``builds`` are by the figures of both reports; *incomplete*, and why, where these can't tell."""
+    builds: tuple[str, ...], candidate: SpeedReport | None, baseline: SpeedReport | None, allowed: Allowance,
+    site: Site | None = None,
+) -> tuple[Difference, ...]:  # fmt: skip
+    """How much slower ``builds`` are by the figures of both reports; *incomplete*, and why, where these can't tell.
+
+    Where a ``site`` is named, both sessions have to be of its device, under its conditions.
+    """
     if candidate is None or baseline is None:
         lacks = "baseline" if baseline is None else "candidate"
         return (_incomplete("slowdown", allowed, f"no stored figures: the {lacks} has none"),)
     differing = differing_facts(candidate, baseline)
     if differing:
         why = f"stored figures are of another machine or state: {'; '.join(differing)}"
+        return (_incomplete("slowdown", allowed, why),)
+    # The fingerprints are equal but for what changes by the minute, and conditions may ask for that, too.
+    elsewhere = () if site is None else (*_not_at(site, "candidate", candidate), *_not_at(site, "baseline", baseline))
+    if elsewhere:
+        why = f"stored figures are not as the target wants them: {'; '.join(elsewhere)}"
         return (_incomplete("slowdown", allowed, why),)
     busy = _busy("candidate", candidate) + _busy("baseline", baseline)
     if busy:
@@ -69,6 +81,16 @@ def _judge(mine: SpeedRow, theirs: SpeedRow, allowed: Allowance) -> Difference:
         name=name, unit="", limit=limit, figure=figure, low=low, high=high,
         result="fail" if low > limit else "pass", note="two sessions apart, equal fingerprints",
     )  # fmt: skip
+
+
+def _not_at(site: Site, side: str, report: SpeedReport) -> tuple[str, ...]:
+    """A line for each reason why a session was not one of ``site``."""
+    if not site.is_at(report.device):
+        return (f"the {side}'s were measured on {report.device}",)
+    before = {name: value for name, value in report.fingerprint.items() if not name.endswith(_AFTER)}
+    changed = {name.removesuffix(_AFTER): value for name, value in report.fingerprint.items() if name.endswith(_AFTER)}
+    lines = lacking_facts(site.conditions.model_dump(mode="json"), before, {**before, **changed})
+    return tuple(f"the {side}'s {line}" for line in lines)
 
 
 def _busy(side: str, report: SpeedReport) -> tuple[str, ...]:

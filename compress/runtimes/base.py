@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.devices.board import BoardKind
+from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
 from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
@@ -84,7 +85,7 @@ class Session(ABC):
 
     @abstractmethod
     def infer(self, x: Batch) -> Batch:
-        """The bright (1, 3, H, W) of a dark one; the answer is the caller's own.
+        """The bright (N, 3, H, W) of dark ones, as many as it was loaded for; the answer is the caller's own.
 
         Raises BuildError when ``x`` does not fit the build.
         """
@@ -146,3 +147,11 @@ class Runtime(ABC):
     @abstractmethod
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
         """Compile the build; ``size`` asks for another picture size than the build's own, where the SDK can."""
+
+    def load_batch(
+        self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None, batch: int
+    ) -> Session:
+        """The same for ``batch`` pictures at a time. Raises BuildError also where the SDK or the build takes one."""
+        if batch == 1:
+            return self.load(folder, files, options, size)
+        raise BuildError(f"{files[0]} takes one picture at a time; ask for batch 1, or an onnx or openvino build")

@@ -12,6 +12,7 @@ from compress.devices.boards import open_board
 from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.devices.remote import BoardBuild, Facts, Place, Tell, run_on_board
 from compress.devices.runner.fingerprint import with_changes
+from compress.devices.runner.timing import Lasting
 from compress.errors import BuildError
 from compress.records import Build
 from compress.runtimes import open_runtime
@@ -46,21 +47,24 @@ class Named:
 
 @dataclass(frozen=True)
 class Timing:
-    """How often each build is run, all in turn."""
+    """How often each build is run, all in turn (``every_round``: slow ones, too), then how long without a pause."""
 
     warmup: int
     runs: int
+    sustained_s: float = 0.0
+    every_round: bool = False
 
 
 @dataclass(frozen=True)
 class OnBoard:
     """What the board gave. ``answers``: of the shipped build, by the bytes of the dark picture; empty where the
     pictures are not of the build's size, or the board's SDK is not the one that is wanted. ``samples_ms``: empty
-    where another condition was not met. ``unmet`` says which."""
+    where another condition was not met. ``unmet`` says which. ``lasting``: as long as it was asked for."""
 
     answers: Mapping[bytes, Picture]
     samples_ms: Mapping[str, tuple[float, ...]]
     facts: Facts
+    lasting: Mapping[str, Lasting]
 
     def __call__(self, picture: Picture) -> Picture:
         """The shipped build's answer to a picture that was sent. Raises BuildError for another one."""
@@ -74,9 +78,9 @@ class OnBoard:
         facts = with_changes(self.facts.before, self.facts.after)
         return {**facts, "peak_memory_mib": f"{self.facts.peak_memory_mib:.0f}"}
 
-    def unmet(self) -> str | None:
-        """Why the board's figures don't count, None where they do."""
-        return "; ".join((*self.facts.unmet_sdk, *self.facts.unmet)) or None
+    def unmet(self) -> tuple[str, ...]:
+        """Why the board's figures don't count, a line each; none where they do."""
+        return *self.facts.unmet_sdk, *self.facts.unmet
 
     def name(self, host: str) -> str:
         """One line for tables."""
@@ -95,7 +99,7 @@ def run_builds(
     fed = {each.name: _fed(each.build, pictures) for each in builds}
     jobs = tuple(_job(each, fed[each.name], options) for each in builds)
     place = Place(open_board(board.kind, board.host), board.python, board.conditions)
-    done = run_on_board(place, jobs, timing.warmup, timing.runs, tell)
+    done = run_on_board(place, jobs, timing.warmup, timing.runs, tell, timing.sustained_s, timing.every_round)
     answers: dict[bytes, Picture] = {}
     for each in builds:
         for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
@@ -103,8 +107,8 @@ def run_builds(
                 answer[None], each.build.contract.output, picture.shape[0], picture.shape[1]
             )
     if done.facts.unmet_sdk:
-        return OnBoard({}, {}, done.facts)
-    return OnBoard(answers, done.samples_ms, done.facts)
+        return OnBoard({}, {}, done.facts, {})
+    return OnBoard(answers, done.samples_ms, done.facts, done.lasting)
 
 
 def _fed(build: Build, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:

@@ -57,13 +57,20 @@ class OnnxRuntime(Runtime):
 
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
         """A file of another fixed size is run with its size rewritten; the file itself stays as it is."""
+        return self.load_batch(folder, files, options, size, 1)
+
+    def load_batch(
+        self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None, batch: int
+    ) -> Session:
+        """So it is for another batch."""
         if options.float_precision != "f32":
             raise BuildError(f"ONNX Runtime computes floats in f32 here, not {options.float_precision}")
         path = folder / files[0]
         session = _open(path, options.threads)
         shape = session.get_inputs()[0].shape
-        if size is not None and isinstance(shape[2], int) and tuple(shape[2:]) != size:
-            session = _open(path, options.threads, resized=_resized(read_file(path), size))
+        other_size = size is not None and isinstance(shape[2], int) and tuple(shape[2:]) != size
+        if other_size or (isinstance(shape[0], int) and shape[0] != batch):
+            session = _open(path, options.threads, resized=_resized(read_file(path), size, batch))
         return _OnnxSession(session, files[0])
 
 
@@ -92,9 +99,11 @@ class _OnnxSession(Session):
         return lambda: self._session.run_with_iobinding(binding)
 
 
-def _resized(model: onnx.ModelProto, size: Size) -> bytes:
+def _resized(model: onnx.ModelProto, size: Size | None, batch: int) -> bytes:
     for value in (*model.graph.input, *model.graph.output):
-        for dim, side in zip(value.type.tensor_type.shape.dim[2:], size, strict=True):
+        dims = value.type.tensor_type.shape.dim
+        dims[0].dim_value = batch
+        for dim, side in zip(dims[2:], size or (), strict=size is not None):
             dim.dim_value = side
     del model.graph.value_info[:]
     return bytes(model.SerializeToString())

@@ -85,10 +85,17 @@ class OpenVino(Runtime):
         )  # fmt: skip
 
     def load(self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None = None) -> Session:
+        return self.load_batch(folder, files, options, size, 1)
+
+    def load_batch(
+        self, folder: Path, files: tuple[str, ...], options: RunOptions, size: Size | None, batch: int
+    ) -> Session:
         model = _read(folder / files[0])
         shape = model.input().get_partial_shape()
-        if size is not None and (shape.is_dynamic or list(shape.to_shape())[1:3] != list(size)):
-            _reshape(model, size, files[0])
+        _, height, width, _ = (0 if side.is_dynamic else side.get_length() for side in shape)
+        wanted = [batch, *(size or (height, width)), 3]
+        if 0 not in wanted and (shape.is_dynamic or list(shape.to_shape()) != wanted):
+            _reshape(model, wanted, files[0])
         return _OpenVinoSession(_compile(model, options), files[0])
 
 
@@ -101,9 +108,10 @@ class _OpenVinoSession(Session):
     def infer(self, x: Batch) -> Batch:
         import numpy as np
 
-        _, height, width, _ = self._compiled.input().get_shape()
-        if x.shape != (1, 3, height, width) or x.dtype != np.float32:
-            raise BuildError(f"{self._name} takes [1, 3, {height}, {width}] float32, not {list(x.shape)} {x.dtype}")
+        batch, height, width, _ = self._compiled.input().get_shape()
+        if x.shape != (batch, 3, height, width) or x.dtype != np.float32:
+            takes = [batch, 3, height, width]
+            raise BuildError(f"{self._name} takes {takes} float32, not {list(x.shape)} {x.dtype}")
         answer = self._request.infer([self._bytes(x)])[0]
         return np.ascontiguousarray(answer.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
@@ -145,16 +153,17 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
         raise BuildError(f"OpenVINO can't compile the build: {first_line(error)}") from None
 
 
-def _reshape(model: openvino.Model, size: Size, name: str) -> None:
-    """Set the picture's size; refused where the graph has sizes written into it."""
+def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
+    """Set batch and size of the pictures; refused where the graph has sizes written into it."""
+    wanted = f"{shape[1]}x{shape[2]}" + (f" in batches of {shape[0]}" if shape[0] != 1 else "")
     try:
-        model.reshape([1, *size, 3])
-        fits = list(model.output().get_shape()) == [1, *size, 3]
+        model.reshape(shape)
+        fits = list(model.output().get_shape()) == shape
     except Exception as error:  # shape inference raises its own kinds
-        raise BuildError(f"{name} can't be set to {size[0]}x{size[1]}: {first_line(error)}") from None
+        raise BuildError(f"{name} can't be set to {wanted}: {first_line(error)}") from None
     if not fits:
         answer = list(model.output().get_shape())
-        raise BuildError(f"{name} set to {size[0]}x{size[1]} answers {answer}: its graph holds a size")
+        raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")
 
 
 def _settle_names(model: openvino.Model) -> None:

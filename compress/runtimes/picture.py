@@ -112,19 +112,30 @@ class PictureRunner:
         self._build = build
         self._folder = folder
         self._options = options
-        self._sessions: OrderedDict[Size, Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[Size, int], Session] = OrderedDict()
 
     def __call__(self, picture: Picture) -> Picture:
         """uint8 (H, W, 3) RGB to the same. Raises BuildError if the build can't take the size."""
-        x = to_batch(picture, self._build.contract.size_multiple)
-        answer = self._session((x.shape[2], x.shape[3])).infer(x)
-        return to_picture(answer, picture.shape[0], picture.shape[1])
+        return self.batch((picture,))[0]
 
-    def _session(self, size: Size) -> Session:
-        if size not in self._sessions:
+    def batch(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        """Pictures of one size in one run of the build. Raises BuildError if it can't take so many at a time."""
+        import numpy as np
+
+        each = [to_batch(picture, self._build.contract.size_multiple) for picture in pictures]
+        x = each[0] if len(each) == 1 else np.concatenate(each)
+        answer = self._session((x.shape[2], x.shape[3]), len(each)).infer(x)
+        return tuple(
+            to_picture(answer[place : place + 1], picture.shape[0], picture.shape[1])
+            for place, picture in enumerate(pictures)
+        )
+
+    def _session(self, size: Size, batch: int) -> Session:
+        key = size, batch
+        if key not in self._sessions:
             runtime = open_runtime(self._build.runtime)
-            self._sessions[size] = runtime.load(self._folder, self._build.files, self._options, size)
+            self._sessions[key] = runtime.load_batch(self._folder, self._build.files, self._options, size, batch)
             if len(self._sessions) > _OPEN_SIZES:
                 self._sessions.popitem(last=False)
-        self._sessions.move_to_end(size)
-        return self._sessions[size]
+        self._sessions.move_to_end(key)
+        return self._sessions[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.operators import OperatorLimit
 from compress.schema.section import PositiveInt, Section
 from compress.tflite_kind import TfliteKind
+
+if TYPE_CHECKING:
+    from compress.runtimes.site import Site
 
 
 class Scheme(Section):
@@ -79,6 +82,22 @@ class DeviceSpec(Section):
                 mode="json", exclude={"cooling": True, "pins": {"__all__": {"source"}}, "sdk": {"__all__": {"source"}}}
             )
         return {**kept, "machine": machine}
+
+    def site(self) -> Site:
+        """Where and how builds are timed on this device; ``absent`` where there is none."""
+        from compress.runtimes.base import RunOptions
+        from compress.runtimes.on_board import Board
+        from compress.runtimes.site import Site
+
+        options = RunOptions(self.threads, self.float_precision, self.cores)
+        if self.kind == "local":
+            return Site(None, self.conditions, options, self.runtime)
+        if self.kind == "none":
+            return Site(options=options, runtime=self.runtime, absent="the target names no device")
+        if self.host is None:
+            why = f"no device: set device.host to where the {self.kind} device is"
+            return Site(options=options, runtime=self.runtime, absent=f"{why}; this machine's speeds are not its own")
+        return Site(Board(self.host, self.python, self.kind, self.conditions), options=options, runtime=self.runtime)
 
 
 class Budget(Section):

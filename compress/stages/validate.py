@@ -25,7 +25,6 @@ from compress.records import (
     Variant,
 )
 from compress.runtimes import RUNTIMES, open_runtime, runs_here
-from compress.runtimes.base import RunOptions
 from compress.schema import DataSpec, DeviceSpec, Slices, ValidateSpec
 from compress.stage import Progress, stage
 
@@ -80,9 +79,10 @@ def _on_board(
 ) -> OnBoard | None:
     """What the target's board gives, None where it is not asked."""
     from compress.data.source import open_data
-    from compress.runtimes.on_board import Board, Named, Timing, run_builds
+    from compress.runtimes.on_board import Named, Timing, run_builds
 
-    if device.kind == "local" or device.kind == "none" or device.host is None or _why_not(device) is not None:
+    site = device.site()
+    if site.board is None:
         return None
     source = open_data(data, "test")
     pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
@@ -91,19 +91,8 @@ def _on_board(
         for build in listed.builds if build.runtime == device.runtime and build.height is not None
     )  # fmt: skip
     progress.say(f"runs {len(timed)} builds on {device.host}, {validation.timed_runs} timed runs each")
-    options = RunOptions(device.threads, device.float_precision, device.cores)
     timing = Timing(validation.warmup_runs, validation.timed_runs)
-    place = Board(device.host, device.python, device.kind, device.conditions)
-    return run_builds(place, timed, pictures, options, timing, progress.update)
-
-
-def _why_not(device: DeviceSpec) -> str | None:
-    """Why builds are not run on the target's device, where that is not this machine; None where they are."""
-    if device.kind == "none":
-        return "the target names no device"
-    if device.host is None:
-        return f"no device: set device.host to where the {device.kind} device is; this machine's speeds are not its own"
-    return None
+    return run_builds(site.board, timed, pictures, site.options, timing, progress.update)
 
 
 def _count(source: PairSource, validation: ValidateSpec) -> int:
@@ -130,7 +119,7 @@ def _routes(
             yield _Route(variant, device.runtime, board, on_device=True)
             found = [build for build in found if build.runtime != device.runtime]
         for build in found if variant == "int8" else found[:1]:
-            runner = PictureRunner(build, folder, _options(build, device))
+            runner = PictureRunner(build, folder, device.site().options_for(build))
             yield _Route(variant, build.runtime, runner)
         if variant == "int8":
             yield _Route("int8", "torch", partial(enhance, load_fake_quant(quantized.folder, "qat")))
@@ -144,12 +133,6 @@ def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[B
         if build.variant == variant and runs_here(build.runtime):
             found.setdefault(build.runtime, build)
     return sorted(found.values(), key=lambda build: order.index(build.runtime))
-
-
-def _options(build: Build, device: DeviceSpec) -> RunOptions:
-    """The precision hint is for the device's own runtime; others compute floats as floats."""
-    precision = device.float_precision if build.runtime == device.runtime == "openvino" else "f32"
-    return RunOptions(device.threads, precision)
 
 
 def _float_self(listed: BuildList) -> Variant:
@@ -256,7 +239,7 @@ def _speed(
 
     if device.kind != "local":
         where = device.host or device.kind
-        return SpeedReport(device=where, fingerprint={}, rows=(), not_measured=_why_not(device))
+        return SpeedReport(device=where, fingerprint={}, rows=(), not_measured=device.site().absent)
     full = _float_self(listed)
     timed = [
         build for build in listed.builds
@@ -277,7 +260,7 @@ def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> Sp
         for build in listed.builds if build.name in board.samples_ms
     )  # fmt: skip
     conditions = {**board.fingerprint(), "threads": str(device.threads), "float_precision": device.float_precision}
-    why = board.unmet() or (None if rows else f"no build for {device.runtime}")
+    why = "; ".join(board.unmet()) or (None if rows else f"no build for {device.runtime}")
     return SpeedReport(device=board.name(str(device.host)), fingerprint=conditions, rows=rows, not_measured=why)
 
 
@@ -292,7 +275,7 @@ def _timed(
     dark = np.random.default_rng(0)
     runs = {}
     for build in timed:
-        session = open_runtime(build.runtime).load(folder, build.files, _options(build, device))
+        session = open_runtime(build.runtime).load(folder, build.files, device.site().options_for(build))
         size = build.height or 0, build.width or 0  # only builds of fixed size are timed
         runs[build.name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
     progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")
@@ -311,7 +294,7 @@ def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) 
 
     assert build.height is not None and build.width is not None
     p50 = percentile(samples_ms, 0.5)
-    floating = _options(build, device).float_precision
+    floating = device.site().options_for(build).float_precision
     return SpeedRow(
         build=build.name, variant=build.variant, runtime=build.runtime, height=build.height, width=build.width,
         precision=build.inspection.precision or (f"int8 and {floating}" if build.inspection.int8_layers else floating),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_nets
-from loopback import HOST, loopback
+from loopback import HOST
 from tiny_chain import Chain
 
 from compress.bench.records import BenchReport
@@ -78,16 +77,34 @@ def test_a_run_without_a_pause_shows_its_drift(
     assert "int8-onnx-32x48 without a pause for 1 s: " in capsys.readouterr().out
 
 
-@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client here")
-def test_on_a_board_the_model_alone_is_timed(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with loopback("asyncssh", tmp_path) as board:
-        monkeypatch.setenv("COMPRESS_SSH_CONFIG", str(board.config))
-        words = ("int8-onnx-32x48", "student-openvino-32x48", "--on", HOST, "--python", sys.executable)
-        report = _bench(chain, tmp_path, *words)
-    assert [(row.build, row.what) for row in report.rows] == [
-        ("student-openvino-32x48", "model only"), ("int8-onnx-32x48", "model only"),
-    ]  # fmt: skip
-    assert all(len(row.samples_ms) == 6 for row in report.rows) and report.device.startswith(f"{HOST}, ")
+def test_a_batch_is_timed_at_once_and_its_pictures_count(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = _bench(chain, tmp_path, "--batch", "3", "--sustained", "0.005")
+    assert report.batch == 3 and len(report.rows) == 6 and {row.batch for row in report.rows} == {3}
+    for row in report.rows:
+        assert row.fps == pytest.approx(3e3 / row.p50_ms) and row.tiles is None
+    for lasting in report.sustained:
+        assert lasting.fps == pytest.approx(3 * lasting.runs / lasting.seconds)
+    *_, last = capsys.readouterr().out.strip().splitlines()
+    assert "batch 3 (times are a batch's, FPS are pictures), 6 runs, all builds in turn." in last
+
+
+def test_a_large_picture_goes_through_in_tiles_where_that_is_asked_for(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_png(tmp_path / "dark.png", np.random.default_rng(0).integers(0, 60, (70, 100, 3), np.uint8))
+    words = ("int8-onnx-32x48", "int8-onnx-free", "--picture", str(tmp_path / "dark.png"), "--tile", "4")
+    report = _bench(chain, tmp_path, *words)
+    found = {(row.build, row.what): (row.height, row.width, row.tiles) for row in report.rows}
+    assert found == {
+        ("int8-onnx-32x48", "model only"): (*SIZE, None), ("int8-onnx-32x48", "end to end"): (70, 100, 9),
+        ("int8-onnx-free", "model only"): (70, 100, None), ("int8-onnx-free", "end to end"): (70, 100, None),
+    }  # fmt: skip
+    one, all_nine = (row.p50_ms for row in report.rows if row.build == "int8-onnx-32x48")
+    assert all_nine > 3 * one
+    text = capsys.readouterr().out
+    assert "70x100, 9 tiles" in text and "Tiles overlap by twice a halo of 4 px" in text
 
 
 @pytest.mark.parametrize(
@@ -95,8 +112,16 @@ def test_on_a_board_the_model_alone_is_timed(chain: Chain, tmp_path: Path, monke
     [
         (("int9",), "no build 'int9' in the store"),
         (("int8-onnx-32x48", "--picture", "none.png"), "none.png"),
-        (("--on", HOST, "--sustained", "1"), "--sustained: builds run without a pause on this machine only"),
         (("int8-onnx-free", "--on", HOST), "builds of free size are not timed on boards"),
+        (("--on", HOST, "--batch", "2"), "--batch: on a board the model alone is timed, one picture a run"),
+        (("--on", HOST, "--tile", "2"), "--tile: on a board the model alone is timed"),
+        (("--on", "adb:"), "--on: no serial number after adb:"),
+        (("--on", "a b"), "'a b' can't be the name of a board"),
+        (("--batch", "2", "--tile", "2"), "--batch, --tile: tiles are run one at a time"),
+        (("--tile", "2"), "--tile: 32x48 is not larger than a build of fixed size here; name a larger --picture"),
+        (("--target", "x86_egde"), "no target 'x86_egde'. Did you mean 'x86_edge'? There are: "),
+        (("--target", "jetson"), "--target: no device: set device.host to where the ssh device is"),
+        (("int8-onnx-32x48", "--target", "jetson", "--on", HOST), "the target's board runs tensorrt, not onnx"),
         (("--runs", "0"), "--runs"),
     ],
 )

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from compress.camera_checks.seams import compare_tiled, spans, tiled
+from compress.camera_checks.seams import compare_tiled
+from compress.runtimes.tiles import tiled
 
 Picture = NDArray[np.uint8]
 TILE = (32, 48)
 DARK = np.random.default_rng(0).integers(0, 120, (64, 96, 3)).astype(np.uint8)
-
-
-@given(st.integers(16, 300), st.integers(8, 64), st.integers(0, 20))
-def test_tiles_give_each_pixel_once_and_keep_their_halo(side: int, tile: int, halo: int) -> None:
-    if not 2 * halo < tile <= side:
-        with pytest.raises(ValueError, match="tiles of"):
-            spans(side, tile, halo)
-        return
-    found = spans(side, tile, halo)
-    assert found[0].first == 0 and found[-1].last == side
-    assert all(a.last == b.first for a, b in zip(found, found[1:], strict=False))
-    for place, each in enumerate(found):
-        assert 0 <= each.start <= each.first < each.last <= each.start + tile <= side
-        assert place == 0 or each.first - each.start >= halo
-        assert place == len(found) - 1 or each.start + tile - each.last >= halo
 
 
 def blurred(dark: Picture) -> Picture:

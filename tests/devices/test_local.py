@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from compress.devices.local import exclusive
 from compress.devices.runner import timing
 from compress.devices.runner.fingerprint import device_name, fingerprint, stable_facts
-from compress.devices.runner.timing import measure_latency, percentile
+from compress.devices.runner.timing import measure_latency, percentile, without_pause
 from compress.errors import Busy
 from compress.schema import DeviceSpec
 
@@ -56,12 +56,31 @@ def test_slow_builds_run_less_often_but_ten_times(monkeypatch: pytest.MonkeyPatc
 
     samples = measure_latency({"quick": lambda: None, "slow": slow, "slower": slower}, 3, 60)
     assert {name: len(values) for name, values in samples.items()} == {"quick": 60, "slow": 15, "slower": 10}
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now_ns[0] / 1e9)
+    samples = measure_latency({"quick": lambda: None, "slow": slow}, 3, 60, every_round=True)
+    assert {len(values) for values in samples.values()} == {60}  # both in every round
+    samples = measure_latency({"quick": lambda: None, "slower": slower}, 3, 60, every_round=True)
+    assert {len(values) for values in samples.values()} == {30}  # and no more of them than are needed
 
 
 def test_progress_is_told_after_every_round() -> None:
     told: list[tuple[int, int]] = []
     measure_latency({"a": lambda: None}, 1, 3, lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_build_without_a_pause_has_a_figure_for_each_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, told = [0.0], []
+
+    def slower_and_slower() -> None:
+        now_s[0] += 0.1 + now_s[0] / 100
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now_s[0])
+    lasting = without_pause(slower_and_slower, 10.0, told.append)
+    assert 10.0 <= lasting.seconds < 10.3 and lasting.runs == pytest.approx(69, abs=2)
+    assert lasting.quarters_p50_ms == pytest.approx((112, 137, 162, 187), abs=5)
+    assert len(told) == 9 and told == sorted(told) and max(told) <= 10.0
+    assert without_pause(slower_and_slower, 0.01, told.append).runs == 4  # a build slower than the time
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=50), st.floats(0, 1))

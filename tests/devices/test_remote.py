@@ -89,6 +89,18 @@ def test_a_board_answers_as_this_machine_does(name: str, board: Loopback, tmp_pa
     assert list((board.home / ".cache" / "compress").glob("run-*")) == []
 
 
+def test_files_of_one_name_are_told_apart(board: Loopback, tmp_path: Path) -> None:
+    """A candidate and its baseline are called the same."""
+    for name in ("after", "before"):
+        (tmp_path / name).mkdir()
+    after = replace(_build(tmp_path / "after"), name="after")
+    before = replace(_build(tmp_path / "before", operator="Neg"), name="before")
+    assert after.files[0].name == before.files[0].name
+    results, _ = _run(after, before)
+    assert np.array_equal(results.answers["after"], np.abs(after.tensors))
+    assert np.array_equal(results.answers["before"], -before.tensors)
+
+
 def test_a_job_whose_connection_broke_goes_on_where_it_stopped(board: Loopback, tmp_path: Path) -> None:
     build = _build(tmp_path, 400)
     killer = threading.Thread(target=_kill_when_answered, args=(board,))

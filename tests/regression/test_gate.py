@@ -5,66 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import onnx
 import pytest
-from loopback import HOST, loopback
+from gated import PSNR, gate_of, other_bytes, small_bundle, with_speed
 from reported import INT8_DB, write_bundle
 from tiny_chain import Chain
 
-from compress.bundle.contract import BuildContract, ContractFile
 from compress.cli import execute
-from compress.records import BuildList, Check, QualityReport, QualityRow, SpeedReport, SpeedRow, VerdictRecord
 from compress.regression.baseline import Accepted
 from compress.regression.measure import paired_ms
-from compress.regression.records import RegressionReport
-
-IMAGES = tuple(f"{number}.png" for number in range(16))
-PSNR = tuple(20.0 + number / 4 for number in range(16))
-
-
-def _bundle(
-    chain: Chain, folder: Path, *, psnr: tuple[float, ...] = PSNR, ssim: float = 0.8, digest: str = "d" * 64,
-    verdict: str = "pass", runtimes: tuple[str, ...] = ("onnx",),
-) -> Path:  # fmt: skip
-    """What ``compress gate`` reads of a bundle: the builds with their contract, and the report."""
-    shutil.copytree(chain.builds.folder, folder)
-    builds = [
-        BuildContract(**{name: getattr(build, name) for name in BuildContract.model_fields})
-        for build in BuildList.read(folder / "builds.json").builds if build.ships and build.runtime in runtimes
-    ]  # fmt: skip
-    ContractFile(builds=tuple(builds)).write(folder / "contract.json")
-    (folder / "report").mkdir()
-    rows = tuple(
-        QualityRow(variant="int8", runtime=name, psnr_db=psnr, ssim=(ssim,) * 16, psnr_gtmean_db=psnr)  # type: ignore[arg-type]
-        for name in runtimes
-    )
-    QualityReport(
-        definition="as ever", decoder="Pillow", data_digest=digest, data_kind="paired", images=IMAGES, rows=rows
-    ).write(folder / "report" / "quality.json")
-    (folder / "manifest.json").write_text(f"manifest of {folder.name}")
-    check = Check(name="min_fps", limit=20, measured=10, unit="FPS", origin="measured", result=verdict)  # type: ignore[arg-type]
-    VerdictRecord(result=verdict, checks=(check,)).write(folder / "report" / "verdict.json")  # type: ignore[arg-type]
-    return folder
-
-
-def _gate(chain: Chain, candidate: Path, baseline: Path, *words: str) -> tuple[int, dict[str, str], RegressionReport]:
-    out = candidate.parent / "gate.json"
-    command = ["gate", str(candidate), "--baseline", str(baseline), "--store", str(chain.root), "--json", str(out)]
-    code = execute([*command, "--rounds", "30", "--threads", "1", *words])
-    report = RegressionReport.read(out)
-    return code, {each.name: each.result for each in report.differences}, report
 
 
 def test_the_same_bundle_passes_without_timing_anything(
     chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    same = _bundle(chain, tmp_path / "one", runtimes=("onnx", "openvino"))
-    code, results, _ = _gate(chain, same, _bundle(chain, tmp_path / "two", runtimes=("onnx", "openvino")))
+    same = small_bundle(chain, tmp_path / "one", runtimes=("onnx", "openvino"))
+    code, results, _ = gate_of(chain, same, small_bundle(chain, tmp_path / "two", runtimes=("onnx", "openvino")))
     assert code == 0 and set(results.values()) == {"pass"} and len(results) == 9
     assert capsys.readouterr().out.count("the same files") == 2
 
@@ -72,23 +31,23 @@ def test_the_same_bundle_passes_without_timing_anything(
 def test_a_tenth_of_a_db_lost_on_half_of_the_pictures_is_caught(
     chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    baseline = _bundle(chain, tmp_path / "before")
+    baseline = small_bundle(chain, tmp_path / "before")
     lost = tuple(value - (0.1 if number % 2 else 0.0) for number, value in enumerate(PSNR))
     lost = (*lost[:-1], lost[-1] - 0.05)
-    code, results, _ = _gate(chain, _bundle(chain, tmp_path / "after", psnr=lost), baseline)
+    code, results, _ = gate_of(chain, small_bundle(chain, tmp_path / "after", psnr=lost), baseline)
     assert code == 1 and results["int8 through onnx, PSNR"] == "fail"
     assert results["int8 through onnx, PSNR of the picture that lost most"] == "pass"
     assert "lost most: 15.png -0.150, " in capsys.readouterr().out
     tiny = tuple(value - 1e-4 for value in PSNR)
-    assert _gate(chain, _bundle(chain, tmp_path / "hardly", psnr=tiny), baseline)[0] == 0
+    assert gate_of(chain, small_bundle(chain, tmp_path / "hardly", psnr=tiny), baseline)[0] == 0
 
 
 def test_one_picture_that_breaks_is_caught_and_named(
     chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
-    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
-    code, results, report = _gate(chain, candidate, baseline)
+    candidate, baseline = small_bundle(chain, tmp_path / "after", psnr=broken), small_bundle(chain, tmp_path / "before")
+    code, results, report = gate_of(chain, candidate, baseline)
     assert code == 1 and results["int8 through onnx, PSNR of the picture that lost most"] == "fail"
     worst = next(each for each in report.differences if each.name.endswith("lost most"))
     assert worst.note == "7.png" and worst.figure == pytest.approx(-2.0)
@@ -96,43 +55,30 @@ def test_one_picture_that_breaks_is_caught_and_named(
 
 
 def test_other_pictures_are_not_compared(chain: Chain, tmp_path: Path) -> None:
-    candidate, baseline = _bundle(chain, tmp_path / "after", digest="e" * 64), _bundle(chain, tmp_path / "before")
-    code, results, _ = _gate(chain, candidate, baseline)
+    candidate, baseline = (
+        small_bundle(chain, tmp_path / "after", digest="e" * 64),
+        small_bundle(chain, tmp_path / "before"),
+    )
+    code, results, _ = gate_of(chain, candidate, baseline)
     assert code == 3 and results["int8 through onnx, PSNR"] == "incomplete"
 
 
 def test_a_budget_of_its_own_that_fails_is_enough(chain: Chain, tmp_path: Path) -> None:
-    candidate, baseline = _bundle(chain, tmp_path / "after", verdict="fail"), _bundle(chain, tmp_path / "before")
-    code, results, report = _gate(chain, candidate, baseline)
+    candidate, baseline = (
+        small_bundle(chain, tmp_path / "after", verdict="fail"),
+        small_bundle(chain, tmp_path / "before"),
+    )
+    code, results, report = gate_of(chain, candidate, baseline)
     assert code == 1 and results["the candidate's own budgets"] == "fail" and report.differences[0].note == "min_fps"
 
 
-def _other_bytes(folder: Path) -> Path:
-    """The same graph in another file."""
-    path = folder / "int8-onnx-32x48.onnx"
-    model = onnx.load(str(path))
-    model.doc_string = "other bytes"
-    onnx.save(model, str(path))
-    return folder
-
-
 def test_other_files_are_timed_in_turn(chain: Chain, tmp_path: Path) -> None:
-    candidate, baseline = _bundle(chain, tmp_path / "after"), _bundle(chain, tmp_path / "before")
-    code, results, report = _gate(chain, _other_bytes(candidate), baseline, "--max-slowdown", "1")
+    candidate, baseline = small_bundle(chain, tmp_path / "after"), small_bundle(chain, tmp_path / "before")
+    code, results, report = gate_of(chain, other_bytes(candidate), baseline, "--max-slowdown", "1")
     speed = report.differences[-1]
     assert code == 0 and results["int8-onnx-32x48, slowdown"] == "pass"
     assert speed.low is not None and speed.high is not None and speed.figure is not None
     assert speed.low <= speed.figure <= speed.high and speed.note != "the same files"
-
-
-@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client here")
-def test_on_a_board_both_are_timed_there(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    candidate, baseline = _bundle(chain, tmp_path / "after"), _bundle(chain, tmp_path / "before")
-    with loopback("asyncssh", tmp_path) as board:
-        monkeypatch.setenv("COMPRESS_SSH_CONFIG", str(board.config))
-        words = ("--on", HOST, "--python", sys.executable, "--max-slowdown", "1")
-        assert _gate(chain, _other_bytes(candidate), baseline, *words)[0] == 0
-        assert (board.home / ".cache" / "compress" / "device.lock").exists()
 
 
 def test_both_run_in_every_round() -> None:
@@ -145,7 +91,7 @@ def test_both_run_in_every_round() -> None:
 
 
 def test_what_is_no_bundle_is_said(chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bundle = _bundle(chain, tmp_path / "one")
+    bundle = small_bundle(chain, tmp_path / "one")
     command = ["gate", str(chain.builds.folder), "--baseline", str(bundle), "--store", str(chain.root)]
     assert execute(command) == 2 and "not a bundle" in capsys.readouterr().err
     (bundle / "report" / "quality.json").write_text("{}")
@@ -155,10 +101,10 @@ def test_what_is_no_bundle_is_said(chain: Chain, tmp_path: Path, capsys: pytest.
 
 def test_ci_gets_junit_and_a_summary(chain: Chain, tmp_path: Path) -> None:
     broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
-    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
+    candidate, baseline = small_bundle(chain, tmp_path / "after", psnr=broken), small_bundle(chain, tmp_path / "before")
     files = {name: str(tmp_path / name) for name in ("junit.xml", "summary.md", "page.html")}
     words = ("--junit", files["junit.xml"], "--markdown", files["summary.md"], "--html", files["page.html"])
-    code, results, _ = _gate(chain, candidate, baseline, *words)
+    code, results, _ = gate_of(chain, candidate, baseline, *words)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert code == 1 and suite.tag == "testsuite" and suite.get("tests") == str(len(results))
     failed = [case.get("name") for case in suite if case.find("failure") is not None]
@@ -178,7 +124,7 @@ def test_what_lost_most_links_to_its_crops(chain: Chain, tmp_path: Path) -> None
     summary = tmp_path / "ci out" / "summary.md"
     summary.parent.mkdir()
     page = tmp_path / "page.html"
-    _gate(chain, candidate, baseline, "--markdown", str(summary), "--html", str(page))
+    gate_of(chain, candidate, baseline, "--markdown", str(summary), "--html", str(page))
     worst = summary.read_text().split("Pictures that lost most:")[1]
     links = re.findall(r"\[(\w+)\]\((\S+)\)", worst)
     assert [kind for kind, _ in links] == ["input", "float", "int8", "truth"] * 2
@@ -190,19 +136,22 @@ def test_what_lost_most_links_to_its_crops(chain: Chain, tmp_path: Path) -> None
 def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
     chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    accepted, candidate = _bundle(chain, tmp_path / "accepted"), _bundle(chain, tmp_path / "after")
+    accepted, candidate = (
+        small_bundle(chain, tmp_path / "accepted"),
+        small_bundle(chain, tmp_path / "after"),
+    )
     file, place = tmp_path / "compress-baseline.json", ["--store", str(chain.root)]
     assert execute(["baseline", "set", str(accepted), "--file", str(file), *place]) == 0
     assert Accepted.read(file).bundle == "accepted"  # seen from the file: the repository may be moved
     assert execute(["baseline", "show", "--file", str(file)]) == 0
     shown = capsys.readouterr().out
     assert "still there" in shown and "int8 through onnx: 21.875 dB, SSIM 0.8000" in shown
-    assert _gate(chain, candidate, file)[0] == 0
+    assert gate_of(chain, candidate, file)[0] == 0
     assert execute(["baseline", "diff", str(candidate), "--file", str(file), *place]) == 0
     assert "int8 through onnx: 21.875 dB, SSIM 0.8000, was 21.875 dB" in capsys.readouterr().out
     (accepted / "manifest.json").write_text("another bundle at the same place")
     page = tmp_path / "page.html"
-    code, results, report = _gate(chain, candidate, file, "--html", str(page))
+    code, results, report = gate_of(chain, candidate, file, "--html", str(page))
     assert "no longer at accepted" in page.read_text()
     assert code == 3 and results["slowdown"] == "incomplete" and results["int8 through onnx, PSNR"] == "pass"
     assert "no longer at accepted, as it was; no stored figures: the baseline has none" in report.differences[-1].note
@@ -212,36 +161,25 @@ def test_the_accepted_bundle_is_kept_as_a_file_in_the_users_repository(
     assert execute(["baseline", "show", "--file", str(file)]) == 2 and "not a baseline" in capsys.readouterr().err
 
 
-def _with_speed(bundle: Path, p50_ms: float, **facts: str) -> Path:
-    """A report of 40 runs of the build that ships and of one that does not."""
-    rows = tuple(
-        SpeedRow(
-            build=name, variant="int8", runtime="onnx", height=32, width=48, precision="int8", runs=40, p50_ms=p50_ms,
-            p90_ms=p50_ms, p99_ms=p50_ms, fps=1e3 / p50_ms, origin="measured",
-            samples_ms=tuple(p50_ms + number % 5 / 100 for number in range(40)),
-        )
-        for name in ("int8-onnx-32x48", "student-onnx-32x48")
-    )  # fmt: skip
-    SpeedReport(device="here", fingerprint={"cpu": "two", **facts}, rows=rows).write(bundle / "report" / "speed.json")
-    return bundle
-
-
 def test_without_the_accepted_bundle_its_stored_figures_count(
     chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    accepted, file = _with_speed(_bundle(chain, tmp_path / "accepted"), 5.0, load_average_1min="2"), tmp_path / "b.json"
+    accepted, file = (
+        with_speed(small_bundle(chain, tmp_path / "accepted"), 5.0, load_average_1min="2"),
+        tmp_path / "b.json",
+    )
     assert execute(["baseline", "set", str(accepted), "--file", str(file), "--store", str(chain.root)]) == 0
     stored = Accepted.read(file).speed
     assert stored is not None and [row.build for row in stored.rows] == ["int8-onnx-32x48"]  # what ships
     shutil.rmtree(accepted)
     name = "int8-onnx-32x48, slowdown by stored figures"
-    code, results, _ = _gate(chain, _with_speed(_bundle(chain, tmp_path / "same"), 5.0), file)
+    code, results, _ = gate_of(chain, with_speed(small_bundle(chain, tmp_path / "same"), 5.0), file)
     assert code == 0 and results[name] == "pass"
-    slow = _with_speed(_bundle(chain, tmp_path / "slow"), 6.0)
-    assert _gate(chain, slow, file)[0] == 1 and _gate(chain, slow, file, "--max-stored-slowdown", ".3")[0] == 0
+    slow = with_speed(small_bundle(chain, tmp_path / "slow"), 6.0)
+    assert gate_of(chain, slow, file)[0] == 1 and gate_of(chain, slow, file, "--max-stored-slowdown", ".3")[0] == 0
     capsys.readouterr()
-    other = _with_speed(_bundle(chain, tmp_path / "other"), 5.0, cpu="four")
-    code, results, report = _gate(chain, other, file)
+    other = with_speed(small_bundle(chain, tmp_path / "other"), 5.0, cpu="four")
+    code, results, report = gate_of(chain, other, file)
     assert code == 3 and results["slowdown"] == "incomplete"
     assert "of another machine or state: cpu is four, was two" in report.differences[-1].note
     (other / "report" / "speed.json").write_text("{}")
@@ -251,9 +189,9 @@ def test_without_the_accepted_bundle_its_stored_figures_count(
 
 def test_a_merge_request_gets_marks(chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = (*PSNR[:7], PSNR[7] - 2.0, *PSNR[8:])
-    candidate, baseline = _bundle(chain, tmp_path / "after", psnr=broken), _bundle(chain, tmp_path / "before")
+    candidate, baseline = small_bundle(chain, tmp_path / "after", psnr=broken), small_bundle(chain, tmp_path / "before")
     quality = tmp_path / "quality.json"
-    assert _gate(chain, candidate, baseline, "--github", "--gitlab", str(quality))[0] == 1
+    assert gate_of(chain, candidate, baseline, "--github", "--gitlab", str(quality))[0] == 1
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
     assert line.startswith(f"::error file={baseline},line=1,title=compress gate%3A int8 through onnx%2C PSNR of the")
     assert line.endswith("limit -0.300 dB; 7.png")

@@ -242,6 +242,24 @@ class TestRuntime:
         answer = runtime.load(folder, files, ONE, (40, 64)).infer(x)
         np.testing.assert_allclose(answer, _seen(truth, name), atol=_tolerance(name))
 
+    def test_pictures_in_a_batch_are_answered_as_alone(self, name: str, builds: Builds) -> None:
+        runtime = _runner(name)
+        folder, files = builds(name, "int8")
+        if name not in ("onnx", "openvino"):
+            with pytest.raises(BuildError, match=f"{files[0]} takes one picture at a time; ask for batch 1, or an"):
+                runtime.load_batch(folder, files, ONE, None, 3)
+            assert runtime.load_batch(folder, files, ONE, None, 1)
+            return
+        x = np.concatenate([_codes(seed, SIZE) for seed in range(3)])
+        session = runtime.load_batch(folder, files, ONE, None, 3)
+        one = runtime.load(folder, files, ONE)
+        alone = np.concatenate([one.infer(x[k : k + 1]) for k in range(3)])
+        np.testing.assert_allclose(session.infer(x), alone, atol=1e-6)
+        assert session.prepare(x)() is None  # type: ignore[func-returns-value]
+        for wrong in (session, one):
+            with pytest.raises(BuildError):
+                wrong.infer(x[:2])
+
     def test_what_can_not_run_here_says_why(self, name: str, builds: Builds) -> None:
         runtime = _maker(name)
         reason = runtime.why_not_here()

@@ -2,11 +2,13 @@
 
     NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order
     times.json     milliseconds of each build's runs, all builds in turn; left out where the machine is not as wanted
+    lasting.json   of each build, one after the other: seconds without a pause, runs, median of each quarter in ms;
+                   left out there too, and empty where the job asks for no seconds
     device.json    facts of the machine before and after the timing, what of them is not as the job wants it, and the
                    most memory that the process held
 
 A file is there whole or not at all, and one that is there is not made again: a killed run goes on with the next.
-device.json belongs to times.json and is written before it.
+device.json and lasting.json belong to times.json and are written before it.
 Says on stdout, a line each, how far it is; ends with 75 when another measurement holds the machine for too long,
 with 69 where a runtime is lacking, with 74 on a full disk, and with 1 and one line for what else goes wrong.
 """
@@ -18,6 +20,7 @@ import errno
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -26,7 +29,7 @@ from .hardware import boot_id
 from .lock import Held, held, lock_folder
 from .no_runtime import NoRuntime
 from .sessions import open_build
-from .timing import measure_latency
+from .timing import measure_latency, without_pause
 
 LACKING, FULL, TAKEN = 69, 74, 75
 """Exit codes, as sysexits.h has them: EX_UNAVAILABLE, EX_IOERR and EX_TEMPFAIL."""
@@ -82,20 +85,32 @@ def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:
         build["name"]: opened[build["name"]].prepare(numpy.load(str(folder / build["tensors"]))[:1])
         for build in job["builds"]
     }
-    taken = measured_under(
-        wanted, wanted["pins"],
-        lambda: measure_latency(
-            runs, job["warmup"], job["runs"], lambda done, total: _say(f"times {done} of {total}")
-        ),
-        _say,
-    )  # fmt: skip
+    taken = measured_under(wanted, wanted["pins"], lambda: (_in_turn(job, runs), _lasting(job, runs)), _say)
     facts = {
         "before": taken.before, "after": taken.after, "peak_memory_mib": _peak_memory_mib(), "unmet": taken.lacking,
         "unmet_sdk": unmet(wanted["sdk"], taken.before),
     }  # fmt: skip
     _whole(results / "device.json", lambda file: file.write(json.dumps(facts).encode("utf-8")))
     if not taken.lacking:
-        _whole(results / "times.json", lambda file: file.write(json.dumps(taken.value).encode("utf-8")))
+        times, lasting = taken.value
+        _whole(results / "lasting.json", lambda file: file.write(json.dumps(lasting).encode("utf-8")))
+        _whole(results / "times.json", lambda file: file.write(json.dumps(times).encode("utf-8")))
+
+
+def _in_turn(job: dict[str, Any], runs: dict[str, Any]) -> Any:
+    def tell(done: int, total: int) -> None:
+        _say(f"times {done} of {total}")
+
+    return measure_latency(runs, job["warmup"], job["runs"], tell, job["every_round"])
+
+
+def _lasting(job: dict[str, Any], runs: dict[str, Any]) -> dict[str, Any]:
+    seconds = job["sustained_s"]
+
+    def tell(name: str, passed: float) -> None:
+        _say(f"{name} without a pause {passed:.0f} of {seconds:.0f}")
+
+    return {name: without_pause(run, seconds, partial(tell, name)) for name, run in runs.items() if seconds}
 
 
 def _whole(path: Path, write: Callable[[Any], Any]) -> None:

@@ -73,6 +73,12 @@ def measured_under(
     return Taken(value, before, after, unmet(pins, before, after) + unsteady(wanted["steady"], before, after))
 
 
+def lacking_facts(wanted: Mapping[str, Any], before: Facts, after: Facts) -> list[str]:
+    """A line for each fact of a measurement that was made before, and is not as wanted."""
+    pins = wanted["pins"] + wanted["sdk"]
+    return unmet(pins, before, after) + too_warm(wanted, before) + unsteady(wanted["steady"], before, after)
+
+
 def unmet(wanted: list[dict[str, str]], before: Facts, after: Facts | None = None) -> list[str]:
     """A line for each fact that is not as wanted, before a measurement or after it."""
     lines = []

@@ -9,7 +9,7 @@ from compress.bundle.provenance import Provenance
 from compress.records import Check
 from compress.regression.ci import figures
 from compress.regression.pictures import PictureDelta, Pictures, compare_pictures
-from compress.regression.records import RegressionReport
+from compress.regression.records import RegressionReport, Session
 from compress.report.html.document import document
 from compress.report.html.page import Table, network_table, status_of
 from compress.report.html.pictures import Board, Tile, board
@@ -48,6 +48,7 @@ class Page:
     result_before: str
     gate_result: str
     gate: Table | None
+    sessions: tuple[Session, ...]
     checks: Table
     reasons: tuple[str, ...]
     boards: tuple[Board, ...]
@@ -75,7 +76,8 @@ def comparison_page(candidate: Compared, baseline: Compared, gate: RegressionRep
     page = Page(
         candidate=mine.title, baseline=theirs.title if theirs.title != mine.title else baseline.place,
         result=mine.verdict.result, result_before=theirs.verdict.result, gate_result=gate.result if gate else "",
-        gate=_gate_table(gate) if gate else None, checks=_checks(mine, theirs), reasons=mine.verdict.reasons,
+        gate=_gate_table(gate) if gate else None, sessions=gate.sessions if gate else (),
+        checks=_checks(mine, theirs), reasons=mine.verdict.reasons,
         boards=shown, shown=frozenset(each.image for each in shown), looks_note=_looks_note(mine, theirs, shown),
         deltas=pictures.deltas, runtime=pictures.runtime, why_not=pictures.why_not,
         sides=(_side("candidate", candidate), _side("baseline", baseline)),

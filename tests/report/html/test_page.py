@@ -11,7 +11,7 @@ from reported import EVIL, IMAGES, INT8_DB, write_bundle
 
 from compress.errors import UserError
 from compress.records import BuildList, ParityFile, ParityReport, ParityRow, QualityReport, Slice
-from compress.regression.records import Difference, RegressionReport
+from compress.regression.records import Difference, RegressionReport, Session
 from compress.report.html.comparison import Compared, comparison_page
 from compress.report.html.page import Beside, report_page
 from compress.report.html.pictures import image_table
@@ -148,9 +148,13 @@ def test_a_comparison_says_why_it_shows_nothing(tmp_path: Path) -> None:
 
 def test_what_the_gate_found_comes_first(tmp_path: Path) -> None:
     found = Difference(name="int8, slowdown", unit="", limit=0.02, figure=0.1, low=0.05, high=0.2, result="fail")
-    gate = RegressionReport(candidate="c", baseline="b", result="fail", differences=(found,))
+    facts = {"power_mode": "15W <eco>", "cores": "6"}
+    timed = Session(build="int8", device="board, Orin", fingerprint=facts, not_as_wanted=("power_mode wanted MAXN",))
+    gate = RegressionReport(candidate="c", baseline="b", result="fail", differences=(found,), sessions=(timed,))
     page = _compare(write_bundle(tmp_path / "after"), write_bundle(tmp_path / "before"), gate)
     assert "+10.0%" in page.split("Budgets</h3>")[0] and 'Gate <span class="badge fail">' in page
+    assert "int8 timed on board, Orin, not as wanted: power_mode wanted MAXN</summary>" in page
+    assert "<dt>power_mode</dt><dd>15W &lt;eco&gt;</dd>" in page
 
 
 def test_a_nan_is_the_worst_there_is(tmp_path: Path) -> None:
