@@ -34,7 +34,7 @@ def through_the_flow(plan: Plan, folder: Path) -> tuple[float, list[Step]]:
     took = time.perf_counter() - started
     done: list[Done | None] = []
     steps = []
-    for current in wire(plan, flow.load_stage):
+    for current in wire(plan):
         step = prepare(current, done, {})
         sealed = store.find(step.stage.name, step.key)
         assert sealed is not None

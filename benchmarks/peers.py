@@ -80,8 +80,11 @@ def prepare(student: Student, options: argparse.Namespace, folder: Path) -> Cour
     place = folder / identity[:12]
     place.mkdir(parents=True, exist_ok=True)
     place = place.resolve()
-    nets = {"float": net, **{kind: strip(load_fake_quant(student.quantized, which), *size)
-                             for kind, which in (("trained", "qat"), ("untrained", "ptq"))}}  # fmt: skip
+    nets = {
+        "float": net,
+        "trained": strip(load_fake_quant(student.quantized, "qat"), *size),
+        "untrained": strip(load_fake_quant(student.quantized, "ptq"), *size),
+    }
     for name, module in nets.items():
         export_onnx(module.eval(), OnnxRequest(size, False, OPSET, {}), place / f"{name}.onnx")
     write_frames(student.data, size, student.calibration_images, place / "frames.npy")

@@ -55,7 +55,7 @@ def quantize(student: Student, scheme: Scheme, data: DataSpec, folder: Path) -> 
     save_net(net, folder / "net.safetensors")
     fake = insert_fake_quant(net, frames, scheme, QuantizeSpec())
     for which in ("qat", "ptq"):
-        save_fake_quant(fake, folder, which)  # type: ignore[arg-type]
+        save_fake_quant(fake, folder, which)
     read_table(fake, scheme, ()).write(folder / "quantization.json")
     return Quantized(folder, "key", "digest")
 

@@ -47,7 +47,7 @@ def registered() -> Iterator[None]:
 
 def set_up(progress: Progress) -> State:
     """Make the environment unless it is ready. Raises ToolchainError."""
-    from compress.toolchains.environment import make
+    from compress.toolchains.making import make
 
     with registered():
         return make(_NAME, progress)

@@ -29,7 +29,7 @@ def _reader(frames: Any) -> Any:
     import numpy as np
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Frames(CalibrationDataReader):
+    class Frames(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._left = iter(frames)
 

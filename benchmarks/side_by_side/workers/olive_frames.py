@@ -7,7 +7,7 @@ from olive.data.registry import Registry
 from torch.utils.data import Dataset
 
 
-class Frames(Dataset):
+class Frames(Dataset[tuple[dict[str, np.ndarray], int]]):
     """One picture and a label that calibration leaves out."""
 
     def __init__(self, path: str) -> None:
@@ -20,7 +20,7 @@ class Frames(Dataset):
         return {"dark": np.array(self._pictures[index])}, 0
 
 
-@Registry.register_dataset("dark_frames")
+@Registry.register_dataset("dark_frames")  # type: ignore[untyped-decorator]
 def dark_frames(path: str) -> Frames:
     """The pictures in the file ``path``."""
     return Frames(path)
