@@ -54,8 +54,9 @@ def _verdict(judged: Judged) -> int:
 
     from compress.console import table_console
 
+    console = table_console()
     for line in judged.broken + judged.missing:
-        table_console().print(Text(line), soft_wrap=True)
+        console.print(Text(line), soft_wrap=True)
     if judged.broken:
         return EXIT_GATE_FAILED
     return EXIT_INCOMPLETE if judged.missing else EXIT_PASS

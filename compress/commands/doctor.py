@@ -22,7 +22,6 @@ from compress.toolchains.environment import mending_command, state
 if TYPE_CHECKING:
     from compress.schema import Target
 
-WIDE = 160
 _INT8_INSTRUCTIONS = ("avx_vnni", "avx512_vnni", "amx_int8", "i8mm")
 _CORE = {"onnx": ("onnxruntime", "onnxruntime"), "openvino": ("openvino", "openvino"),
          "tflite": ("ai-edge-litert", "ai_edge_litert.interpreter")}  # fmt: skip
@@ -137,18 +136,16 @@ def _requirement(distribution: str) -> str:
 
 def _print(findings: tuple[Finding, ...]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from compress.console import table_console
 
     table = Table("what", "name", "state", "facts", box=SIMPLE_HEAD)
     for one in findings:
         colour = "green" if one.state == "ready" else "red" if one.state == "broken" else "yellow"
         table.add_row(one.kind, Text(one.name), Text(one.state, colour), Text(one.facts))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(table)
+    table_console().print(table)
     for one in findings:  # below the table, whole, so that it can be copied
         if one.mend:
             click.echo(f"{one.kind} {one.name}:  {one.mend}")

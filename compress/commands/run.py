@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from compress.flow import RunResult
     from compress.plan import Plan
 
-WIDE = 160
 _CODES = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "incomplete": EXIT_INCOMPLETE}
 _BADNESS = (EXIT_PASS, EXIT_INCOMPLETE, EXIT_GATE_FAILED)
 
@@ -63,9 +62,8 @@ def exit_code(result: RunResult) -> int:
 
 
 def _print(plan: Plan, result: RunResult) -> None:
-
     from compress.console import table_console
     from compress.report.table import print_result
 
-    console = table_console(WIDE)
+    console = table_console()
     print_result(plan, tuple(outcome.artefact for outcome in result.outcomes), console)

@@ -212,7 +212,7 @@ class BatchPlan:
         height, width = (max(grid, int(side * keep) // grid * grid) for side in (height, width))
         cuts = [self._cut(rng, pair[0], height, width) for pair in pairs]
         factors = self._exposures(rng, size)
-        joins = phase.ask and float(rng.random()) < self.augment.joined if self.augment.joined else False
+        joins = phase.ask and self.augment.joined > 0 and float(rng.random()) < self.augment.joined
         mine = range(size)[self.rank :: self.ranks]
         taken = range(size) if joins else mine
         kept = [cuts[k] for k in taken]
