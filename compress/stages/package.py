@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Verdict
-from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
+from compress.bundle.contract import BuildContract
 from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
 from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
@@ -31,6 +31,7 @@ def package(
     from compress.bundle.keys import public_key_id, resolve_key
     from compress.bundle.provenance import draft_reasons, link_entries
     from compress.bundle.seal import Contents, seal
+    from compress.bundle.shipped import ship_builds
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
@@ -38,7 +39,7 @@ def package(
     reasons = draft_reasons(found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
-    contracts = _copy_builds(found.results.builds, builds.folder, folder)
+    contracts = ship_builds(found.results.builds, builds.folder, folder)
     shutil.copyfile(quantized.table, folder / "quantization.json")
     _write_report(found, names, folder / "report")
     if promoted is not None:
@@ -71,27 +72,6 @@ class _Found:
             runtime=device.runtime, sensitivity=SensitivityReport.read(promoted.report) if promoted else None,
         )  # fmt: skip
         return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
-
-
-def _copy_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildContract, ...]:
-    """Copy what ships into builds/, checked, and write ``contract.json``."""
-    contracts = []
-    for build in listed.builds:
-        if not build.ships:
-            continue
-        check_build(build, source)
-        for name in build.files:
-            (folder / "builds" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, folder / "builds" / name)
-        contracts.append(
-            BuildContract(
-                name=build.name, variant=build.variant, runtime=build.runtime, size_bytes=build.size_bytes,
-                files=tuple(f"builds/{name}" for name in build.files), height=build.height, width=build.width,
-                contract=build.contract,
-            )
-        )  # fmt: skip
-    ContractFile(builds=tuple(contracts)).write(folder / CONTRACT)
-    return tuple(contracts)
 
 
 def _write_report(found: _Found, names: Names, folder: Path) -> None:
