@@ -168,13 +168,27 @@ def store_gc(store: Path, keep_runs: int, dry_run: bool) -> int:
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="Public key of who signed, a PEM file.")
 @click.option("--allow-draft", is_flag=True, help="Accept a bundle whose gate was not passed.")
 def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
-    """Verify a bundle: its signature, and that every file is as it was signed.
+    """Verify a bundle, a folder or what `compress pack` made of it: its signature, and that every file is as signed.
 
     Exit code: 0 it holds, 2 it doesn't, 3 it holds but is a draft.
     """
     from compress.commands.bundles import verify
 
     return verify(bundle, key, allow_draft)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: FOLDER.tar]")
+@click.option("--zstd", is_flag=True, help="Compress it (needs the zstandard library).")
+def pack(folder: Path, output: Path | None, zstd: bool) -> int:
+    """Write a bundle's folder as one file, a tar with the same bytes on every machine.
+
+    `compress verify FILE --key public.pem` verifies it as it is; `tar -xf` makes the folder of it again.
+    """
+    from compress.commands.bundles import pack as pack_bundle
+
+    return pack_bundle(folder, output, zstd)
 
 
 @cli.command()

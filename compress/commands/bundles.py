@@ -10,10 +10,15 @@ from compress.errors import EXIT_INCOMPLETE, EXIT_PASS
 
 
 def verify(folder: Path, public_key: Path, allow_draft: bool) -> int:
-    """Check signature and files; 3 for a good draft that wasn't allowed. Raises SignatureError."""
+    """Check signature and files of a folder or an archive; 3 for a good draft that wasn't allowed.
+
+    Raises SignatureError.
+    """
+    from compress.bundle.archive import opened
     from compress.bundle.verify import verify_bundle
 
-    manifest = verify_bundle(folder, public_key).manifest
+    with opened(folder) as place:
+        manifest = verify_bundle(place, public_key).manifest
     click.echo(f"{folder}: signature and {len(manifest.files)} files hold; status {manifest.status}")
     if manifest.status != "DRAFT":
         return EXIT_PASS
@@ -22,6 +27,16 @@ def verify(folder: Path, public_key: Path, allow_draft: bool) -> int:
     if not allow_draft:
         click.echo("error: this bundle is a draft, not for release; add --allow-draft to accept it", err=True)
         return EXIT_INCOMPLETE
+    return EXIT_PASS
+
+
+def pack(folder: Path, output: Path | None, zstd: bool) -> int:
+    """Write a bundle's folder as one file, beside it unless told where. Raises SignatureError."""
+    from compress.bundle.archive import pack as write_archive
+
+    target = output or folder.resolve().with_name(f"{folder.resolve().name}.tar{'.zst' if zstd else ''}")
+    write_archive(folder, target, zstd)
+    click.echo(f"{target}: {target.stat().st_size:,} bytes")
     return EXIT_PASS
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Verdict
+from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Teacher, Verdict
 from compress.bundle.contract import BuildContract
 from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
@@ -16,12 +16,27 @@ from compress.stage import Chain, stage
 
 if TYPE_CHECKING:
     from compress.bundle.golden import Run
+    from compress.bundle.licences import Weights
+    from compress.bundle.provenance import Provenance
 
 
-@stage(gives=Bundle, version=3, environment=("onnxruntime", "openvino", "pillow", "jinja2"))
+@stage(
+    gives=Bundle,
+    version=4,
+    environment=(
+        "onnxruntime",
+        "openvino",
+        "ai-edge-litert",
+        "numpy",
+        "pillow",
+        "jinja2",
+        "cyclonedx-python-lib",
+    ),
+)
 def package(
     builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, promoted: Promoted | None,
     package: PackageSpec, device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
+    teacher: Teacher | None = None,
 ) -> None:  # fmt: skip
     """Write the bundle into ``out``/bundle, signature last.
 
@@ -46,7 +61,9 @@ def package(
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
     if measurements.looks.is_dir():
         shutil.copytree(measurements.looks, folder / "report" / measurements.looks.name)
-    _write_provenance(found.results.quality, data, names, chain, folder / "provenance.json")
+    provenance = _provenance(found.results.quality, data, names, chain)
+    provenance.write(folder / "provenance.json")
+    _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
     _write_readme(contracts, names, reasons, key_id, folder / "README.md")
     _write_page(found.results.builds, reasons, folder)
@@ -98,15 +115,36 @@ def _write_page(listed: BuildList, reasons: tuple[str, ...], folder: Path) -> No
     (folder / "report" / "report.html").write_text(report_page(subject, Beside()), encoding="utf-8")
 
 
-def _write_provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain, path: Path) -> None:
+def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain) -> Provenance:
     from compress import __version__
     from compress.bundle.provenance import Provenance, stage_provenance
 
-    Provenance(
+    return Provenance(
         recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
         data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
         chain=stage_provenance(chain),
-    ).write(path)  # fmt: skip
+    )  # fmt: skip
+
+
+def _weights(teacher: Teacher | None, quantized: Quantized) -> tuple[Weights, ...]:
+    from compress.bundle.licences import Weights, model_card
+    from compress.store.digests import hash_file
+
+    nets = {"teacher": teacher.weights if teacher else None, "network": quantized.weights}
+    digests = {what: hash_file(path) for what, path in nets.items() if path is not None and path.is_file()}
+    return tuple(Weights(what, digest, model_card(digest)) for what, digest in digests.items())
+
+
+def _write_origins(
+    contracts: tuple[BuildContract, ...], provenance: Provenance, weights: tuple[Weights, ...], folder: Path
+) -> None:
+    """``sbom.cdx.json`` and ``LICENSES/``."""
+    from compress.bundle.licences import write_licences
+    from compress.bundle.sbom import SBOM, sbom_text
+
+    (folder / SBOM).write_text(sbom_text(folder, contracts, provenance, weights), encoding="utf-8")
+    runtimes = {build.runtime for build in contracts}
+    write_licences(folder, provenance.data, provenance.data_licence, weights, runtimes)
 
 
 def _write_golden(
