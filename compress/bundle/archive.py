@@ -119,9 +119,10 @@ def _is_one_frame(file: IO[bytes], library: Any) -> bool:
     start = file.read(_LONGEST_FRAME_HEADER)
     try:
         has_checksum = library.get_frame_parameters(start).has_checksum
-        place, last = library.frame_header_size(start), False
+        place: int = library.frame_header_size(start)
     except library.ZstdError:
         return False
+    last = False
     while not last:
         file.seek(place)
         head = int.from_bytes(file.read(3), "little")
@@ -129,7 +130,7 @@ def _is_one_frame(file: IO[bytes], library: Any) -> bool:
         place += 3 + (1 if kind == _RUN_BLOCK else size)
         if place > file.seek(0, os.SEEK_END):
             return False
-    return file.seek(0, os.SEEK_END) == place + 4 * has_checksum
+    return file.seek(0, os.SEEK_END) == place + (4 if has_checksum else 0)
 
 
 def _zstd() -> Any:

@@ -98,13 +98,17 @@ def _installed(name: str) -> _Package:
     except metadata.PackageNotFoundError:
         return _Package(name, "(not installed where this was made)", UNKNOWN, None)
     told = found.metadata
-    plain = (told.get("License") or "").strip()
+    plain = _field(told, "License")
     classified = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier") or () if line.startswith("License")]
     short = plain if plain and "\n" not in plain and len(plain) < 100 else ""
-    licence = told.get("License-Expression") or short or ", ".join(classified) or UNKNOWN
+    licence = _field(told, "License-Expression") or short or ", ".join(classified) or UNKNOWN
     texts = [file for file in found.files or () if _TEXTS.match(file.name) and len(file.parts) <= 3]
     parts = [Path(str(file.locate())).read_text(encoding="utf-8", errors="replace") for file in sorted(texts)]
     return _Package(name, found.version, licence, "\n".join(parts) or None)
+
+
+def _field(told: metadata.PackageMetadata, name: str) -> str:
+    return "".join(told.get_all(name) or ()).strip()
 
 
 def _cell(text: str) -> str:

@@ -175,4 +175,6 @@ def _write_readme(
 ) -> None:
     from compress.bundle.readme import bundle_readme
 
-    path.write_text(bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts), encoding="utf-8")
+    present = {each.name for each in path.parent.iterdir()}
+    text = bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts, present)
+    path.write_text(text, encoding="utf-8")
