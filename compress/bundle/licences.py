@@ -7,11 +7,13 @@ that is what it says.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from compress.records import RuntimeName
+from compress.store.digests import hash_file
 
 LICENSES = "LICENSES"
 UNKNOWN = "not stated anywhere that was at hand; ask whom you have it from"
@@ -77,6 +79,12 @@ _BUILDS = (
     "made by training on the data set above under the teacher named here, if one is; no licence was given for them "
     "beyond what these say. Whether weights trained on those pictures may ship is to be settled with their owners"
 )
+
+
+def find_weights(files: Mapping[str, Path | None]) -> tuple[Weights, ...]:
+    """Those of ``files`` that are there, by what they are, with their digests and what a card says of them."""
+    digests = {what: hash_file(path) for what, path in files.items() if path is not None and path.is_file()}
+    return tuple(Weights(what, digest, model_card(digest)) for what, digest in digests.items())
 
 
 def model_card(sha256: str) -> str | None:

@@ -127,12 +127,9 @@ def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Cha
 
 
 def _weights(teacher: Teacher | None, quantized: Quantized) -> tuple[Weights, ...]:
-    from compress.bundle.licences import Weights, model_card
-    from compress.store.digests import hash_file
+    from compress.bundle.licences import find_weights
 
-    nets = {"teacher": teacher.weights if teacher else None, "network": quantized.weights}
-    digests = {what: hash_file(path) for what, path in nets.items() if path is not None and path.is_file()}
-    return tuple(Weights(what, digest, model_card(digest)) for what, digest in digests.items())
+    return find_weights({"teacher": teacher.weights if teacher else None, "network": quantized.weights})
 
 
 def _write_origins(

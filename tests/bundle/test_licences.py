@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compress.bundle.licences import LICENSES, UNKNOWN, Weights, model_card, write_licences
+from compress.bundle.licences import LICENSES, UNKNOWN, Weights, find_weights, model_card, write_licences
 from compress.store.digests import hash_file
 
 WEIGHTS = Path(__file__).parents[2] / "compress" / "weights" / "low_light.safetensors"
@@ -14,7 +14,10 @@ def test_words_are_those_of_the_data_file_the_card_and_the_packages(tmp_path: Pa
     digest = hash_file(WEIGHTS)
     card = model_card(digest)
     assert card is not None and "research use" in card
-    weights = (Weights("teacher", digest, card), Weights("network", "0" * 64, model_card("0" * 64)))
+    (tmp_path / "net.safetensors").write_bytes(b"a network")
+    files = {"teacher": WEIGHTS, "network": tmp_path / "net.safetensors", "absent": None, "gone": tmp_path / "gone"}
+    weights = find_weights(files)
+    assert weights[0] == Weights("teacher", digest, card) and [each.what for each in weights] == ["teacher", "network"]
     write_licences(tmp_path, "lol", "the authors' | research only", weights, {"onnx", "tensorrt"})
     text = (tmp_path / LICENSES / "README.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].removeprefix("| "): row for row in text.splitlines() if row.startswith("| ")}
