@@ -42,13 +42,16 @@ _PADDED = (
 _CUT = "rows from height on and columns from width on are dropped"
 
 _OWN_BUFFERS: dict[RuntimeName, tuple[int, str]] = {
-    "onnx": (0, "CreateTensorWithDataAsOrtValue takes any buffer that its element type may lie at"),
-    "openvino": (0, "ov_tensor_create_from_host_ptr takes any buffer that its element type may lie at"),
-    "tflite": (64, "TfLiteInterpreterSetCustomAllocationForTensor asks for kDefaultTensorAlignment; copying for none"),
-    "tensorrt": (256, "IExecutionContext::setTensorAddress asks for device memory so aligned"),
-    "rknn": (0, "memory without copying comes from rknn_create_mem; rknn_inputs_set copies and asks for none"),
-}
-"""Bytes that a buffer of one's own must be aligned to (0: the element's size), after each SDK's documentation."""
+    "onnx": (0, "takes any buffer that its element type may lie at; tried here on x86-64"),
+    "openvino": (0, "takes any buffer that its element type may lie at; tried here on x86-64"),
+    "tflite": (
+        64, "SetCustomAllocationForTensor asks for kDefaultTensorAlignment, after its header, and XNNPACK may read "
+        "some bytes behind a buffer: leave it 16; TfLiteTensorCopyFromBuffer asks for nothing",
+    ),
+    "tensorrt": (256, "setTensorAddress asks for device memory so aligned, after its header; not tried here"),
+    "rknn": (0, "memory without copying comes from rknn_create_mem, rknn_inputs_set copies; not tried here"),
+}  # fmt: skip
+"""Bytes that a buffer of one's own must be aligned to (0: the element's size), and how that is known."""
 
 
 class Border(Record):
@@ -96,7 +99,7 @@ def feeding_of(build: Build, folder: Path) -> Feeding:
     return Feeding(
         input=_border(build, build.contract.input, _WRITTEN, alignment),
         output=_border(build, build.contract.output, _READ, alignment), padding=_PADDED, cutting=_CUT,
-        alignment_note=f"{build.runtime}: {note} (after its documentation)", memory=_memory(build, folder),
+        alignment_note=f"{build.runtime}: {note}", memory=_memory(build, folder),
     )  # fmt: skip
 
 
