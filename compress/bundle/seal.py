@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compress.bundle.keys import public_key_id
 from compress.bundle.manifest import (
+    FIRST_VERSION,
     MANIFEST,
     SIGNATURE,
     UNLISTED,
@@ -31,6 +32,7 @@ class Contents:
     name: str
     reasons: tuple[str, ...]
     chain: tuple[LinkEntry, ...]
+    version: str = FIRST_VERSION
 
 
 def seal(folder: Path, contents: Contents, private_key: Path) -> Manifest:
@@ -44,6 +46,7 @@ def seal(folder: Path, contents: Contents, private_key: Path) -> Manifest:
     entries[SUMS] = _entry(folder / SUMS)
     manifest = Manifest(
         name=contents.name,
+        version=contents.version,
         status="DRAFT" if contents.reasons else "RELEASE",
         reasons=contents.reasons,
         key_id=public_key_id(private_key),

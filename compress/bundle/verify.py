@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compress.bundle.keys import key_id, load_public
-from compress.bundle.manifest import MANIFEST, SIGNATURE, UNLISTED, Manifest, from_bytes
+from compress.bundle.manifest import MANIFEST, SIGNATURE, Manifest, from_bytes
 from compress.bundle.sign import signature_holds
 from compress.errors import SignatureError
 
@@ -101,7 +101,7 @@ def compare_files(folder: Path, manifest: Manifest) -> list[str]:
             problems.append(f"{path}: changed ({present[path].st_size} bytes, should be {entry.size_bytes})")
         elif sha256_of(folder / path) != entry.sha256:
             problems.append(f"{path}: changed")
-    extra = present.keys() - manifest.files.keys() - UNLISTED
+    extra = present.keys() - manifest.files.keys() - manifest.unlisted
     problems += [f"{_shown(path)}: extra file" for path in extra]
     return sorted(problems)
 
