@@ -36,6 +36,7 @@ Status = Literal["RELEASE", "DRAFT"]
 Format = Literal["compress-bundle/1", "compress-bundle/2"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\Z")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE)
 
 
 def check_path(path: str) -> str | None:
@@ -49,8 +50,12 @@ def check_path(path: str) -> str | None:
     parts = path.split("/")
     if ".." in parts:
         return "leads out of the bundle"
-    if not all(_NAME.match(part) for part in parts) or len(path) > 200:
+    if len(path) > 200:
+        return "too long a name"
+    if not all(_NAME.match(part) for part in parts):
         return "not a plain name"
+    if any(_DEVICE.match(part) for part in parts):
+        return "a device's name on Windows"
     return None
 
 

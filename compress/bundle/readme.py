@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compress.bundle.contract import BuildContract
-from compress.bundle.manifest import MANIFEST, SIGNATURE
+from compress.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE
 from compress.records import TensorSpec
 
 _HEAD = """# {title}
@@ -30,13 +30,19 @@ grep -c "\\"SHA256SUMS\\":{{\\"sha256\\":\\"$(sha256sum < SHA256SUMS | cut -c1-6
 # every file is what was listed: must end without a complaint
 sha256sum --check --strict --quiet SHA256SUMS
 # and nothing was added: must print nothing
-find . ! -type d ! -path ./SHA256SUMS ! -path ./{manifest} ! -path ./{signature} ! -path ./public.pem \\
+find . ! -type d ! -path ./SHA256SUMS ! -path ./{manifest} ! -path ./{signature} ! -path ./{second} \\
+  ! -path ./public.pem \\
   | cut -c3- | LC_ALL=C sort | diff - <(cut -c67- SHA256SUMS | LC_ALL=C sort)
 ```
 
 Or all of it, strictly, with the tool (keep `public.pem` outside this folder):
 
     compress verify THIS_FOLDER --key public.pem
+
+Or with the standard tool of OpenSSF Model Signing (`pip install model-signing==1.1.1 pyOpenSSL`), which checks every
+file but not for empty folders:
+
+    model_signing verify key --public_key public.pem --signature {second} --no-ignore-git-paths .
 """
 
 _FILES = """
@@ -51,6 +57,7 @@ _FILES = """
 | `report/` | what was measured, and the verdict: `report.html` or `report.md` to read, JSON to parse, crops |
 | `provenance.json` | which recipe, target, data, code and artefacts this came from |
 | `{manifest}`, `{signature}`, `SHA256SUMS` | digests of all files and the signature over them |
+| `{second}` | the same files signed once more, after OpenSSF Model Signing |
 """
 
 
@@ -64,8 +71,9 @@ def bundle_readme(title: str, reasons: Sequence[str], key_id: str, builds: Seque
         key_id=key_id,
         manifest=MANIFEST,
         signature=SIGNATURE,
+        second=MODEL_SIGNATURE,
     )
-    text += _FILES.format(manifest=MANIFEST, signature=SIGNATURE) + "\n## Builds\n"
+    text += _FILES.format(manifest=MANIFEST, signature=SIGNATURE, second=MODEL_SIGNATURE) + "\n## Builds\n"
     return text + "".join(_describe(build) for build in builds) if builds else text + "\nNone could be made.\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
@@ -115,10 +115,33 @@ class ValidateSpec(Section):
 class PackageSpec(Section):
     """The signed bundle."""
 
-    key: str | None = Field(None, description="PEM file of a P-256 private key; none: this machine's developer key")
+    key: str | None = Field(
+        None, description="private key: PEM file, env:COMPRESS_SIGNING_KEY, pkcs11:URI; none: this machine's"
+    )
+    policy: Literal["as_found", "release", "draft"] = Field(
+        "as_found", description="release: refuse what is none, with every reason; draft: mark it DRAFT anyway"
+    )
+    revoked: str | None = Field(None, description="revocation list that the signing key must not be on")
+    revoked_by: tuple[str, ...] = Field((), description="public keys that may sign that list; none: the signing key's")
     golden_frames: PositiveInt = 2
 
-    def identity(self) -> dict[str, Any]:
-        from compress.bundle.keys import public_key_id, resolve_key
+    @field_validator("key")
+    @classmethod
+    def _names_a_key(cls, key: str | None) -> str | None:
+        from compress.bundle.keys import source_problem
 
-        return {"golden_frames": self.golden_frames, "key_id": public_key_id(resolve_key(self.key))}
+        if key is not None and (problem := source_problem(key)):
+            raise ValueError(problem)
+        return key
+
+    def identity(self) -> dict[str, Any]:
+        """With what outside of the chain decides whether it is a release, today."""
+        from compress.bundle.keys import public_key_id, resolve_key
+        from compress.bundle.policy import circumstances
+
+        return {
+            "golden_frames": self.golden_frames,
+            "key_id": public_key_id(resolve_key(self.key)),
+            "policy": self.policy,
+            "circumstances": list(circumstances(self)),
+        }

@@ -134,7 +134,8 @@ def test_wrong_contents_are_refused(changes: dict[str, object]) -> None:
         ("../x", "out of the bundle"), ("a/../../x", "out of the bundle"), ("a/..", "out of the bundle"),
         ("", "plain"), ("a//b", "plain"), ("./a", "plain"), ("a/", "plain"), ("a\\b", "plain"), ("a b", "plain"),
         ("a\nb", "plain"), ("a\n", "plain"), (".hidden", "plain"), ("-rf", "plain"), ("é", "plain"), ("a\0", "plain"),
-        ("x" * 201, "plain"),
+        ("x" * 201, "too long"), ("a/" * 100 + "b", "too long"), ("con", "device"),
+        ("a/NUL.txt", "device"), ("Lpt1", "device"),
     ],
 )  # fmt: skip
 def test_paths_that_no_bundle_has(path: str, why: str) -> None:
