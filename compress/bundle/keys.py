@@ -13,7 +13,6 @@ import base64
 import binascii
 import logging
 import os
-import re
 import stat
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,18 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from compress.bundle.pem import HOW_TO_MAKE, PublicKey, make_key, parse_private, public_path, read_key_file
-from compress.environment_secrets import SIGNING_KEY, secret
+from compress.environment_secrets import secret
 from compress.errors import SignatureError
+from compress.schema.key_source import ENVIRONMENT, PKCS11, source_problem
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 log = logging.getLogger(__name__)
-
-ENVIRONMENT = "env:"
-PKCS11 = "pkcs11:"
-_LIKE_A_KEY = re.compile(r"(LS0tLS1|MI|MH)[A-Za-z0-9+/=]{80,}\Z")
-"""Base64 of a PEM or DER private key."""
 
 
 class Signer(Protocol):
@@ -89,18 +84,6 @@ def resolve_key(source: str | Path | None) -> Signer:
     if not given.is_file():
         raise SignatureError(f"no key file {given}; {HOW_TO_MAKE}")
     return _from_file(given)
-
-
-def source_problem(source: str) -> str | None:
-    """Why ``source`` can't name a key, or None. What looks like a secret itself is refused and not repeated."""
-    if "PRIVATE KEY" in source or "\n" in source or _LIKE_A_KEY.match(source):
-        return "should name where a key lies, and seems to be the key itself; say env:COMPRESS_SIGNING_KEY"
-    if source.startswith(PKCS11) and "pin-value" in source:
-        return "can't hold a PIN; put that into COMPRESS_PKCS11_PIN, or into a file that pin-source=file:/PATH names"
-    if source.startswith(ENVIRONMENT) and not SIGNING_KEY.match(source.removeprefix(ENVIRONMENT)):
-        # Only these are taken out of the environment before any other process is started.
-        return "should be env:COMPRESS_SIGNING_KEY, or a name that begins with env:COMPRESS_SIGNING_KEY_"
-    return None
 
 
 def public_key_id(signer: Signer) -> str:

@@ -49,8 +49,9 @@ def public(key: str | None) -> int:
 
 def identify(source: str) -> int:
     """Print the id of either half of a key."""
-    from compress.bundle.keys import ENVIRONMENT, PKCS11, resolve_key
+    from compress.bundle.keys import resolve_key
     from compress.bundle.pem import parse_public, read_key_file
+    from compress.schema.key_source import ENVIRONMENT, PKCS11
 
     if not source.startswith((ENVIRONMENT, PKCS11)):
         path = Path(source).expanduser()

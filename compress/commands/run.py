@@ -63,7 +63,8 @@ def _check_signing(plan: Plan) -> None:
     package = plan.recipe.package
     if "package" not in plan.stages or (package.key is None and package.policy != "release"):
         return
-    from compress.bundle.policy import circumstances, refusal
+    from compress.bundle.circumstances import circumstances
+    from compress.bundle.policy import refusal
 
     reasons = circumstances(package)
     if reasons and package.policy == "release":

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
 
@@ -113,7 +114,7 @@ class ValidateSpec(Section):
 
 
 class PackageSpec(Section):
-    """The signed bundle."""
+    """The signed bundle. Its identity is ``bundle.circumstances.package_identity``: of the key, not of its path."""
 
     key: str | None = Field(
         None, description="private key: PEM file, env:COMPRESS_SIGNING_KEY, pkcs11:URI; none: this machine's"
@@ -128,20 +129,6 @@ class PackageSpec(Section):
     @field_validator("key")
     @classmethod
     def _names_a_key(cls, key: str | None) -> str | None:
-        from compress.bundle.keys import source_problem
-
         if key is not None and (problem := source_problem(key)):
             raise ValueError(problem)
         return key
-
-    def identity(self) -> dict[str, Any]:
-        """With what outside of the chain decides whether it is a release, today."""
-        from compress.bundle.keys import public_key_id, resolve_key
-        from compress.bundle.policy import circumstances
-
-        return {
-            "golden_frames": self.golden_frames,
-            "key_id": public_key_id(resolve_key(self.key)),
-            "policy": self.policy,
-            "circumstances": list(circumstances(self)),
-        }

@@ -72,7 +72,9 @@ def write_pictures(root: Path) -> None:
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
     monkeypatch.setenv("COMPRESS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("compress.bundle.policy.dirty_folders", lambda: ())  # whatever the checkout's state is now
+    monkeypatch.setattr(
+        "compress.bundle.circumstances.dirty_folders", lambda: ()
+    )  # whatever the checkout's state is now
     here = tmp_path / "inputs"
     here.mkdir()
     write_pictures(here / "pictures")
