@@ -51,9 +51,9 @@ def identify(source: str) -> int:
     """Print the id of either half of a key."""
     from compress.bundle.keys import resolve_key
     from compress.bundle.pem import parse_public, read_key_file
-    from compress.schema.key_source import ENVIRONMENT, PKCS11
+    from compress.schema.key_source import is_file_name
 
-    if not source.startswith((ENVIRONMENT, PKCS11)):
+    if is_file_name(source):
         path = Path(source).expanduser()
         data = read_key_file(path)
         if b"PRIVATE KEY-----" not in data:

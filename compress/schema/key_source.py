@@ -23,3 +23,8 @@ def source_problem(source: str) -> str | None:
         # Only these are taken out of the environment before any other process is started.
         return "should be env:COMPRESS_SIGNING_KEY, or a name that begins with env:COMPRESS_SIGNING_KEY_"
     return None
+
+
+def is_file_name(source: str) -> bool:
+    """Whether ``source`` names a file, and neither a variable nor a device."""
+    return not source.startswith((ENVIRONMENT, PKCS11))
