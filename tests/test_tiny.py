@@ -112,6 +112,7 @@ def test_a_key_from_the_environment_signs_and_is_left_nowhere(
     made = make_key(tmp_path / "ci.pem")
     pem = (tmp_path / "ci.pem").read_text()
     monkeypatch.setenv("COMPRESS_SIGNING_KEY", pem)
+    monkeypatch.setattr("compress.bundle.circumstances.dirty_folders", lambda: ())  # told before the verdict is known
     words = (*WORDS, "target=x86_edge", "distill.control=true", "target.budget.min_fps=1e9")
     command = ("package", *words, "package.key=env:COMPRESS_SIGNING_KEY", "--store", str(store.root))
     assert execute(command) == 1  # the verdict; the bundle is there, as a draft
@@ -122,7 +123,7 @@ def test_a_key_from_the_environment_signs_and_is_left_nowhere(
     assert verify_bundle(bundle, Path(made.name)).manifest.status == "DRAFT"
     assert execute((*command, "--release")) == 1
     out, err = capfd.readouterr()
-    assert "error: no release: the verdict is fail (min_fps fail)" in err
+    assert "error: no release: the verdict is fail (" in err and "min_fps fail" in err
     key = load_pem_private_key(pem.encode(), None)
     secrets = [*pem.encode().splitlines()[1:-1], base64.b64encode(pem.encode())[40:80]]
     secrets += [key.private_numbers().private_value.to_bytes(32, "big")]

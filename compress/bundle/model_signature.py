@@ -20,9 +20,11 @@ from compress.bundle.keys import Signer
 from compress.bundle.manifest import MODEL_SIGNATURE
 from compress.bundle.pem import PublicKey
 from compress.bundle.sign import sign_bytes
-from compress.errors import BrokenSignature
+from compress.errors import BrokenSignature, SignatureError
 
 _METHOD = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": [MODEL_SIGNATURE]}
+
+_MOST_TRIES = 200
 
 
 def model_signature(name: str, digests: Mapping[str, str], signer: Signer) -> bytes:
@@ -33,7 +35,7 @@ def model_signature(name: str, digests: Mapping[str, str], signer: Signer) -> by
     from google.protobuf import json_format
     from model_signing import manifest as models
     from model_signing._hashing.hashing import Digest
-    from model_signing._signing import sign_sigstore_pb, signing
+    from model_signing._signing import signing
     from sigstore_models import intoto
     from sigstore_models.bundle import v1 as bundle_pb
     from sigstore_models.common import v1 as common_pb
@@ -44,8 +46,9 @@ def model_signature(name: str, digests: Mapping[str, str], signer: Signer) -> by
     )
     listed = models.Manifest(name, items, models.SerializationType.from_args(_METHOD))
     statement = json_format.MessageToDict(signing.Payload(listed).statement.pb)
-    payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    signature = sign_bytes(sign_sigstore_pb.pae(payload), signer)
+    payload, signature = _sign_whole(
+        json.dumps(statement, sort_keys=True, separators=(",", ":")).encode("ascii"), signer
+    )
     envelope = intoto.Envelope(
         payload=base64.b64encode(payload), payload_type=signing._IN_TOTO_JSON_PAYLOAD_TYPE,
         signatures=[intoto.Signature(sig=base64.b64encode(signature), keyid="")],
@@ -58,6 +61,23 @@ def model_signature(name: str, digests: Mapping[str, str], signer: Signer) -> by
         dsse_envelope=envelope,
     ).to_json()
     return text.encode("utf-8")
+
+
+def _sign_whole(payload: bytes, signer: Signer) -> tuple[bytes, bytes]:
+    """The payload with spaces behind it, and its signature, both of a length that base64 has no unused bits for.
+
+    Decoders ignore those bits; with some, the standard command would accept a file in which one was turned. One
+    signature in four is as long as that.
+    """
+    from model_signing._signing import sign_sigstore_pb
+
+    padded = payload + b" " * (-len(payload) % 3)
+    for _ in range(_MOST_TRIES):
+        signature = sign_bytes(sign_sigstore_pb.pae(padded), signer)
+        if len(signature) % 3 == 0:
+            return padded, signature
+        padded += b"   "
+    raise SignatureError(f"{signer.public.name}: {_MOST_TRIES} signatures, and none as long as most are")
 
 
 def check_model_signature(data: bytes, digests: Mapping[str, str], public_key: PublicKey) -> None:

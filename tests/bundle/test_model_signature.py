@@ -89,6 +89,27 @@ def test_every_changed_bit_is_refused(pair: tuple[Signer, Path]) -> None:
     check_model_signature(good, DIGESTS, key)
 
 
+def test_the_library_alone_refuses_every_changed_bit_of_it(tmp_path: Path, pair: tuple[Signer, Path]) -> None:
+    from model_signing._signing import sign_ec_key, sign_sigstore_pb
+
+    signer, public = pair
+    library = sign_ec_key.Verifier(public)
+    file = tmp_path / "model.sig"
+    for name in ("tiny", "tiny1", "tiny12"):  # three lengths of the statement
+        good = model_signature(name, DIGESTS, signer)
+        envelope = json.loads(good)["dsseEnvelope"]
+        pieces = [envelope["payload"].encode(), envelope["signatures"][0]["sig"].encode()]
+        for piece in pieces:
+            last = good.index(piece) + len(piece) - 1
+            for at in range(last - 5, last + 1):
+                for bit in range(8):
+                    file.write_bytes(good[:at] + bytes([good[at] ^ (1 << bit)]) + good[at + 1 :])
+                    with pytest.raises(Exception):  # noqa: B017  the library raises what it likes
+                        library.verify(sign_sigstore_pb.Signature.read(file))
+        file.write_bytes(good)
+        library.verify(sign_sigstore_pb.Signature.read(file))
+
+
 def test_a_signature_over_other_files_names_them(tmp_path: Path, pair: tuple[Signer, Path]) -> None:
     signer, public = pair
     key, good = load_public(public), model_signature("tiny", DIGESTS, signer)
