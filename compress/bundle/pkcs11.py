@@ -83,6 +83,8 @@ def _session(uri: str) -> Iterator[tuple[Any, list[tuple[int, Any]]]]:
         parsed.parse(uri)
         pin = _pin(parsed.get_query_attribute("pin-source"))
         parsed.remove_query_attribute("pin-source")
+        if pin is not None and not pin.isascii():
+            raise SignatureError(f"{uri}: the PIN has letters beyond ASCII, which the URI parser can't pass on")
         if pin is not None:
             parsed.set_query_attribute("pin-value", pin, pctencode=True)
         identity, label = parsed.get_keyid_and_label()

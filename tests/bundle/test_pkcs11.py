@@ -100,6 +100,7 @@ def test_the_last_day_is_the_devices(plugged: Path) -> None:
         (uri("absent"), PIN, "no private keys match"),
         (uri("p384"), PIN, "not a P-256 key"),
         (uri("good"), "4711471147", "CKR_PIN_INCORRECT"),
+        (uri("good"), "47114711é", "beyond ASCII"),
         (uri("good").replace("bench", "stolen"), PIN, "Could not find a token"),
         (uri("good").replace(MODULE, "/nowhere.so"), PIN, "can't be opened"),
         (uri("good", **{"pin-source": "file:/nowhere"}), PIN, "can't read the PIN file /nowhere"),

@@ -208,6 +208,27 @@ def test_signed_manifest_with_an_escaping_name_is_refused(bundle: Path, public: 
     refused(bundle, public, "../README.md", "leads out of the bundle")
 
 
+def test_the_first_format_still_verifies_and_has_no_second_signature(bundle: Path, public: Path, key: Signer) -> None:
+    old = verify_bundle(bundle, public).manifest.model_copy(update={"format": "compress-bundle/1"})
+    (bundle / "manifest.json").write_bytes(to_bytes(old))
+    (bundle / "manifest.sig").write_bytes(sign_bytes(to_bytes(old), key))
+    refused(bundle, public, "model.sig: extra file")
+    (bundle / "model.sig").unlink()
+    assert verify_bundle(bundle, public).manifest.version == "1.0.0"
+
+
+def test_what_else_is_wrong_with_an_extra_file_is_said(bundle: Path, public: Path) -> None:
+    (bundle / "readme.MD").write_bytes(FILES["README.md"])
+    (bundle / "builds" / "nul").write_bytes(b"")
+    deep = bundle / ("d" * 110)
+    deep.mkdir()
+    (deep / ("f" * 110)).write_bytes(b"")
+    refused(
+        bundle, public, "readme.MD: extra file, differs only by case from README.md", "builds/nul: extra file, a device's",
+        "f: extra file, too long a name",
+    )  # fmt: skip
+
+
 def test_sealing_refuses_links_and_odd_names(tmp_path: Path, key: Signer) -> None:
     folder = fill(tmp_path / "linked")
     (folder / "link").symlink_to("README.md")
