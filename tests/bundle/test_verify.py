@@ -224,8 +224,8 @@ def test_what_else_is_wrong_with_an_extra_file_is_said(bundle: Path, public: Pat
     deep.mkdir()
     (deep / ("f" * 110)).write_bytes(b"")
     refused(
-        bundle, public, "readme.MD: extra file, differs only by case from README.md", "builds/nul: extra file, a device's",
-        "f: extra file, too long a name",
+        bundle, public, "readme.MD: extra file, differs only by case from README.md",
+        "builds/nul: extra file, a device's", "f: extra file, too long a name",
     )  # fmt: skip
 
 
