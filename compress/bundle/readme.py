@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from compress.bundle.contract import BuildContract
 from compress.bundle.feeding import Border
 from compress.bundle.golden import MAX_ABS_CODES, MIN_PSNR_DB
-from compress.bundle.manifest import MANIFEST, SIGNATURE, UNLISTED
+from compress.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, UNLISTED
 from compress.records import TensorSpec
 
 _HEAD = """# {title}
@@ -40,6 +40,11 @@ Or all of it, strictly, with the tool (keep `public.pem` outside this folder); i
 that `compress pack` made of it, as it is:
 
     compress verify THIS_FOLDER --key public.pem
+
+Or with the standard tool of OpenSSF Model Signing (`pip install model-signing==1.1.1 pyOpenSSL`), which checks every
+file but not for empty folders:
+
+    model_signing verify key --public_key public.pem --signature {second} --no-ignore-git-paths .
 """
 
 _DRAFT = """
@@ -127,7 +132,7 @@ def bundle_readme(
     text = _HEAD.format(
         title=title, status="DRAFT, not for production" if reasons else "RELEASE",
         reasons=f"{listed}\n{_DRAFT}" if reasons else "", key_id=key_id, manifest=MANIFEST, signature=SIGNATURE,
-        unlisted="".join(f" ! -path ./{name}" for name in sorted(UNLISTED)),
+        second=MODEL_SIGNATURE, unlisted="".join(f" ! -path ./{name}" for name in sorted(UNLISTED)),
     )  # fmt: skip
     text += _files(present)
     if not builds:

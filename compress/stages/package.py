@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     gives=Bundle,
     version=4,
     environment=(
+        "model-signing",
         "onnxruntime",
         "openvino",
         "ai-edge-litert",
@@ -40,18 +41,20 @@ def package(
 ) -> None:  # fmt: skip
     """Write the bundle into ``out``/bundle, signature last.
 
-    A draft unless the verdict is a pass and the whole chain was made by the code that is here now.
-    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key.
+    A draft where anything speaks against a release (``bundle.policy``).
+    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key,
+    ``NotReleasable`` for a draft where ``package.policy`` asks for a release.
     """
     from compress.bundle.keys import public_key_id, resolve_key
-    from compress.bundle.provenance import draft_reasons, link_entries
+    from compress.bundle.policy import reasons_against
+    from compress.bundle.provenance import link_entries
     from compress.bundle.seal import Contents, seal
     from compress.bundle.shipped import ship_builds
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
     found = _Found.read(builds, measurements, verdict, promoted, device)
-    reasons = draft_reasons(found.verdict, chain)
+    reasons = reasons_against(package, found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
     contracts = ship_builds(found.results.builds, builds.folder, folder)

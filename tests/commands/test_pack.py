@@ -30,7 +30,7 @@ def test_the_file_verifies_as_it_is(bundle: Path, capsys: pytest.CaptureFixture[
     assert execute(["pack", str(bundle), *(["--zstd"] if zstd else [])]) == 0
     assert capsys.readouterr().out == f"{made}: {made.stat().st_size:,} bytes\n"
     assert execute(["verify", str(made), "--key", str(bundle.parent / "public.pem")]) == 0
-    assert "signature and 2 files hold" in capsys.readouterr().out
+    assert "signatures and 2 files hold" in capsys.readouterr().out
 
 
 def test_a_changed_file_is_named_below_the_archive(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
