@@ -1,7 +1,8 @@
 """The command. Only words and options here; each command's body lies in ``compress.commands``.
 
 Exit codes: 0 all gates passed, 1 a gate failed, 2 something the user can mend, 3 a gate is incomplete,
-70 a bug, 130 interrupted. Nothing heavy is imported until a command runs, so help and completion are quick.
+10 to 18 why a bundle is refused (``errors.py``), 70 a bug, 130 interrupted.
+Nothing heavy is imported until a command runs, so help and completion are quick.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import click
 
 from compress import __version__
 from compress.cli_comparing import COMPARING, store_option
+from compress.cli_signing import SIGNING
+from compress.environment_secrets import take_out
 from compress.errors import EXIT_BUG, EXIT_USER, CompressError, ConfigError, UserError
 
 EXIT_INTERRUPTED = 130
@@ -65,6 +68,24 @@ def run(words: tuple[str, ...], store: Path) -> int:
     from compress.commands.run import run_plans
 
     return run_plans(words, store)
+
+
+@cli.command()
+@_words
+@store_option
+@click.option("--release", "policy", flag_value="release", help="Refuse what is no release, with every reason.")
+@click.option("--draft", "policy", flag_value="draft", help="Mark the bundle DRAFT, whatever it is.")
+def package(words: tuple[str, ...], store: Path, policy: str | None) -> int:
+    """Run a recipe for a target up to its signed bundle, as a release or as a draft.
+
+    The same as run with package.policy=release or draft. Without either option the bundle is a release where
+    nothing speaks against it, else a draft that names every reason.
+
+    Exit code: as run's, and 1 where --release refuses.
+    """
+    from compress.commands.run import run_plans
+
+    return run_plans((*words, f"package.policy={policy}") if policy else words, store)
 
 
 @cli.command()
@@ -163,18 +184,18 @@ def store_gc(store: Path, keep_runs: int, dry_run: bool) -> int:
     return collect_store(store, keep_runs, dry_run)
 
 
-@cli.command(name="verify")
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--key", type=click.Path(path_type=Path), required=True, help="Public key of who signed, a PEM file.")
-@click.option("--allow-draft", is_flag=True, help="Accept a bundle whose gate was not passed.")
-def verify_bundle(bundle: Path, key: Path, allow_draft: bool) -> int:
-    """Verify a bundle: its signature, and that every file is as it was signed.
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: FOLDER.tar]")
+@click.option("--zstd", is_flag=True, help="Compress it (needs the zstandard library).")
+def pack(folder: Path, output: Path | None, zstd: bool) -> int:
+    """Write a bundle's folder as one file, a tar with the same bytes on every machine.
 
-    Exit code: 0 it holds, 2 it doesn't, 3 it holds but is a draft.
+    `compress verify FILE --key public.pem` verifies it as it is; `tar -xf` makes the folder of it again.
     """
-    from compress.commands.bundles import verify
+    from compress.commands.bundles import pack as pack_bundle
 
-    return verify(bundle, key, allow_draft)
+    return pack_bundle(folder, output, zstd)
 
 
 @cli.command()
@@ -206,21 +227,7 @@ def parity(
     return compare_builds(builds, store, root, reference, golden, images, layers, json_file)
 
 
-@cli.group(name="keys")
-def keys_group() -> None:
-    """Look after signing keys."""
-
-
-@keys_group.command(name="public")
-@click.option("--key", help="Private key, a PEM file.  [default: this machine's developer key]")
-def keys_public(key: str | None) -> int:
-    """Print the public key to verify with."""
-    from compress.commands.bundles import print_public_key
-
-    return print_public_key(key)
-
-
-for _command in COMPARING:
+for _command in (*COMPARING, *SIGNING):
     cli.add_command(_command)
 
 
@@ -231,6 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def execute(arguments: Sequence[str]) -> int:
     """Run the command with these words; gives the exit code. Errors go to stderr, one line each."""
+    take_out()  # before anything else: no child process may inherit a signing key
     plain = [word for word in arguments if word != "--debug"]  # so that it may stand anywhere
     try:
         code = cli.main(plain, prog_name="compress", standalone_mode=False)

@@ -9,7 +9,17 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── BuildError             2  a build that can't be made or doesn't do what it should
 │   ├── DeviceError            2  a device that can't be reached, or can't do what was asked of it
 │   ├── ToolchainError         2  a vendor SDK's environment that isn't ready or can't be made
-│   └── SignatureError         2  a bundle or key that does not verify
+│   ├── SignatureError         2  a bundle or key that can't be used; its kinds say why a bundle is refused:
+│   │   ├── NoKey             10  no public key to verify with, or its file is none
+│   │   ├── WrongKey          11  signed by another key than those given
+│   │   ├── NoSignature       12  a signature is missing
+│   │   ├── BrokenSignature   13  a signature does not fit what was signed
+│   │   ├── RevokedKey        14  the key is on the revocation list
+│   │   ├── ExpiredKey        15  the key's last day is over
+│   │   ├── FilesDiffer       16  files that are missing, extra, changed, linked or special
+│   │   ├── BadManifest       17  signed, but no manifest that a bundle may have
+│   │   └── BadRevocationList 18  a revocation list that can't be trusted, or is too old
+│   └── NotReleasable          1  a bundle that may not be released, with every reason
 └── Busy                       2  another process holds what this one needs
 
 A message says what is wrong, where, and what to do, in one line.
@@ -70,6 +80,70 @@ class ToolchainError(UserError):
 
 class SignatureError(UserError):
     """A bundle, signature or key that does not verify."""
+
+
+class NoKey(SignatureError):
+    """No public key to verify with."""
+
+    exit_code = 10
+
+
+class WrongKey(SignatureError):
+    """A signature by another key than those that are trusted."""
+
+    exit_code = 11
+
+
+class NoSignature(SignatureError):
+    """A bundle without one of its signatures."""
+
+    exit_code = 12
+
+
+class BrokenSignature(SignatureError):
+    """A signature that does not fit what was signed."""
+
+    exit_code = 13
+
+
+class RevokedKey(SignatureError):
+    """A key that was taken back."""
+
+    exit_code = 14
+
+
+class ExpiredKey(SignatureError):
+    """A key whose last day is over."""
+
+    exit_code = 15
+
+
+class FilesDiffer(SignatureError):
+    """Files that are not those that were signed."""
+
+    exit_code = 16
+
+
+class BadManifest(SignatureError):
+    """A manifest that is signed, but not one that a bundle may have."""
+
+    exit_code = 17
+
+
+class BadRevocationList(SignatureError):
+    """A revocation list that can't be trusted."""
+
+    exit_code = 18
+
+
+class NotReleasable(UserError):
+    """A bundle that may not be released; ``reasons`` holds one line for each."""
+
+    exit_code = EXIT_GATE_FAILED
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
 
 
 class Busy(UserError):

@@ -47,6 +47,7 @@ class Link:
     wall_s: float
     versions: dict[str, str]
     git_commit: str | None
+    git_dirty: bool | None = None
 
 
 Chain = tuple[Link, ...]

@@ -13,7 +13,7 @@ from typing import Any
 
 from compress.artefacts import Artefact
 from compress.data.source import data_identity
-from compress.schema import DataSpec, Section, Seed
+from compress.schema import DataSpec, PackageSpec, Section, Seed
 from compress.stage import Chain, Link, Progress, Stage
 from compress.store.digests import digest_of
 from compress.store.manifest import Manifest
@@ -40,7 +40,14 @@ class Done:
     def link(self) -> Link:
         facts = self.manifest
         return Link(
-            facts.stage, facts.key, facts.digest, facts.sources_digest, facts.wall_s, facts.versions, facts.git_commit
+            facts.stage,
+            facts.key,
+            facts.digest,
+            facts.sources_digest,
+            facts.wall_s,
+            facts.versions,
+            facts.git_commit,
+            facts.git_dirty,
         )
 
 
@@ -146,8 +153,18 @@ def _digests(inputs: Mapping[str, Artefact | None]) -> dict[str, str | None]:
 
 def _identity(section: Section, identities: Identities) -> dict[str, Any]:
     if type(section) not in identities:
-        identities[type(section)] = data_identity(section) if isinstance(section, DataSpec) else section.identity()
+        identities[type(section)] = _fresh_identity(section)
     return identities[type(section)]
+
+
+def _fresh_identity(section: Section) -> dict[str, Any]:
+    if isinstance(section, DataSpec):
+        return data_identity(section)
+    if isinstance(section, PackageSpec):
+        from compress.bundle.circumstances import package_identity
+
+        return package_identity(section)
+    return section.identity()
 
 
 def _draft(step: Step, resumed: bool) -> Manifest:

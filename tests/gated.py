@@ -24,7 +24,7 @@ def small_bundle(
     """What ``compress gate`` reads of a bundle: the builds with their contract, and the report."""
     shutil.copytree(chain.builds.folder, folder)
     builds = [
-        BuildContract(**{name: getattr(build, name) for name in BuildContract.model_fields})
+        BuildContract(**{name: getattr(build, name) for name in BuildContract.model_fields if hasattr(build, name)})
         for build in BuildList.read(folder / "builds.json").builds if build.ships and build.runtime in runtimes
     ]  # fmt: skip
     ContractFile(builds=tuple(builds)).write(folder / "contract.json")

@@ -58,7 +58,7 @@ def test_no_command_shows_help_and_is_an_error(capsys: Capture) -> None:
         (("run", "recipe=ty", "target=box"), "no recipe 'ty'. Did you mean 'toy'?"),
         (("run", *TOY, "student.widht=24"), "student.widht: no such key. Did you mean 'student.width'?"),
         (("show", *TOY, "student.width=wide"), "student.width: should be an integer, not 'wide'"),
-        (("verify", "nowhere"), "Missing option '--key'"),
+        (("verify", "nowhere", "--on", "soon"), "'soon' is no day such as 2027-11-22"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(capsys: Capture, arguments: tuple[str, ...], says: str) -> None:

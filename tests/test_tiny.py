@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from compress.artefacts import Artefact, Bundle, Measurements, Quantized, Verdict
 from compress.bundle.keys import public_pem, resolve_key
+from compress.bundle.pem import make_key
 from compress.bundle.verify import verify_bundle
+from compress.cli import execute
 from compress.config.load import load_plans
 from compress.flow import Quiet, RunResult, run
 from compress.records import BuildList, QualityReport, QuantizationTable, SpeedReport, VerdictRecord
@@ -99,6 +103,35 @@ def test_other_targets_share_the_distillation_and_end_incomplete(result: RunResu
         assert verdict.result == "incomplete"
         speed = SpeedReport.read(_newest(other, Measurements).folder / "speed.json")
         assert speed.rows == () and speed.not_measured
+
+
+def test_a_key_from_the_environment_signs_and_is_left_nowhere(
+    result: RunResult, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    made = make_key(tmp_path / "ci.pem")
+    pem = (tmp_path / "ci.pem").read_text()
+    monkeypatch.setenv("COMPRESS_SIGNING_KEY", pem)
+    monkeypatch.setattr("compress.bundle.circumstances.dirty_folders", lambda: ())  # told before the verdict is known
+    words = (*WORDS, "target=x86_edge", "distill.control=true", "target.budget.min_fps=1e9")
+    command = ("package", *words, "package.key=env:COMPRESS_SIGNING_KEY", "--store", str(store.root))
+    assert execute(command) == 1  # the verdict; the bundle is there, as a draft
+    (bundle,) = (
+        path.parent for path in store.root.glob("*/bundle/manifest.json")
+        if json.loads(path.read_text())["key_id"] == made.id
+    )  # fmt: skip
+    assert verify_bundle(bundle, Path(made.name)).manifest.status == "DRAFT"
+    assert execute((*command, "--release")) == 1
+    out, err = capfd.readouterr()
+    assert "error: no release: the verdict is fail (" in err and "min_fps fail" in err
+    key = load_pem_private_key(pem.encode(), None)
+    secrets = [*pem.encode().splitlines()[1:-1], base64.b64encode(pem.encode())[40:80]]
+    secrets += [key.private_numbers().private_value.to_bytes(32, "big")]
+    secrets += [secrets[-1].hex().encode()]
+    told = (out + err + caplog.text).encode()
+    for path in [*store.root.rglob("*"), *store.runs_folder.rglob("*")]:
+        found = path.read_bytes() if path.is_file() else b""
+        assert not [secret for secret in secrets if secret in found or secret in told], path
 
 
 def _command(store: Path) -> list[str]:

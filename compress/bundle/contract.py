@@ -1,13 +1,17 @@
 """What must be known to feed each build, checked against the build itself.
 
-A contract that was only written down can be wrong; names, shapes and types are therefore read back
-from the build and compared before anything is signed.
+A contract that was only written down can be wrong; whatever the build's files tell (names, shapes, types, layout,
+codes, and in ONNX files colours and range) is therefore read back and compared before anything is signed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+from compress.bundle.declared import compare_declared, read_declared
+from compress.bundle.feeding import Feeding, check_formula, sides
+from compress.bundle.reach import Tiling
 from compress.errors import BuildError
 from compress.records import Build, IOContract, Record, RuntimeName, TensorSpec, Variant
 from compress.runtimes import open_runtime
@@ -17,7 +21,10 @@ CONTRACT = "contract.json"
 
 
 class BuildContract(Record):
-    """One build of the bundle; ``files`` are relative to the bundle, the main one first; size None: free."""
+    """One build of the bundle; ``files`` are relative to the bundle, the main one first; size None: free.
+
+    ``feeding`` and ``tiling`` are None in bundles of the first format only.
+    """
 
     name: str
     variant: Variant
@@ -27,24 +34,28 @@ class BuildContract(Record):
     height: int | None
     width: int | None
     contract: IOContract
+    feeding: Feeding | None = None
+    tiling: Tiling | None = None
 
 
 class ContractFile(Record):
-    """``contract.json``."""
+    """``contract.json``. The same facts are in ``contract.h``, for C."""
 
+    format: Literal["compress-contract/1", "compress-contract/2"] = "compress-contract/1"
     builds: tuple[BuildContract, ...]
 
 
 def check_build(build: Build, folder: Path) -> None:
     """Compare what ``build`` claims with its files below ``folder``.
 
-    Raises ``BuildError`` with every difference in names, shapes, types and size.
+    Raises ``BuildError`` with every difference in names, shapes, types, layout, codes, colours, range and size.
     """
     missing = [name for name in build.files if not (folder / name).is_file()]
     if missing:
         raise BuildError(f"build {build.name}: missing {', '.join(missing)}")
     inputs, outputs = read_ports(build, folder)
     problems = _compare("input", build.contract.input, inputs) + _compare("output", build.contract.output, outputs)
+    problems += _compare_declared(build, folder) + _compare_sizes(build)
     size_bytes = sum((folder / name).stat().st_size for name in build.files)
     if size_bytes != build.size_bytes:
         problems.append(f"{size_bytes} bytes, builds.json says {build.size_bytes}")
@@ -63,6 +74,35 @@ def _compare(what: str, wanted: TensorSpec, found: list[Port]) -> list[str]:
         problems.append(f"{what} has shape {list(port.shape)}, the contract says {list(wanted.shape)}")
     if wanted.dtype != port.dtype:
         problems.append(f"{what} is {port.dtype}, the contract says {wanted.dtype}")
+    return problems
+
+
+def _compare_declared(build: Build, folder: Path) -> list[str]:
+    try:
+        given, answered = read_declared(build, folder)
+    except Exception as error:  # the parsers raise what they like on a file of another kind
+        return [f"can't read its ends back: {first_line(error)}"]
+    contract = build.contract
+    return [
+        *compare_declared("input", build, contract.input, given), *check_formula(contract.input),
+        *compare_declared("output", build, contract.output, answered), *check_formula(contract.output),
+    ]  # fmt: skip
+
+
+def _compare_sizes(build: Build) -> list[str]:
+    """Whether height, width and size_multiple are those of the tensors, which were compared with the file's."""
+    problems = []
+    multiple = build.contract.size_multiple
+    if multiple < 1:
+        problems.append(f"size_multiple is {multiple}")
+    for what, spec in (("input", build.contract.input), ("output", build.contract.output)):
+        if len(spec.shape) != 4:
+            continue  # its shape was complained of already
+        height, width = sides(spec)
+        if (build.height or 0, build.width or 0) != (height, width):
+            problems.append(f"{what} is {height}x{width}, the build says {build.height}x{build.width}")
+        if multiple > 0 and (height % multiple or width % multiple):
+            problems.append(f"{what} is {height}x{width}, no multiples of size_multiple {multiple}")
     return problems
 
 

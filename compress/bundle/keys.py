@@ -1,28 +1,99 @@
-"""Signing keys: ECDSA on NIST P-256 (FIPS 186-5), in PEM files.
+"""Who signs: a private key from a PEM file, from the environment (CI), or in a PKCS#11 device.
 
-A user names a key of his own, or this machine gets a developer key on first use. No message and no
-log line ever holds key material; a key is named by ``sha256:`` and the digest of its public half
-(DER SubjectPublicKeyInfo, RFC 5280), which ``openssl pkey -pubin -outform DER | sha256sum`` prints too.
+    package.key=release.pem                   a file that only its owner can read
+    package.key=env:COMPRESS_SIGNING_KEY      the PEM text, or base64 of it, in that variable
+    package.key=pkcs11:token=T;object=K       RFC 7512; the key never leaves the device
+
+A signer gives its public half and signatures; the private half stays inside.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import binascii
 import logging
 import os
 import stat
-import tempfile
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from compress.bundle.pem import HOW_TO_MAKE, PublicKey, make_key, parse_private, public_path, read_key_file
+from compress.environment_secrets import secret
 from compress.errors import SignatureError
+from compress.schema.key_source import ENVIRONMENT, PKCS11, source_problem
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 log = logging.getLogger(__name__)
 
-_MAKE = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
+
+class Signer(Protocol):
+    """A private key that signs, wherever it lies."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half, named after where the private one lies."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The DER signature (ECDSA P-256 over SHA-256) of ``data``. Raises ``SignatureError``."""
+        ...
+
+
+@dataclass(frozen=True)
+class SoftwareSigner:
+    """A private key in this process's memory; nonces after RFC 6979, so the same data gives the same signature."""
+
+    public: PublicKey
+    _key: EllipticCurvePrivateKey = field(repr=False)
+
+    def sign(self, data: bytes) -> bytes:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        try:
+            return self._key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        except UnsupportedAlgorithm:
+            raise SignatureError(
+                "this build of cryptography can't sign deterministically (needs OpenSSL 3.2); install its wheel from "
+                "PyPI"
+            ) from None
+
+
+def resolve_key(source: str | Path | None) -> Signer:
+    """The signer that ``source`` names; without one the developer key of this machine, made on first use.
+
+    Making one is logged. Raises ``SignatureError`` for a source that is missing or holds no P-256 key.
+    """
+    if source is None:
+        return _from_file(_developer_key())
+    text = str(source)
+    if problem := source_problem(text):
+        raise SignatureError(f"the signing key {problem}")
+    if text.startswith(ENVIRONMENT):
+        return _from_environment(text.removeprefix(ENVIRONMENT))
+    if text.startswith(PKCS11):
+        from compress.bundle.pkcs11 import open_token
+
+        return open_token(text)
+    given = Path(text).expanduser()
+    if not given.is_file():
+        raise SignatureError(f"no key file {given}; {HOW_TO_MAKE}")
+    return _from_file(given)
+
+
+def public_key_id(signer: Signer) -> str:
+    """The id of the signer's public half."""
+    return signer.public.id
+
+
+def public_pem(signer: Signer) -> str:
+    """The signer's public half as PEM text, for those who verify."""
+    return signer.public.pem()
 
 
 def developer_key_path() -> Path:
@@ -35,116 +106,50 @@ def developer_key_path() -> Path:
     return base / "keys" / "dev.pem"
 
 
-def resolve_key(path: str | Path | None) -> Path:
-    """The private key file to sign with; without ``path`` the developer key, made on first use.
-
-    Making one is logged. Raises ``SignatureError`` when the file is missing or can't be made.
-    """
-    if path is not None:
-        given = Path(path).expanduser()
-        if not given.is_file():
-            raise SignatureError(f"no key file {given}; {_MAKE}")
-        return given
+def _developer_key() -> Path:
     key = developer_key_path()
-    if not key.exists():
-        try:
-            _create(key)
-        except OSError as error:
-            raise SignatureError(
-                f"can't make the developer key {key}: {error.strerror}; set COMPRESS_HOME, or package.key=FILE"
-            ) from None
-    return key
-
-
-def _create(path: Path) -> None:
-    """Write a new private key, mode 600, whole or not at all; whoever comes second keeps the first one's."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    handle, temporary = tempfile.mkstemp(prefix=".dev-", dir=path.parent)  # mkstemp makes it 0600
+    if key.exists():
+        return key
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)  # unlike rename, never replaces a key that others signed with
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(temporary)
-    log.warning("made a developer key for this machine: %s (public half: `compress keys public`)", path)
-
-
-def load_private(path: Path) -> EllipticCurvePrivateKey:
-    """The P-256 private key in the PEM file ``path``.
-
-    Raises ``SignatureError`` for a file that others may read, is encrypted, or holds anything else.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    data = _read(path)
-    if path.stat().st_mode & stat.S_IROTH:
-        raise SignatureError(f"{path}: everybody on this machine can read this private key; `chmod 600 {path}`")
-    if path.stat().st_mode & stat.S_IRGRP:
-        log.warning("%s: the group can read this private key; `chmod 600 %s`", path, path)
-    try:
-        key = load_pem_private_key(data, password=None)
-    except TypeError:  # what the library raises for a key that needs a password
-        raise SignatureError(f"{path}: the key is encrypted; give a plain PEM file, mode 600") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise SignatureError(f"{path}: not a PEM private key") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise SignatureError(f"{path}: not a P-256 key; {_MAKE}")
-    return key
-
-
-def load_public(path: Path) -> EllipticCurvePublicKey:
-    """The P-256 public key in the PEM file ``path``; a private key file is refused by name."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    data = _read(path)
-    if b"PRIVATE KEY-----" in data:
-        raise SignatureError(f"{path}: this is a private key; verifying wants the public one (`compress keys public`)")
-    try:
-        key = load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
-        raise SignatureError(f"{path}: not a PEM public key") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise SignatureError(f"{path}: not a P-256 public key")
-    return key
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
+        make_key(key)
+        log.warning("made a developer key for this machine: %s (public half: %s)", key, public_path(key))
+    except FileExistsError:
+        if not key.exists():
+            raise SignatureError(f"{public_path(key)} is there, but not its private half {key}; move it away") from None
     except OSError as error:
-        raise SignatureError(f"can't read the key {path}: {error.strerror}") from None
+        raise SignatureError(
+            f"can't make the developer key {key}: {error.strerror}; set COMPRESS_HOME, or package.key=FILE"
+        ) from None
+    return key
 
 
-def key_id(key: EllipticCurvePublicKey) -> str:
-    """``sha256:`` and the digest of the DER SubjectPublicKeyInfo."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return "sha256:" + hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
-
-
-def public_key_id(path: Path) -> str:
-    """The id of the public half of the private key in ``path``."""
-    return key_id(load_private(path).public_key())
+def _from_file(path: Path) -> SoftwareSigner:
+    data = read_key_file(path)
+    mode = path.stat().st_mode
+    if mode & stat.S_IROTH:
+        raise SignatureError(f"{path}: everybody on this machine can read this private key; `chmod 600 {path}`")
+    if mode & stat.S_IRGRP:
+        log.warning("%s: the group can read this private key; `chmod 600 %s`", path, path)
+    return _software(data, str(path))
 
 
-def public_pem(path: Path) -> str:
-    """The public half of the private key in ``path`` as PEM text, for those who verify."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+def _from_environment(variable: str) -> SoftwareSigner:
+    text = secret(variable)
+    if not text:
+        raise SignatureError(f"package.key names the environment variable {variable}, which is not set")
+    data = text.encode("utf-8", "replace")
+    if b"-----BEGIN" not in data:
+        try:
+            data = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            raise SignatureError(f"environment variable {variable}: not a PEM private key, nor base64 of one") from None
+    return _software(data, f"environment variable {variable}")
 
-    public = load_private(path).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+def _software(data: bytes, name: str) -> SoftwareSigner:
+    key, expires = parse_private(data, name)
+    return SoftwareSigner(_public(name, key, expires), key)
+
+
+def _public(name: str, key: EllipticCurvePrivateKey, expires: date | None) -> PublicKey:
+    return PublicKey(name, key.public_key(), expires)

@@ -3,6 +3,9 @@
 No I/O here. The manifest is the one thing that is signed, so it has exactly one spelling: sorted
 keys, no spaces, ASCII, one line feed at the end. Anything else is refused, even when it parses; two
 JSON readers can thus never see two different manifests (duplicate keys, odd numbers).
+
+Format /2 adds ``version`` and a second signature, ``model.sig``. Format /1 is still read, in its own
+spelling: without a version.
 """
 
 from __future__ import annotations
@@ -18,15 +21,22 @@ from compress.records import Record
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
-UNLISTED = frozenset({MANIFEST, SIGNATURE})
-"""The only files of a bundle that its manifest does not list."""
+MODEL_SIGNATURE = "model.sig"
+UNLISTED = frozenset({MANIFEST, SIGNATURE, MODEL_SIGNATURE})
+"""The only files of a bundle that its manifest does not list; format /1 has no ``model.sig``."""
+
+FIRST_VERSION = "1.0.0"
 
 # In pydantic's own regex engine `$` is the very end, not "before a last line feed" as in Python.
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 KeyId = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Version = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$")]
+"""MAJOR.MINOR.PATCH after semver.org 2.0.0, without labels."""
 Status = Literal["RELEASE", "DRAFT"]
+Format = Literal["compress-bundle/1", "compress-bundle/2"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\Z")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE)
 
 
 def check_path(path: str) -> str | None:
@@ -40,8 +50,12 @@ def check_path(path: str) -> str | None:
     parts = path.split("/")
     if ".." in parts:
         return "leads out of the bundle"
-    if not all(_NAME.match(part) for part in parts) or len(path) > 200:
+    if len(path) > 200:
+        return "too long a name"
+    if not all(_NAME.match(part) for part in parts):
         return "not a plain name"
+    if any(_DEVICE.match(part) for part in parts):
+        return "a device's name on Windows"
     return None
 
 
@@ -64,8 +78,9 @@ class LinkEntry(Record):
 class Manifest(Record):
     """``manifest.json``. ``reasons`` says why a draft is one; a release has none."""
 
-    format: Literal["compress-bundle/1"] = "compress-bundle/1"
+    format: Format = "compress-bundle/2"
     name: str
+    version: Version = FIRST_VERSION
     status: Status
     reasons: tuple[str, ...]
     key_id: KeyId
@@ -76,6 +91,8 @@ class Manifest(Record):
     def _consistent(self) -> Self:
         if (self.status == "DRAFT") != bool(self.reasons):
             raise ValueError("a draft has reasons, a release has none")
+        if self.format == "compress-bundle/1" and self.version != FIRST_VERSION:
+            raise ValueError("format compress-bundle/1 has no version")
         folded: dict[str, str] = {}
         for path in self.files:
             if problem := check_path(path):
@@ -91,10 +108,18 @@ class Manifest(Record):
                     raise ValueError(f"{path[:cut]!r} is a file and a folder")
         return self
 
+    @property
+    def unlisted(self) -> frozenset[str]:
+        """The files beside those in ``files``: the manifest and its signatures."""
+        return UNLISTED - {MODEL_SIGNATURE} if self.format == "compress-bundle/1" else UNLISTED
+
 
 def to_bytes(manifest: Manifest) -> bytes:
     """The one spelling of ``manifest``."""
-    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    left_out = {"version"} if manifest.format == "compress-bundle/1" else None
+    text = json.dumps(
+        manifest.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
     return text.encode("ascii") + b"\n"
 
 

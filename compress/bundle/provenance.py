@@ -13,7 +13,10 @@ Sources = Callable[[str], str]
 
 
 class StageProvenance(Record):
-    """One artefact: the stage, its key and content, the digest of its code, the versions it ran with."""
+    """One artefact: the stage, its key and content, the digest of its code, the versions it ran with.
+
+    ``git_dirty``: whether the checkout then had changes beside ``git_commit``; None where there is no checkout.
+    """
 
     stage: str
     key: str
@@ -21,6 +24,7 @@ class StageProvenance(Record):
     sources_digest: str
     versions: dict[str, str]
     git_commit: str | None
+    git_dirty: bool | None = None
 
 
 class Provenance(Record):
@@ -42,6 +46,7 @@ def stage_provenance(chain: Chain) -> tuple[StageProvenance, ...]:
         StageProvenance(
             stage=link.stage, key=link.key, digest=link.digest, sources_digest=link.sources_digest,
             versions=dict(sorted(link.versions.items())), git_commit=link.git_commit,
+            git_dirty=link.git_dirty,
         )
         for link in chain
     )  # fmt: skip

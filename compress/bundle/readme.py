@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from compress.bundle.contract import BuildContract
-from compress.bundle.manifest import MANIFEST, SIGNATURE
+from compress.bundle.feeding import Border
+from compress.bundle.golden import MAX_ABS_CODES, MIN_PSNR_DB
+from compress.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, UNLISTED
 from compress.records import TensorSpec
 
 _HEAD = """# {title}
@@ -30,43 +32,122 @@ grep -c "\\"SHA256SUMS\\":{{\\"sha256\\":\\"$(sha256sum < SHA256SUMS | cut -c1-6
 # every file is what was listed: must end without a complaint
 sha256sum --check --strict --quiet SHA256SUMS
 # and nothing was added: must print nothing
-find . ! -type d ! -path ./SHA256SUMS ! -path ./{manifest} ! -path ./{signature} ! -path ./public.pem \\
+find . ! -type d ! -path ./SHA256SUMS ! -path ./public.pem{unlisted} \\
   | cut -c3- | LC_ALL=C sort | diff - <(cut -c67- SHA256SUMS | LC_ALL=C sort)
 ```
 
-Or all of it, strictly, with the tool (keep `public.pem` outside this folder):
+Or all of it, strictly, with the tool (keep `public.pem` outside this folder); it takes the folder, or the one file
+that `compress pack` made of it, as it is:
 
     compress verify THIS_FOLDER --key public.pem
+
+Or with the standard tool of OpenSSF Model Signing (`pip install model-signing==1.1.1 pyOpenSSL`), which checks every
+file but not for empty folders:
+
+    model_signing verify key --public_key public.pem --signature {second} --no-ignore-git-paths .
 """
 
-_FILES = """
-## What is in it
+_DRAFT = """
+**A draft** is for trying out. Its signature holds, so it is what its signer made, but something that a release needs
+is missing or failed; the list above says what. `compress verify` ends with an error unless told `--allow-draft`. Don't
+put it into a product.
+"""
 
-| path | what |
-| --- | --- |
-| `builds/` | the files to deploy |
-| `contract.json` | how to feed them: names, shapes, types, ranges, colour order, size multiple |
-| `quantization.json` | every trained scale and zero-point |
-| `golden/` | pictures with the answer each build must give, and the tolerance (`golden.json`) |
-| `report/` | what was measured, and the verdict: `report.html` or `report.md` to read, JSON to parse, crops |
-| `provenance.json` | which recipe, target, data, code and artefacts this came from |
-| `{manifest}`, `{signature}`, `SHA256SUMS` | digests of all files and the signature over them |
+_PATHS = {
+    "builds": ("`builds/`", "the files to deploy"),
+    "contract.json": (
+        "`contract.json`",
+        "how to feed them: names, shapes, types, codes, formulas, alignment, memory, tiles",
+    ),
+    "contract.h": ("`contract.h`", "the same for C99, with functions that feed a picture and read the answer"),
+    "quantization.json": ("`quantization.json`", "every trained scale and zero-point"),
+    "golden": ("`golden/`", "pictures with the answer each build must give, and the tolerance (`golden.json`)"),
+    "tools": ("`tools/`", "verifiers and the self-test, without Python where they can be"),
+    "report": ("`report/`", "what was measured, and the verdict: `report.html` or `report.md` to read, JSON, crops"),
+    "provenance.json": ("`provenance.json`", "which recipe, target, data, code and artefacts this came from"),
+    "sbom.cdx.json": ("`sbom.cdx.json`", "parts list in CycloneDX: builds, networks, data, packages that ran"),
+    "LICENSES": ("`LICENSES/`", "what each part may be used for, as far as it is known"),
+    "CHANGELOG.md": ("`CHANGELOG.md`", "what changed since the bundle before"),
+}
+"""What may lie in a bundle, in the order of reading."""
+
+_C = """
+## Feeding a build from C
+
+`contract.h` needs nothing but a C99 compiler. The runtime (ONNX Runtime, LiteRT, ...) is yours; between the two calls
+below, hand `input` to it as the tensor `{input}` and take the tensor `{output}` as `output`.
+
+```c
+#include <stdlib.h>
+#include "contract.h"
+
+/* rgb: 8 bits a colour, height x width x 3; is overwritten by the answer. Gives 0 if all went well. */
+int enhance(uint8_t *rgb, uint32_t height, uint32_t width)
+{{
+    const struct compress_build *build = compress_build_named("{name}");
+    uint32_t tall, wide;
+    void *input, *output;
+    int problem = -1;
+    if (build == NULL || !compress_tensor_size(build, height, width, &tall, &wide))
+        return -1; /* the picture is of a size that this build can't take */
+    input = malloc((size_t)tall * wide * 3u * build->input.element_bytes);
+    output = malloc((size_t)tall * wide * 3u * build->output.element_bytes);
+    if (input != NULL && output != NULL && compress_fill(build, rgb, height, width, input) == 0) {{
+        /* run the build here, in its runtime, from input to output */
+        problem = compress_read(build, output, height, width, rgb);
+    }}
+    free(input);
+    free(output);
+    return problem;
+}}
+```
+
+`malloc` is aligned enough for a runtime that copies; for one that shall use your buffer see `alignment_bytes`.
+The formulas are in `contract.json` in words: they are exact, so a tensor of yours can be compared bit by bit.
+"""
+
+_GOLDEN = """
+## Is it right on the device?
+
+For each frame of `golden/golden.json`: feed its `input` to a build and compare the answer with that build's picture
+among `outputs`. It is right when it is at least {psnr:g} dB PSNR from it, and no colour of a pixel is more than {codes}
+codes away. The same runtime on the same kind of processor gives the same bytes; other processors order and round sums
+differently, which stays far inside that; a wrong layout, colour order, scale or size does not.
+"""
+
+_TOOLS = """
+`tools/` does this without you writing code: it holds a verifier for the shell and one in C, and the self-test that
+runs the golden frames. The head of each file says how it is used.
 """
 
 
-def bundle_readme(title: str, reasons: Sequence[str], key_id: str, builds: Sequence[BuildContract]) -> str:
-    """The text of ``README.md``; the same inputs give the same text."""
+def bundle_readme(
+    title: str, reasons: Sequence[str], key_id: str, builds: Sequence[BuildContract], present: Collection[str]
+) -> str:
+    """The text of ``README.md``; the same inputs give the same text.
+
+    ``present``: names of the files and folders in the bundle's own folder; what is not there is not spoken of.
+    """
     listed = "".join(f"\n- {reason}" for reason in reasons)
     text = _HEAD.format(
-        title=title,
-        status="DRAFT, not for production" if reasons else "RELEASE",
-        reasons=f"{listed}\n" if reasons else "",
-        key_id=key_id,
-        manifest=MANIFEST,
-        signature=SIGNATURE,
-    )
-    text += _FILES.format(manifest=MANIFEST, signature=SIGNATURE) + "\n## Builds\n"
-    return text + "".join(_describe(build) for build in builds) if builds else text + "\nNone could be made.\n"
+        title=title, status="DRAFT, not for production" if reasons else "RELEASE",
+        reasons=f"{listed}\n{_DRAFT}" if reasons else "", key_id=key_id, manifest=MANIFEST, signature=SIGNATURE,
+        second=MODEL_SIGNATURE, unlisted="".join(f" ! -path ./{name}" for name in sorted(UNLISTED)),
+    )  # fmt: skip
+    text += _files(present)
+    if not builds:
+        return text + "\n## Builds\n\nNone could be made.\n"
+    first = builds[0]
+    text += _C.format(name=first.name, input=first.contract.input.name, output=first.contract.output.name)
+    text += _GOLDEN.format(psnr=MIN_PSNR_DB, codes=MAX_ABS_CODES) + (_TOOLS if "tools" in present else "")
+    return text + "\n## Builds\n" + "".join(_describe(build) for build in builds)
+
+
+def _files(present: Collection[str]) -> str:
+    rows = [row for name, row in _PATHS.items() if name in present]
+    rows.append((", ".join(f"`{name}`" for name in ("SHA256SUMS", *sorted(UNLISTED))), "digests, and what signs them"))
+    table = "".join(f"| {path} | {what} |\n" for path, what in rows)
+    return f"\n## What is in it\n\n| path | what |\n| --- | --- |\n{table}"
 
 
 def _describe(build: BuildContract) -> str:
@@ -77,8 +158,33 @@ def _describe(build: BuildContract) -> str:
         f"- files: {', '.join(f'`{name}`' for name in build.files)} ({build.size_bytes:,} bytes)\n"
         f"- picture: {size}, sides a multiple of {contract.size_multiple}\n"
         f"- input: {_tensor(contract.input)}\n- output: {_tensor(contract.output)}\n"
-        f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n"
+        f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n{_programming(build)}"
     )
+
+
+def _programming(build: BuildContract) -> str:
+    """Formulas, buffers, memory and tiles, where the contract has them."""
+    feeding, tiling = build.feeding, build.tiling
+    if feeding is None or tiling is None:
+        return ""
+    memory = feeding.memory
+    halo = "" if tiling.halo_px is None else f"halo {tiling.halo_px} px; "
+    return (
+        f"- codes to elements: {feeding.input.formula}\n- elements to codes: {feeding.output.formula}\n"
+        f"- input buffer: {_buffer(feeding.input)}\n- output buffer: {_buffer(feeding.output)}\n"
+        f"- memory: weights {_bytes(memory.weights_bytes, memory.weights_origin)}, "
+        f"peak of tensors {_bytes(memory.peak_bytes, memory.peak_origin)}; {memory.note}\n"
+        f"- tiles: {halo}{tiling.note}\n"
+    )
+
+
+def _buffer(border: Border) -> str:
+    size = f"{border.bytes_per_pixel} bytes a pixel" if border.size_bytes is None else f"{border.size_bytes:,} bytes"
+    return f"{size}, aligned to {border.alignment_bytes}; {border.place}"
+
+
+def _bytes(count: int | None, origin: str) -> str:
+    return "unknown" if count is None else f"{count:,} bytes ({origin})"
 
 
 def _tensor(spec: TensorSpec) -> str:

@@ -1,14 +1,17 @@
-"""Hash, then sign: turns a folder full of files into a bundle."""
+"""Hash, then sign twice: turns a folder full of files into a bundle."""
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress.bundle.keys import public_key_id
+from compress.bundle.keys import Signer
 from compress.bundle.manifest import (
+    FIRST_VERSION,
     MANIFEST,
+    MODEL_SIGNATURE,
     SIGNATURE,
     UNLISTED,
     FileEntry,
@@ -17,6 +20,7 @@ from compress.bundle.manifest import (
     check_path,
     to_bytes,
 )  # fmt: skip
+from compress.bundle.model_signature import model_signature
 from compress.bundle.sign import sign_bytes
 from compress.bundle.verify import sha256_of, walk
 from compress.errors import SignatureError
@@ -31,10 +35,11 @@ class Contents:
     name: str
     reasons: tuple[str, ...]
     chain: tuple[LinkEntry, ...]
+    version: str = FIRST_VERSION
 
 
-def seal(folder: Path, contents: Contents, private_key: Path) -> Manifest:
-    """Add ``SHA256SUMS`` (for ``sha256sum -c``), ``manifest.json`` and, last, ``manifest.sig``.
+def seal(folder: Path, contents: Contents, signer: Signer) -> Manifest:
+    """Add ``SHA256SUMS`` (for ``sha256sum -c``), ``manifest.json`` and, last, ``manifest.sig`` and ``model.sig``.
 
     Raises ``SignatureError`` for a link, an odd file name or a key that can't sign.
     """
@@ -44,15 +49,21 @@ def seal(folder: Path, contents: Contents, private_key: Path) -> Manifest:
     entries[SUMS] = _entry(folder / SUMS)
     manifest = Manifest(
         name=contents.name,
+        version=contents.version,
         status="DRAFT" if contents.reasons else "RELEASE",
         reasons=contents.reasons,
-        key_id=public_key_id(private_key),
+        key_id=signer.public.id,
         chain=contents.chain,
         files=entries,
     )
     data = to_bytes(manifest)
     (folder / MANIFEST).write_bytes(data)
-    (folder / SIGNATURE).write_bytes(sign_bytes(data, private_key))
+    signature = sign_bytes(data, signer)
+    digests = {path: entry.sha256 for path, entry in entries.items()}
+    digests |= {MANIFEST: hashlib.sha256(data).hexdigest(), SIGNATURE: hashlib.sha256(signature).hexdigest()}
+    second = model_signature(contents.name, digests, signer)
+    (folder / SIGNATURE).write_bytes(signature)
+    (folder / MODEL_SIGNATURE).write_bytes(second)
     return manifest
 
 

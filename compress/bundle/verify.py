@@ -1,8 +1,8 @@
 """Is this bundle what its signer sealed, all of it and nothing else?
 
-The signature first, over the raw bytes of the manifest; only then is what the manifest says believed
-and every file compared with it. Nothing from inside the bundle decides whom to trust: the public key
-comes from the caller.
+The signatures first: ``manifest.sig`` over the raw bytes of the manifest, only then is what the manifest
+says believed, and ``model.sig`` (format /2) over the same files. Then every file is compared. Nothing from
+inside the bundle decides whom to trust: keys, revocation list and day come from the caller.
 """
 
 from __future__ import annotations
@@ -13,68 +13,96 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress.bundle.keys import key_id, load_public
-from compress.bundle.manifest import MANIFEST, SIGNATURE, UNLISTED, Manifest, from_bytes
+from compress.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, Manifest, check_path, from_bytes
+from compress.bundle.pem import PublicKey
 from compress.bundle.sign import signature_holds
-from compress.errors import SignatureError
+from compress.bundle.trust import Trust, load_trust
+from compress.errors import BadManifest, BrokenSignature, FilesDiffer, NoSignature, SignatureError, WrongKey
 
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A bundle whose signature and files all hold. ``manifest.status`` may still be DRAFT."""
+    """A bundle whose signatures and files all hold. ``manifest.status`` may still be DRAFT."""
 
     folder: Path
     manifest: Manifest
 
 
 def verify_bundle(folder: Path, public_key: Path) -> Verified:
-    """Check signature, then files, strictly.
+    """``verify_with`` one public key, without a revocation list, today."""
+    return verify_with(folder, load_trust((public_key,)))
 
-    Raises ``SignatureError``: no signature, another key, a signature that doesn't fit, or every file
-    that is missing, extra, changed, or not a plain file, by name.
+
+def verify_with(folder: Path, trust: Trust) -> Verified:
+    """Check signatures, then files, strictly.
+
+    Raises ``SignatureError`` of a kind that says what is wrong: ``NoSignature``, ``WrongKey``, ``BrokenSignature``,
+    ``RevokedKey``, ``ExpiredKey``, ``BadManifest``, or ``FilesDiffer`` with every file that is missing, extra,
+    changed, or not a plain file, by name.
     """
     if not folder.is_dir():
         raise SignatureError(f"{folder}: no such bundle folder")
-    identity = key_id(load_public(public_key))
-    manifest = _signed_manifest(folder, public_key, identity)
-    if manifest.key_id != identity:
-        raise SignatureError(f"{folder}: the manifest names another key ({manifest.key_id}) than its signer's")
+    data = _read_plain(folder / MANIFEST, SignatureError(f"{folder}: no {MANIFEST}, so this is no bundle"))
+    signature = _read_plain(folder / SIGNATURE, NoSignature(f"{folder}: no signature; {SIGNATURE} is missing"))
+    key = _signer(folder, data, signature, trust)
+    trust.check(key)
+    try:
+        manifest = from_bytes(data)
+    except SignatureError as error:
+        raise BadManifest(f"{folder}: {error}") from None
+    if manifest.key_id != key.id:
+        raise BadManifest(f"{folder}: the manifest names another key ({manifest.key_id}) than its signer's")
+    if MODEL_SIGNATURE in manifest.unlisted:
+        _check_model_signature(folder, manifest, key, {MANIFEST: data, SIGNATURE: signature})
     problems = compare_files(folder, manifest)
     if problems:
-        raise SignatureError(f"{folder} is not what was signed: " + "; ".join(problems))
+        raise FilesDiffer(f"{folder} is not what was signed: " + "; ".join(problems))
     return Verified(folder, manifest)
 
 
-def _signed_manifest(folder: Path, public_key: Path, identity: str) -> Manifest:
-    data = _read_plain(folder / MANIFEST, f"{folder}: no {MANIFEST}, so this is no bundle")
-    signature = _read_plain(folder / SIGNATURE, f"{folder}: no signature; {SIGNATURE} is missing")
-    if signature_holds(data, signature, public_key):
-        return from_bytes(data)
+def _signer(folder: Path, data: bytes, signature: bytes, trust: Trust) -> PublicKey:
+    """Which of the trusted keys signed the manifest."""
+    for key in trust.keys:
+        if signature_holds(data, signature, key):
+            return key
     # What an unsigned manifest claims is good for a better message only.
+    given = {key.id: key.name for key in trust.keys}
     try:
         claimed = from_bytes(data).key_id
     except SignatureError:
-        claimed = identity
-    if claimed != identity:
-        raise SignatureError(
-            f"{folder}: wrong key; the bundle says it was signed by {claimed}, {public_key} is {identity}"
-        )
-    raise SignatureError(f"{folder}: broken signature; {MANIFEST} or {SIGNATURE} was changed after signing")
+        claimed = next(iter(given))
+    if claimed not in given:
+        known = ", ".join(f"{name} is {identity}" for identity, name in given.items())
+        raise WrongKey(f"{folder}: wrong key; the bundle says it was signed by {claimed}, {known}")
+    raise BrokenSignature(f"{folder}: broken signature; {MANIFEST} or {SIGNATURE} was changed after signing")
 
 
-def _read_plain(path: Path, missing: str) -> bytes:
+def _check_model_signature(folder: Path, manifest: Manifest, key: PublicKey, beside: dict[str, bytes]) -> None:
+    from compress.bundle.model_signature import check_model_signature
+
+    missing = NoSignature(f"{folder}: no second signature; {MODEL_SIGNATURE} is missing")
+    data = _read_plain(folder / MODEL_SIGNATURE, missing)
+    digests = {path: entry.sha256 for path, entry in manifest.files.items()}
+    digests |= {path: hashlib.sha256(contents).hexdigest() for path, contents in beside.items()}
+    try:
+        check_model_signature(data, digests, key)
+    except BrokenSignature as error:
+        raise BrokenSignature(f"{folder}: {error}") from None
+
+
+def _read_plain(path: Path, missing: SignatureError) -> bytes:
     """The bytes of a plain file; a link or device in its place is refused, not followed."""
     try:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            raise SignatureError(f"{path}: {_kind(found.st_mode)}, not a plain file")
+            raise FilesDiffer(f"{path}: {_kind(found.st_mode)}, not a plain file")
         if found.st_size > _LARGEST_MANIFEST_BYTES:
-            raise SignatureError(f"{path}: {found.st_size} bytes, too large to be what it should be")
+            raise FilesDiffer(f"{path}: {found.st_size} bytes, too large to be what it should be")
         return path.read_bytes()
     except FileNotFoundError:
-        raise SignatureError(missing) from None
+        raise missing from None
     except OSError as error:
         raise SignatureError(f"can't read {path}: {error.strerror}") from None
 
@@ -101,9 +129,18 @@ def compare_files(folder: Path, manifest: Manifest) -> list[str]:
             problems.append(f"{path}: changed ({present[path].st_size} bytes, should be {entry.size_bytes})")
         elif sha256_of(folder / path) != entry.sha256:
             problems.append(f"{path}: changed")
-    extra = present.keys() - manifest.files.keys() - UNLISTED
-    problems += [f"{_shown(path)}: extra file" for path in extra]
+    extra = present.keys() - manifest.files.keys() - manifest.unlisted
+    problems += [f"{_shown(path)}: extra file{_odd(path, manifest)}" for path in extra]
     return sorted(problems)
+
+
+def _odd(path: str, manifest: Manifest) -> str:
+    """What else is wrong with the name of an extra file."""
+    twin = next((listed for listed in manifest.files if listed.lower() == path.lower()), None)
+    if twin is not None:
+        return f", differs only by case from {twin}"
+    why = check_path(path)
+    return f", {why}" if why else ""
 
 
 def _parents(path: str) -> list[str]:
@@ -134,7 +171,12 @@ def _shown(path: str) -> str:
 
 
 def _kind(mode: int) -> str:
-    return "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a special file"
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFBLK: "device", stat.S_IFCHR: "device"}
+    return f"a special file ({kinds.get(stat.S_IFMT(mode), 'of unknown kind')})"
 
 
 def sha256_of(path: Path) -> str:

@@ -102,7 +102,7 @@ def _print(report: CameraReport) -> None:
     for line in (
         f"{scene.frames} frames of {scene.picture}, {scene.exposure:.3f} of the light, standing and panned by "
         f"{scene.pan_px} px a frame; pixels and seams in steps of 8 bit.",
-        "The builds' contract has no tile and no halo: what judges brightness has to see the whole frame.",
+        "The builds' contract says that tiles are not exact: what judges brightness has to see the whole frame.",
         *(f"{each.build}: no seams measured: {each.reason}" for each in report.seams_not_measured),
     ):
         console.print(Text(line), soft_wrap=True)

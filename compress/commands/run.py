@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from compress.artefacts import Verdict
 from compress.config.load import load_plans
 from compress.console import make_console
-from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, UserError
+from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, NotReleasable, UserError
 from compress.ranks import is_follower
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ def run_plans(words: tuple[str, ...], store_root: Path) -> int:
     from compress.store.store import Store
 
     plans = load_plans(words)
+    for plan in plans:
+        _check_signing(plan)
     store = Store(store_root)
     console = make_console()
-    worst, stopped = EXIT_PASS, []
+    worst, stopped, refused_only = EXIT_PASS, [], True
     for number, plan in enumerate(plans, start=1):
         name = f"plan {number} of {len(plans)}: {plan.recipe_name} on {plan.target_name}"
         if len(plans) > 1:
@@ -43,14 +45,30 @@ def run_plans(words: tuple[str, ...], store_root: Path) -> int:
             if len(plans) == 1:
                 raise
             stopped.append(f"{name}: {error}")
+            refused_only = refused_only and isinstance(error, NotReleasable)
             console.say(f"stopped: {error}")
             continue
         if not is_follower():
             _print(plan, result)
         worst = max(worst, exit_code(result), key=_BADNESS.index)
     if stopped:
+        if refused_only:
+            raise NotReleasable(tuple(stopped))
         raise UserError("\n".join(stopped))
     return worst
+
+
+def _check_signing(plan: Plan) -> None:
+    """A key that can't sign, or not a release, is told before the work. Raises SignatureError, NotReleasable."""
+    package = plan.recipe.package
+    if "package" not in plan.stages or (package.key is None and package.policy != "release"):
+        return
+    from compress.bundle.circumstances import circumstances
+    from compress.bundle.policy import refusal
+
+    reasons = circumstances(package)
+    if reasons and package.policy == "release":
+        raise refusal(reasons)
 
 
 def exit_code(result: RunResult) -> int:

@@ -11,7 +11,8 @@ from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
-from compress.schema import Section, Target
+from compress.schema import PackageSpec, Section, Target
+from compress.schema.key_source import is_file_name
 from compress.tflite_kind import TfliteKind
 
 
@@ -73,8 +74,17 @@ def _paths(plan: Plan) -> Iterator[str]:
     weights = recipe.teacher.weights
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
-    if recipe.package.key is not None and not Path(recipe.package.key).is_file():
-        yield f"package.key: no file '{recipe.package.key}'"
+    yield from _signing(recipe.package)
+
+
+def _signing(package: PackageSpec) -> Iterator[str]:
+    if package.key is not None and is_file_name(package.key) and not Path(package.key).is_file():
+        yield f"package.key: no file '{package.key}'"
+    if package.revoked is not None and not Path(package.revoked).is_file():
+        yield f"package.revoked: no file '{package.revoked}'"
+    for number, name in enumerate(package.revoked_by):
+        if not Path(name).is_file():
+            yield f"package.revoked_by.{number}: no file '{name}'"
 
 
 def _target(plan: Plan) -> Iterator[str]:

@@ -68,6 +68,8 @@ def _message(key: str, detail: ErrorDetails) -> str:
         return f"{key}: should have {bound} items, not {context['actual_length']}"
     if kind in _SHOULD_BE:
         return f"{key}: should be {_SHOULD_BE[kind].format(**context)}, not {show_value(value)}"
+    if key == "package.key":
+        return f"{key}: {context['error']}"  # what was given may be the secret itself
     return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]}, not {show_value(value)}"
 
 

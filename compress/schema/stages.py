@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
 
@@ -113,12 +114,21 @@ class ValidateSpec(Section):
 
 
 class PackageSpec(Section):
-    """The signed bundle."""
+    """The signed bundle. Its identity is ``bundle.circumstances.package_identity``: of the key, not of its path."""
 
-    key: str | None = Field(None, description="PEM file of a P-256 private key; none: this machine's developer key")
+    key: str | None = Field(
+        None, description="private key: PEM file, env:COMPRESS_SIGNING_KEY, pkcs11:URI; none: this machine's"
+    )
+    policy: Literal["as_found", "release", "draft"] = Field(
+        "as_found", description="release: refuse what is none, with every reason; draft: mark it DRAFT anyway"
+    )
+    revoked: str | None = Field(None, description="revocation list that the signing key must not be on")
+    revoked_by: tuple[str, ...] = Field((), description="public keys that may sign that list; none: the signing key's")
     golden_frames: PositiveInt = 2
 
-    def identity(self) -> dict[str, Any]:
-        from compress.bundle.keys import public_key_id, resolve_key
-
-        return {"golden_frames": self.golden_frames, "key_id": public_key_id(resolve_key(self.key))}
+    @field_validator("key")
+    @classmethod
+    def _names_a_key(cls, key: str | None) -> str | None:
+        if key is not None and (problem := source_problem(key)):
+            raise ValueError(problem)
+        return key

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Verdict
-from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
+from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Teacher, Verdict
+from compress.bundle.contract import BuildContract
 from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
 from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
@@ -16,36 +16,57 @@ from compress.stage import Chain, stage
 
 if TYPE_CHECKING:
     from compress.bundle.golden import Run
+    from compress.bundle.licences import Weights
+    from compress.bundle.provenance import Provenance
 
 
-@stage(gives=Bundle, version=3, environment=("onnxruntime", "openvino", "pillow", "jinja2"))
+@stage(
+    gives=Bundle,
+    version=4,
+    environment=(
+        "model-signing",
+        "onnxruntime",
+        "openvino",
+        "ai-edge-litert",
+        "numpy",
+        "pillow",
+        "jinja2",
+        "cyclonedx-python-lib",
+    ),
+)
 def package(
     builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, promoted: Promoted | None,
     package: PackageSpec, device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
+    teacher: Teacher | None = None,
 ) -> None:  # fmt: skip
     """Write the bundle into ``out``/bundle, signature last.
 
-    A draft unless the verdict is a pass and the whole chain was made by the code that is here now.
-    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key.
+    A draft where anything speaks against a release (``bundle.policy``).
+    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key,
+    ``NotReleasable`` for a draft where ``package.policy`` asks for a release.
     """
     from compress.bundle.keys import public_key_id, resolve_key
-    from compress.bundle.provenance import draft_reasons, link_entries
+    from compress.bundle.policy import reasons_against
+    from compress.bundle.provenance import link_entries
     from compress.bundle.seal import Contents, seal
+    from compress.bundle.shipped import ship_builds
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
     found = _Found.read(builds, measurements, verdict, promoted, device)
-    reasons = draft_reasons(found.verdict, chain)
+    reasons = reasons_against(package, found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
-    contracts = _copy_builds(found.results.builds, builds.folder, folder)
+    contracts = ship_builds(found.results.builds, builds.folder, folder)
     shutil.copyfile(quantized.table, folder / "quantization.json")
     _write_report(found, names, folder / "report")
     if promoted is not None:
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
     if measurements.looks.is_dir():
         shutil.copytree(measurements.looks, folder / "report" / measurements.looks.name)
-    _write_provenance(found.results.quality, data, names, chain, folder / "provenance.json")
+    provenance = _provenance(found.results.quality, data, names, chain)
+    provenance.write(folder / "provenance.json")
+    _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
     _write_readme(contracts, names, reasons, key_id, folder / "README.md")
     _write_page(found.results.builds, reasons, folder)
@@ -73,27 +94,6 @@ class _Found:
         return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
 
 
-def _copy_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildContract, ...]:
-    """Copy what ships into builds/, checked, and write ``contract.json``."""
-    contracts = []
-    for build in listed.builds:
-        if not build.ships:
-            continue
-        check_build(build, source)
-        for name in build.files:
-            (folder / "builds" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, folder / "builds" / name)
-        contracts.append(
-            BuildContract(
-                name=build.name, variant=build.variant, runtime=build.runtime, size_bytes=build.size_bytes,
-                files=tuple(f"builds/{name}" for name in build.files), height=build.height, width=build.width,
-                contract=build.contract,
-            )
-        )  # fmt: skip
-    ContractFile(builds=tuple(contracts)).write(folder / CONTRACT)
-    return tuple(contracts)
-
-
 def _write_report(found: _Found, names: Names, folder: Path) -> None:
     from compress.report.markdown import markdown_report
     from compress.report.subject import REPORTED, ReportedBuilds
@@ -118,15 +118,33 @@ def _write_page(listed: BuildList, reasons: tuple[str, ...], folder: Path) -> No
     (folder / "report" / "report.html").write_text(report_page(subject, Beside()), encoding="utf-8")
 
 
-def _write_provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain, path: Path) -> None:
+def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain) -> Provenance:
     from compress import __version__
     from compress.bundle.provenance import Provenance, stage_provenance
 
-    Provenance(
+    return Provenance(
         recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
         data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
         chain=stage_provenance(chain),
-    ).write(path)  # fmt: skip
+    )  # fmt: skip
+
+
+def _weights(teacher: Teacher | None, quantized: Quantized) -> tuple[Weights, ...]:
+    from compress.bundle.licences import find_weights
+
+    return find_weights({"teacher": teacher.weights if teacher else None, "network": quantized.weights})
+
+
+def _write_origins(
+    contracts: tuple[BuildContract, ...], provenance: Provenance, weights: tuple[Weights, ...], folder: Path
+) -> None:
+    """``sbom.cdx.json`` and ``LICENSES/``."""
+    from compress.bundle.licences import write_licences
+    from compress.bundle.sbom import SBOM, sbom_text
+
+    (folder / SBOM).write_text(sbom_text(folder, contracts, provenance, weights), encoding="utf-8")
+    runtimes = {build.runtime for build in contracts}
+    write_licences(folder, provenance.data, provenance.data_licence, weights, runtimes)
 
 
 def _write_golden(
@@ -157,4 +175,6 @@ def _write_readme(
 ) -> None:
     from compress.bundle.readme import bundle_readme
 
-    path.write_text(bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts), encoding="utf-8")
+    present = {each.name for each in path.parent.iterdir()}
+    text = bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts, present)
+    path.write_text(text, encoding="utf-8")

@@ -134,4 +134,5 @@ def _listed(folder: Path, bundle: bool) -> BuildList:
     except (OSError, ValidationError):
         raise UserError(f"{path}: can't be read as a list of builds; make the folder again") from None
     nothing = Inspection(operators={}, int8_layers=0, float_layers=0)  # a bundle leaves it out; not looked at here
-    return BuildList(builds=tuple(Build(**dict(each), ships=True, inspection=nothing) for each in contracts))
+    kept = [each.model_dump(include=set(Build.model_fields)) for each in contracts]
+    return BuildList(builds=tuple(Build(**facts, ships=True, inspection=nothing) for facts in kept))

@@ -26,8 +26,10 @@ def manifests(draw: st.DrawFn) -> Manifest:
     for index, (path, entry) in enumerate(draw(st.lists(st.tuples(paths, entries), max_size=6))):
         files[f"d{index}/{path}"] = entry  # folders of their own: no file is another's folder
     reasons = tuple(draw(st.lists(st.text(max_size=30), max_size=3)))
+    version = draw(st.sampled_from([None, "1.0.0", "0.0.1", "12.3.45"]))
+    age = {"format": "compress-bundle/1"} if version is None else {"version": version}
     return Manifest(
-        name=draw(st.text(max_size=20)), status="DRAFT" if reasons else "RELEASE", reasons=reasons,
+        **age, name=draw(st.text(max_size=20)), status="DRAFT" if reasons else "RELEASE", reasons=reasons,
         key_id="sha256:" + draw(digests), chain=tuple(draw(st.lists(links, max_size=3))), files=files,
     )  # fmt: skip
 
@@ -96,7 +98,15 @@ def test_other_spellings_are_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": "compress-bundle/2"},
+        {"format": "compress-bundle/3"},
+        {"format": "compress-bundle/1"},
+        {"version": "1.0"},
+        {"version": "1.0.0-rc1"},
+        {"version": "01.0.0"},
+        {"version": "1.0.0\n"},
+        {"version": 1},
+        {"version": None},
+        {"version": "1.0.1234567"},
         {"status": "DRAFT"},
         {"reasons": ["verdict is fail"]},
         {"key_id": DIGEST},
@@ -107,6 +117,7 @@ def test_other_spellings_are_refused(data: bytes) -> None:
         {"files": {"a": {"sha256": DIGEST, "size_bytes": 1.0}}},
         {"files": {"a": {"sha256": DIGEST, "size_bytes": True}}},
         {"files": {"manifest.json": {"sha256": DIGEST, "size_bytes": 1}}},
+        {"files": {"Model.sig": {"sha256": DIGEST, "size_bytes": 1}}},
         {"files": {"a": {"sha256": DIGEST, "size_bytes": 1}, "A": {"sha256": DIGEST, "size_bytes": 1}}},
         {"files": {"a": {"sha256": DIGEST, "size_bytes": 1}, "a/b": {"sha256": DIGEST, "size_bytes": 1}}},
     ],
@@ -123,7 +134,8 @@ def test_wrong_contents_are_refused(changes: dict[str, object]) -> None:
         ("../x", "out of the bundle"), ("a/../../x", "out of the bundle"), ("a/..", "out of the bundle"),
         ("", "plain"), ("a//b", "plain"), ("./a", "plain"), ("a/", "plain"), ("a\\b", "plain"), ("a b", "plain"),
         ("a\nb", "plain"), ("a\n", "plain"), (".hidden", "plain"), ("-rf", "plain"), ("é", "plain"), ("a\0", "plain"),
-        ("x" * 201, "plain"),
+        ("x" * 201, "too long"), ("a/" * 100 + "b", "too long"), ("con", "device"),
+        ("a/NUL.txt", "device"), ("Lpt1", "device"),
     ],
 )  # fmt: skip
 def test_paths_that_no_bundle_has(path: str, why: str) -> None:
@@ -135,3 +147,17 @@ def test_paths_that_no_bundle_has(path: str, why: str) -> None:
 def test_plain_paths_are_fine() -> None:
     for path in ("builds/int8_400x600.onnx", "README.md", "golden/000_input.png", "SHA256SUMS", "a+b/c-d"):
         assert check_path(path) is None
+
+
+def test_the_first_format_is_still_read_in_its_own_spelling() -> None:
+    old = {name: value for name, value in small().items() if name != "version"} | {"format": "compress-bundle/1"}
+    data = spelled(old)
+    found = from_bytes(data)
+    assert (found.format, found.version) == ("compress-bundle/1", "1.0.0") and to_bytes(found) == data
+    assert "model.sig" not in found.unlisted and "model.sig" in Manifest.model_validate(small()).unlisted
+    with pytest.raises(SignatureError, match="no version"):
+        from_bytes(spelled({**old, "version": "1.0.1"}))
+    with pytest.raises(SignatureError, match="canonical"):
+        from_bytes(spelled({**old, "version": "1.0.0"}))
+    with pytest.raises(SignatureError, match="canonical"):
+        from_bytes(spelled({name: value for name, value in small().items() if name != "version"}))

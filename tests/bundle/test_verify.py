@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compress.bundle.keys import public_pem, resolve_key
+from compress.bundle.keys import Signer, developer_key_path, public_pem, resolve_key
 from compress.bundle.manifest import to_bytes
+from compress.bundle.pem import load_public
 from compress.bundle.seal import Contents, seal
 from compress.bundle.sign import sign_bytes, signature_holds
 from compress.bundle.verify import verify_bundle
@@ -26,7 +27,7 @@ FILES = {
 }
 
 
-def make_key(monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+def make_key(monkeypatch: pytest.MonkeyPatch, home: Path) -> Signer:
     monkeypatch.setenv("COMPRESS_HOME", str(home))
     return resolve_key(None)
 
@@ -39,19 +40,19 @@ def fill(folder: Path) -> Path:
 
 
 @pytest.fixture
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
     return make_key(monkeypatch, tmp_path / "home")
 
 
 @pytest.fixture
-def public(tmp_path: Path, key: Path) -> Path:
+def public(tmp_path: Path, key: Signer) -> Path:
     path = tmp_path / "public.pem"
     path.write_text(public_pem(key))
     return path
 
 
 @pytest.fixture
-def bundle(tmp_path: Path, key: Path) -> Path:
+def bundle(tmp_path: Path, key: Signer) -> Path:
     folder = fill(tmp_path / "bundle")
     seal(folder, Contents(name="tiny", reasons=(), chain=()), key)
     return folder
@@ -67,13 +68,13 @@ def test_sealed_bundle_verifies(bundle: Path, public: Path) -> None:
     assert set(found.manifest.files) == set(FILES) | {"SHA256SUMS"}
 
 
-def test_reasons_make_a_draft(tmp_path: Path, key: Path, public: Path) -> None:
+def test_reasons_make_a_draft(tmp_path: Path, key: Signer, public: Path) -> None:
     folder = fill(tmp_path / "draft")
     seal(folder, Contents(name="tiny", reasons=("verdict is fail",), chain=()), key)
     assert verify_bundle(folder, public).manifest.status == "DRAFT"
 
 
-def test_sealing_twice_gives_the_same_bytes(tmp_path: Path, bundle: Path, key: Path) -> None:
+def test_sealing_twice_gives_the_same_bytes(tmp_path: Path, bundle: Path, key: Signer) -> None:
     again = fill(tmp_path / "again")
     seal(again, Contents(name="tiny", reasons=(), chain=()), key)
     one = {path.relative_to(bundle): path.read_bytes() for path in all_files(bundle)}
@@ -159,7 +160,7 @@ def test_folder_or_pipe_in_place_of_a_file(bundle: Path, public: Path) -> None:
     refused(bundle, public, "README.md/: extra folder", "contract.json: a special file")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig"])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig", "model.sig"])
 def test_linked_manifest_or_signature(bundle: Path, public: Path, tmp_path: Path, name: str) -> None:
     (bundle / name).rename(tmp_path / name)
     (bundle / name).symlink_to(tmp_path / name)
@@ -187,27 +188,48 @@ def test_resigned_by_a_stranger_is_a_wrong_key(
     bundle: Path, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bundle / "README.md").write_text("evil\n")
-    for name in ("manifest.json", "manifest.sig", "SHA256SUMS"):
+    for name in ("manifest.json", "manifest.sig", "model.sig", "SHA256SUMS"):
         (bundle / name).unlink()
     seal(bundle, Contents(name="tiny", reasons=(), chain=()), make_key(monkeypatch, tmp_path / "stranger"))
     refused(bundle, public, "wrong key")
 
 
-def test_manifest_that_names_another_key_than_its_signer(bundle: Path, public: Path, key: Path) -> None:
+def test_manifest_that_names_another_key_than_its_signer(bundle: Path, public: Path, key: Signer) -> None:
     lying = verify_bundle(bundle, public).manifest.model_copy(update={"key_id": "sha256:" + "0" * 64})
     (bundle / "manifest.json").write_bytes(to_bytes(lying))
     (bundle / "manifest.sig").write_bytes(sign_bytes(to_bytes(lying), key))
     refused(bundle, public, "names another key")
 
 
-def test_signed_manifest_with_an_escaping_name_is_refused(bundle: Path, public: Path, key: Path) -> None:
+def test_signed_manifest_with_an_escaping_name_is_refused(bundle: Path, public: Path, key: Signer) -> None:
     data = (bundle / "manifest.json").read_bytes().replace(b'"README.md"', b'"../README.md"')
     (bundle / "manifest.json").write_bytes(data)
     (bundle / "manifest.sig").write_bytes(sign_bytes(data, key))
     refused(bundle, public, "../README.md", "leads out of the bundle")
 
 
-def test_sealing_refuses_links_and_odd_names(tmp_path: Path, key: Path) -> None:
+def test_the_first_format_still_verifies_and_has_no_second_signature(bundle: Path, public: Path, key: Signer) -> None:
+    old = verify_bundle(bundle, public).manifest.model_copy(update={"format": "compress-bundle/1"})
+    (bundle / "manifest.json").write_bytes(to_bytes(old))
+    (bundle / "manifest.sig").write_bytes(sign_bytes(to_bytes(old), key))
+    refused(bundle, public, "model.sig: extra file")
+    (bundle / "model.sig").unlink()
+    assert verify_bundle(bundle, public).manifest.version == "1.0.0"
+
+
+def test_what_else_is_wrong_with_an_extra_file_is_said(bundle: Path, public: Path) -> None:
+    (bundle / "readme.MD").write_bytes(FILES["README.md"])
+    (bundle / "builds" / "nul").write_bytes(b"")
+    deep = bundle / ("d" * 110)
+    deep.mkdir()
+    (deep / ("f" * 110)).write_bytes(b"")
+    refused(
+        bundle, public, "readme.MD: extra file, differs only by case from README.md",
+        "builds/nul: extra file, a device's", "f: extra file, too long a name",
+    )  # fmt: skip
+
+
+def test_sealing_refuses_links_and_odd_names(tmp_path: Path, key: Signer) -> None:
     folder = fill(tmp_path / "linked")
     (folder / "link").symlink_to("README.md")
     with pytest.raises(SignatureError, match="link: a symbolic link"):
@@ -232,9 +254,10 @@ def test_openssl_and_sha256sum_agree(bundle: Path, public: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
-def test_we_accept_what_openssl_signed(tmp_path: Path, key: Path, public: Path) -> None:
+def test_we_accept_what_openssl_signed(tmp_path: Path, key: Signer, public: Path) -> None:
+    private = developer_key_path()
     data = tmp_path / "data"
     data.write_bytes(b"signed elsewhere")
-    subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "-out", tmp_path / "sig", data], check=True)
-    assert signature_holds(data.read_bytes(), (tmp_path / "sig").read_bytes(), public)
-    assert not signature_holds(data.read_bytes() + b" ", (tmp_path / "sig").read_bytes(), public)
+    subprocess.run(["openssl", "dgst", "-sha256", "-sign", private, "-out", tmp_path / "sig", data], check=True)
+    assert signature_holds(data.read_bytes(), (tmp_path / "sig").read_bytes(), load_public(public))
+    assert not signature_holds(data.read_bytes() + b" ", (tmp_path / "sig").read_bytes(), load_public(public))

@@ -34,7 +34,7 @@ def test_float_and_int8_builds_are_checked_side_by_side(
     assert {row.halo_px for row in report.seams} == {0}  # no halo fits twice into 32 rows
     assert report.scene.picture == "coffee.png" and report.scene.frames == 4
     shown = capsys.readouterr().out
-    assert "Flicker" in shown and "Seams" in shown and "no tile and no halo" in shown
+    assert "Flicker" in shown and "Seams" in shown and "tiles are not exact" in shown
 
 
 def test_a_picture_of_the_users_own_and_builds_by_name(chain: Chain, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def bundle(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # t
     (build,) = [each for each in BuildList.read(chain.builds.folder / "builds.json").builds if each.name == OPENVINO]
     for name in build.files:
         (folder / "builds" / name).write_bytes((chain.builds.folder / name).read_bytes())
-    kept = {name: getattr(build, name) for name in BuildContract.model_fields}
+    kept = {name: getattr(build, name) for name in BuildContract.model_fields if hasattr(build, name)}
     contract = BuildContract(**{**kept, "files": tuple(f"builds/{name}" for name in build.files)})
     ContractFile(builds=(contract,)).write(folder / "contract.json")
     source = open_data(tiny_nets.DATA, "test")

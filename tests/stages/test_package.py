@@ -21,7 +21,7 @@ from compress.bundle.keys import public_pem, resolve_key
 from compress.bundle.provenance import Provenance, current_sources
 from compress.bundle.verify import verify_bundle
 from compress.data.pictures import fit, write_png
-from compress.errors import BuildError, SignatureError
+from compress.errors import BuildError, NotReleasable, SignatureError
 from compress.records import (
     BuildList,
     NotBuilt,
@@ -72,6 +72,9 @@ def write_pictures(root: Path) -> None:
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
     monkeypatch.setenv("COMPRESS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "compress.bundle.circumstances.dirty_folders", lambda: ()
+    )  # whatever the checkout's state is now
     here = tmp_path / "inputs"
     here.mkdir()
     write_pictures(here / "pictures")
@@ -105,7 +108,9 @@ def test_bundle_is_whole_and_verifies(inputs: Inputs, public: Path, tmp_path: Pa
     assert (manifest.status, manifest.reasons, manifest.name) == ("RELEASE", (), "tiny on bench")
     assert [link.stage for link in manifest.chain] == ["gate"]
     assert {path for path in manifest.files if not path.startswith("golden/0")} == {
-        "README.md", "SHA256SUMS", "contract.json", "provenance.json", "quantization.json", "golden/golden.json",
+        "README.md", "SHA256SUMS", "contract.json", "contract.h", "provenance.json", "quantization.json",
+        "golden/golden.json", "sbom.cdx.json", "LICENSES/README.md", "LICENSES/numpy.txt", "LICENSES/onnxruntime.txt",
+        "LICENSES/openvino.txt",
         "builds/int8_openvino.xml", "builds/int8_openvino.bin", "builds/int8_onnx_free.onnx",
         "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md", "report/report.html",
         "report/builds.json",
@@ -182,6 +187,21 @@ def test_without_a_pass_it_is_a_draft(inputs: Inputs, public: Path, tmp_path: Pa
     assert manifest.status == "DRAFT" and "speed is unknown" in manifest.reasons[0]
     readme = (bundle / "README.md").read_text()
     assert "DRAFT" in readme and "speed is unknown" in readme
+
+
+def test_a_release_is_made_or_refused_and_a_draft_is_one_on_request(
+    inputs: Inputs, public: Path, tmp_path: Path
+) -> None:
+    def made(policy: Any, name: str) -> Path:
+        return Inputs(inputs.folder, PackageSpec(golden_frames=1, policy=policy), inputs.chain).run(tmp_path / name)
+
+    assert verify_bundle(made("release", "one"), public).manifest.status == "RELEASE"
+    draft = verify_bundle(made("draft", "two"), public).manifest
+    assert (draft.status, draft.reasons) == ("DRAFT", ("made as a draft, on request",))
+    VerdictRecord(result="fail", checks=(), reasons=("too slow",)).write(inputs.folder / "verdict.json")
+    with pytest.raises(NotReleasable, match=r"^no release: the verdict is fail \(too slow\)$"):
+        made("release", "three")
+    assert not list((tmp_path / "three").iterdir())
 
 
 def test_other_code_makes_a_draft(inputs: Inputs, public: Path, tmp_path: Path) -> None:
