@@ -1,7 +1,7 @@
 /* Is this bundle what its signer sealed, all of it and nothing else?
  *
  *   cc -std=c99 -Wall -Wextra -pedantic -Werror -o verify verify.c -lcrypto
- *   ./verify BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--contract] [--revoked FILE]
+ *   ./verify BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--contract] [--revoked FILE [--revoked-by KEY]]
  *
  * C99, POSIX.1-2008 and libcrypto of OpenSSL 3; nothing else. --contract prints contract.json after all of it held.
  *
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,8 +31,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-enum { HOLDS = 0, IS_DRAFT = 1, USAGE = 2, NO_KEY = 10, WRONG_KEY, NOT_SIGNED, BROKEN, FILES = 16, BAD_MANIFEST };
-enum { LARGEST_BYTES = 16 << 20, LONGEST_PATH = 200, HEX = 64, ID = 7 + HEX, CHUNK = 1 << 16 };
+enum { HOLDS = 0, IS_DRAFT = 1, USAGE = 2, NO_KEY = 10, WRONG_KEY, NOT_SIGNED, BROKEN, REVOKED, EXPIRED };
+enum { FILES = 16, BAD_MANIFEST, BAD_LIST };
+enum { LARGEST_BYTES = 16 << 20, LONGEST_PATH = 200, HEX = 64, ID = 7 + HEX, DAY = 10, CHUNK = 1 << 16 };
 
 struct bytes {
     unsigned char *at;
@@ -43,7 +45,7 @@ struct entry {
     char folded[LONGEST_PATH + 1]; /* lower case, '/' as 1: what lies in a folder follows it at once when sorted */
     char sha256[HEX + 1];
     unsigned long long size_bytes;
-    int seen;
+    int seen, named; /* found in the folder; named by model.sig */
 };
 
 struct manifest {
@@ -394,31 +396,81 @@ static void check_folder(struct walk *w, int folder, const char *prefix) {
 
 /* ---- key and signature ---- */
 
-/* The P-256 public key in a PEM file; its id, as `openssl pkey -pubin -outform DER | sha256sum` has it, into `id`. */
-static EVP_PKEY *read_key(const char *path, char *id) {
-    struct bytes pem = read_whole(open(path, O_RDONLY | O_CLOEXEC), path, NO_KEY);
-    BIO *source = BIO_new_mem_buf(pem.at, (int)pem.size);
-    unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
-    char curve[32] = "";
+static void digest_of(struct bytes data, char *hex) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (!EVP_Digest(data.at, data.size, digest, NULL, EVP_sha256(), NULL)) die(USAGE, "libcrypto has no SHA-256");
+    to_hex(digest, hex);
+}
+
+struct key {
     EVP_PKEY *key;
+    char id[ID + 1];
+    char expires[DAY + 1]; /* its last day, empty: none */
+};
+
+static int take_day(struct reader *r, char *day) { /* such as 2026-11-22 */
+    int i;
+    if (r->end - r->at < DAY) return 0;
+    for (i = 0; i < DAY; i++)
+        if (i == 4 || i == 7 ? r->at[i] != '-' : (r->at[i] < '0' || r->at[i] > '9')) return 0;
+    memcpy(day, r->at, DAY);
+    day[DAY] = 0;
+    r->at += DAY;
+    return 1;
+}
+
+static void today(char *day) {
+    time_t now = time(NULL);
+    struct tm *utc = gmtime(&now);
+    if (utc == NULL || strftime(day, DAY + 1, "%Y-%m-%d", utc) != DAY) die(USAGE, "this machine has no clock");
+}
+
+static int is_over(const struct key *key) {
+    char now[DAY + 1];
+    today(now);
+    return key->expires[0] && strcmp(now, key->expires) > 0;
+}
+
+/* The last day of a key, from a line `expires: 2027-11-22` before its PEM block. */
+static int read_expiry(struct bytes pem, char *day) {
+    struct reader reader = {pem.at, pem.at + pem.size}, *r = &reader;
+    int found = 0;
+    while (r->at < r->end) {
+        if (take(r, "expires:")) {
+            while (take(r, " ") || take(r, "\t")) continue;
+            if (found++ || !take_day(r, day)) return 0;
+            while (take(r, " ") || take(r, "\t") || take(r, "\r")) continue;
+            if (r->at < r->end && *r->at != '\n') return 0;
+        }
+        while (r->at < r->end && *r->at++ != '\n') continue;
+    }
+    return 1;
+}
+
+/* The P-256 public key in a PEM file; its id is what `openssl pkey -pubin -outform DER | sha256sum` prints. */
+static struct key read_key(const char *path) {
+    struct bytes pem = read_whole(open(path, O_RDONLY | O_CLOEXEC), path, NO_KEY), der = {NULL, 0};
+    BIO *source = BIO_new_mem_buf(pem.at, (int)pem.size);
+    struct key read = {NULL, "sha256:", ""};
+    char curve[32] = "";
     int size;
     if (strstr((const char *)pem.at, "PRIVATE KEY-----") != NULL)
         die(NO_KEY, "%s: this is a private key; verifying wants the public one", path);
-    if (source == NULL || (key = PEM_read_bio_PUBKEY(source, NULL, NULL, NULL)) == NULL)
+    if (source == NULL || (read.key = PEM_read_bio_PUBKEY(source, NULL, NULL, NULL)) == NULL)
         die(NO_KEY, "%s: not a PEM public key", path);
-    if (!EVP_PKEY_is_a(key, "EC") || !EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) ||
+    if (!EVP_PKEY_is_a(read.key, "EC") || !EVP_PKEY_get_group_name(read.key, curve, sizeof curve, NULL) ||
         strcmp(curve, "prime256v1") != 0)
         die(NO_KEY, "%s: not a P-256 public key", path);
-    EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
-    size = i2d_PUBKEY(key, &der);
-    if (size <= 0 || !EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL))
-        die(NO_KEY, "%s: can't take its digest", path);
-    memcpy(id, "sha256:", 7);
-    to_hex(digest, id + 7);
-    OPENSSL_free(der);
+    EVP_PKEY_set_utf8_string_param(read.key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
+    size = i2d_PUBKEY(read.key, &der.at);
+    if (size <= 0) die(NO_KEY, "%s: can't take its digest", path);
+    der.size = (size_t)size;
+    digest_of(der, read.id + 7);
+    if (!read_expiry(pem, read.expires)) die(NO_KEY, "%s: wants one line such as `expires: 2027-11-22`, or none", path);
+    OPENSSL_free(der.at);
     BIO_free(source);
     free(pem.at);
-    return key;
+    return read;
 }
 
 static int signature_holds(EVP_PKEY *key, struct bytes data, struct bytes signature) {
@@ -431,6 +483,124 @@ static int signature_holds(EVP_PKEY *key, struct bytes data, struct bytes signat
     return holds;
 }
 
+/* ---- model.sig: the same after OpenSSF Model Signing, an in-toto statement in a DSSE envelope (format /2) ---- */
+
+/* Base64 up to the next quote, in its one spelling. */
+static int take_base64(struct reader *r, struct bytes *data) {
+    const unsigned char *end = memchr(r->at, '"', (size_t)(r->end - r->at));
+    size_t size = end == NULL ? 0 : (size_t)(end - r->at);
+    unsigned char *again;
+    int same;
+    data->at = memory(NULL, size + 1);
+    if (size == 0 || size % 4 != 0 || EVP_DecodeBlock(data->at, r->at, (int)size) < 0) return 0;
+    data->size = size / 4 * 3 - (end[-1] == '=') - (end[-2] == '=');
+    again = memory(NULL, size + 1);
+    same = EVP_EncodeBlock(again, data->at, (int)data->size) == (int)size && memcmp(again, r->at, size) == 0;
+    free(again);
+    r->at = end;
+    return same;
+}
+
+/* The digest of the key's PEM text, by which the file names it. */
+static void hint_of(EVP_PKEY *key, char *hint) {
+    BIO *pem = BIO_new(BIO_s_mem());
+    struct bytes text;
+    char *at;
+    if (pem == NULL || !PEM_write_bio_PUBKEY(pem, key)) die(USAGE, "out of memory");
+    text.size = (size_t)BIO_get_mem_data(pem, &at);
+    text.at = (unsigned char *)at;
+    digest_of(text, hint);
+    BIO_free(pem);
+}
+
+static int take_envelope(struct reader *r, const char *hint, struct bytes *payload, struct bytes *signature) {
+    return take(r, "{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",") &&
+           take(r, "\"verificationMaterial\":{\"publicKey\":{\"hint\":\"") && take(r, hint) &&
+           take(r, "\"},\"tlogEntries\":[]},\"dsseEnvelope\":{\"payload\":\"") && take_base64(r, payload) &&
+           take(r, "\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{\"sig\":\"") &&
+           take_base64(r, signature) && take(r, "\",\"keyid\":\"\"}]}}") && r->at == r->end;
+}
+
+/* Whether the statement names every file of the manifest, the manifest and its signature, and no other. */
+static int same_files(struct bytes payload, const struct manifest *m, struct entry *beside) {
+    struct reader reader = {payload.at, payload.at + payload.size}, *r = &reader;
+    size_t named = 0;
+    if (!take(r, "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":{\"resources\":[")) return 0;
+    do {
+        struct entry found, *wanted;
+        memset(&found, 0, sizeof found);
+        if (!take(r, "{\"algorithm\":\"sha256\",\"digest\":\"") || !take_digest(r, found.sha256)) return 0;
+        if (!take(r, "\",\"name\":") || !take_path(r, &found) || !take(r, "}")) return 0;
+        wanted = bsearch(found.path, m->entries, m->count, sizeof found, by_path);
+        if (wanted == NULL) wanted = bsearch(found.path, beside, 2, sizeof found, by_path);
+        if (wanted == NULL || wanted->named || strcmp(wanted->sha256, found.sha256) != 0) return 0;
+        wanted->named = 1;
+        named++;
+    } while (take(r, ","));
+    return named == m->count + 2 && take(r, "],\"serialization\":{\"allow_symlinks\":false,");
+}
+
+static void check_model_signature(int folder, EVP_PKEY *key, const struct manifest *m, struct bytes signature) {
+    struct bytes data = read_plain(folder, "model.sig", NOT_SIGNED, "missing: no second signature");
+    struct bytes payload = {NULL, 0}, second = {NULL, 0}, whole;
+    struct reader reader = {data.at, data.at + data.size};
+    struct entry beside[2];
+    char hint[HEX + 1];
+    hint_of(key, hint);
+    if (!take_envelope(&reader, hint, &payload, &second)) die(BROKEN, "broken signature; model.sig is none by this key");
+    whole.at = memory(NULL, payload.size + 80);
+    whole.size = (size_t)sprintf((char *)whole.at, "DSSEv1 28 application/vnd.in-toto+json %lu ", (unsigned long)payload.size);
+    memcpy(whole.at + whole.size, payload.at, payload.size);
+    whole.size += payload.size;
+    if (!signature_holds(key, whole, second)) die(BROKEN, "broken signature; model.sig was changed after signing");
+    memset(beside, 0, sizeof beside);
+    strcpy(beside[0].path, "manifest.json");
+    strcpy(beside[1].path, "manifest.sig");
+    digest_of(m->data, beside[0].sha256);
+    digest_of(signature, beside[1].sha256);
+    if (!same_files(payload, m, beside)) die(BROKEN, "broken signature; model.sig was made over other files");
+    free(data.at);
+    free(payload.at);
+    free(second.at);
+    free(whole.at);
+}
+
+/* ---- a list of keys that are good no more, signed by a key that is not on it ---- */
+
+/* Reads the whole list; whether `key_id` and `signer_id` are on it. */
+static int take_list(struct reader *r, const char *key_id, const char *signer_id, int *key_on, int *signer_on) {
+    char id[ID + 1] = "sha256:", day[DAY + 1], now[DAY + 1];
+    today(now);
+    if (!take(r, "{\"format\":\"compress-revoked/1\",\"issued\":\"") || !take_day(r, day)) return 0;
+    if (strcmp(day, now) > 0 || !take(r, "\",\"revoked\":[")) return 0;
+    if (take(r, "]}\n")) return r->at == r->end;
+    do {
+        if (!take(r, "{\"key_id\":\"sha256:") || !take_digest(r, id + 7) || !take(r, "\",\"reason\":")) return 0;
+        if (!take_text(r) || !take(r, ",\"since\":\"") || !take_day(r, day) || !take(r, "\"}")) return 0;
+        if (strcmp(id, key_id) == 0) *key_on = 1;
+        if (strcmp(id, signer_id) == 0) *signer_on = 1;
+    } while (take(r, ","));
+    return take(r, "]}\n") && r->at == r->end;
+}
+
+static void check_not_revoked(const char *path, const struct key *signer, const char *key_id) {
+    struct bytes list = read_whole(open(path, O_RDONLY | O_CLOEXEC), path, BAD_LIST), signature;
+    struct reader reader = {list.at, list.at + list.size};
+    char *beside = memory(NULL, strlen(path) + 5);
+    int key_on = 0, signer_on = 0;
+    sprintf(beside, "%s.sig", path);
+    signature = read_whole(open(beside, O_RDONLY | O_CLOEXEC), beside, BAD_LIST);
+    if (!signature_holds(signer->key, list, signature)) die(BAD_LIST, "%s: changed, or signed by another key", path);
+    if (!take_list(&reader, key_id, signer->id, &key_on, &signer_on))
+        die(BAD_LIST, "%s: no valid revocation list, or one from the future", path);
+    if (signer_on) die(BAD_LIST, "%s: signed by a key that is on the list itself", path);
+    if (is_over(signer)) die(BAD_LIST, "%s: the key of the list expired on %s", path, signer->expires);
+    if (key_on) die(REVOKED, "revoked key; %s is on the list %s", key_id, path);
+    free(list.at);
+    free(signature.at);
+    free(beside);
+}
+
 static struct manifest signed_manifest(int folder, EVP_PKEY *key, const char *key_id) {
     struct bytes data = read_plain(folder, "manifest.json", USAGE, "missing, so this is no bundle");
     struct bytes signature = read_plain(folder, "manifest.sig", NOT_SIGNED, "missing: no signature");
@@ -441,8 +611,9 @@ static struct manifest signed_manifest(int folder, EVP_PKEY *key, const char *ke
     if (!holds) die(BROKEN, "broken signature; manifest.json or manifest.sig was changed after signing");
     if (!valid) die(BAD_MANIFEST, "manifest.json is no valid manifest in its one spelling");
     if (strcmp(m.key_id, key_id) != 0) die(BAD_MANIFEST, "the manifest names another key (%s) than its signer's", m.key_id);
-    free(signature.at);
     m.data = data;
+    if (m.format == 2) check_model_signature(folder, key, &m, signature);
+    free(signature.at);
     return m;
 }
 
@@ -454,36 +625,54 @@ static void check_all(int folder, struct walk *w) {
     if (w->problems) die(FILES, "this is not what was signed: %d of its files differ", w->problems);
 }
 
+struct asked {
+    const char *bundle, *key_file, *revoked, *revoked_by;
+    int allow_draft, contract;
+};
+
+static struct asked read_words(int count, char **words) {
+    struct asked asked;
+    int i, bad = 0;
+    memset(&asked, 0, sizeof asked);
+    for (i = 1; i < count && !bad; i++) {
+        if (strcmp(words[i], "--allow-draft") == 0) asked.allow_draft = 1;
+        else if (strcmp(words[i], "--contract") == 0) asked.contract = 1;
+        else if (strcmp(words[i], "--revoked") == 0 && i + 1 < count) asked.revoked = words[++i];
+        else if (strcmp(words[i], "--revoked-by") == 0 && i + 1 < count) asked.revoked_by = words[++i];
+        else if (words[i][0] == '-' || asked.key_file != NULL) bad = 1;
+        else if (asked.bundle == NULL) asked.bundle = words[i];
+        else asked.key_file = words[i];
+    }
+    if (bad || asked.key_file == NULL || (asked.revoked_by != NULL && asked.revoked == NULL))
+        die(USAGE, "usage: verify BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--contract] "
+                   "[--revoked FILE [--revoked-by KEY]]");
+    return asked;
+}
+
 int main(int count, char **words) {
-    const char *bundle = NULL, *key_file = NULL;
-    int allow_draft = 0, contract = 0, folder, i;
-    char key_id[ID + 1];
+    struct asked asked = read_words(count, words);
+    struct key key = read_key(asked.key_file), signer = {NULL, "", ""};
+    int folder = open(asked.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct manifest m;
     struct walk w;
-    EVP_PKEY *key;
-    for (i = 1; i < count; i++) {
-        if (strcmp(words[i], "--allow-draft") == 0) allow_draft = 1;
-        else if (strcmp(words[i], "--contract") == 0) contract = 1;
-        else if (words[i][0] == '-' || key_file != NULL) bundle = key_file = NULL, i = count;
-        else if (bundle == NULL) bundle = words[i];
-        else key_file = words[i];
-    }
-    if (key_file == NULL) die(USAGE, "usage: verify BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--contract]");
-    key = read_key(key_file, key_id);
-    folder = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) die(USAGE, "%s: no such bundle folder", bundle);
-    m = signed_manifest(folder, key, key_id);
+    if (folder < 0) die(USAGE, "%s: no such bundle folder", asked.bundle);
+    if (asked.revoked_by != NULL) signer = read_key(asked.revoked_by);
+    m = signed_manifest(folder, key.key, key.id);
+    if (asked.revoked != NULL) check_not_revoked(asked.revoked, asked.revoked_by ? &signer : &key, key.id);
+    if (is_over(&key)) die(EXPIRED, "expired key; %s was good until %s", key.id, key.expires);
     memset(&w, 0, sizeof w);
     w.manifest = &m;
     check_all(folder, &w);
-    fprintf(stderr, "%s: signature and %lu files hold; status %s\n", bundle, (unsigned long)m.count,
+    fprintf(stderr, "%s: signature and %lu files hold; status %s\n", asked.bundle, (unsigned long)m.count,
             m.draft ? "DRAFT" : "RELEASE");
     if (m.draft) fprintf(stderr, "%.*s\n", (int)m.reasons_size, (const char *)m.reasons);
-    if (m.draft && !allow_draft) die(IS_DRAFT, "this bundle is a draft, not for release; add --allow-draft to accept it");
-    if (contract) fwrite(w.contract.at, 1, w.contract.size, stdout);
-    EVP_PKEY_free(key);
+    if (m.draft && !asked.allow_draft)
+        die(IS_DRAFT, "this bundle is a draft, not for release; add --allow-draft to accept it");
+    if (asked.contract) fwrite(w.contract.at, 1, w.contract.size, stdout);
+    EVP_PKEY_free(signer.key);
+    EVP_PKEY_free(key.key);
     free(w.contract.at);
     free(m.entries);
     free(m.data.at);
-    return contract && fflush(stdout) != 0 ? USAGE : HOLDS;
+    return asked.contract && fflush(stdout) != 0 ? USAGE : HOLDS;
 }

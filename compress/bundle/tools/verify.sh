@@ -1,7 +1,7 @@
 #!/bin/sh
 # Is this bundle what its signer sealed, all of it and nothing else?
 #
-#   sh verify.sh BUNDLE_FOLDER PUBLIC_KEY [--allow-draft]
+#   sh verify.sh BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--revoked FILE [--revoked-by KEY]]
 #
 # Needs a POSIX shell with its usual tools (dash and busybox will do), openssl and sha256sum.
 #
@@ -15,7 +15,8 @@ set -uf
 LC_ALL=C
 export LC_ALL
 unset CDPATH IFS
-IS_DRAFT=1 USAGE=2 NO_KEY=10 WRONG_KEY=11 NOT_SIGNED=12 BROKEN=13 FILES=16 BAD_MANIFEST=17
+IS_DRAFT=1 USAGE=2 NO_KEY=10 WRONG_KEY=11 NOT_SIGNED=12 BROKEN=13 REVOKED=14 EXPIRED=15
+FILES=16 BAD_MANIFEST=17 BAD_LIST=18
 line_feed='
 '
 
@@ -26,42 +27,61 @@ die() {
     exit "$code"
 }
 
-usage() { die "$USAGE" "usage: verify.sh BUNDLE_FOLDER PUBLIC_KEY [--allow-draft]"; }
+usage() { die "$USAGE" "usage: verify.sh BUNDLE_FOLDER PUBLIC_KEY [--allow-draft] [--revoked FILE [--revoked-by KEY]]"; }
 
 # ---- words ----
 
-bundle='' public_key='' allow_draft=''
-for word; do
-    case $word in
+bundle='' public_key='' allow_draft='' revoked='' revoked_by=''
+while [ $# -gt 0 ]; do
+    case $1 in
     --allow-draft) allow_draft=yes ;;
+    --revoked | --revoked-by)
+        [ $# -gt 1 ] || usage
+        case $1 in --revoked) revoked=$2 ;; *) revoked_by=$2 ;; esac
+        shift ;;
     -* | '') usage ;;
     *)
-        if [ -z "$bundle" ]; then bundle=$word
-        elif [ -z "$public_key" ]; then public_key=$word
+        if [ -z "$bundle" ]; then bundle=$1
+        elif [ -z "$public_key" ]; then public_key=$1
         else usage; fi ;;
     esac
+    shift
 done
 [ -n "$public_key" ] || usage
+[ -n "$revoked" ] || [ -z "$revoked_by" ] || usage
 for tool in openssl sha256sum sed awk find sort tr xargs; do
     command -v "$tool" >/dev/null 2>&1 || die "$USAGE" "no $tool here; it is needed"
 done
-case $public_key in /*) ;; *) public_key=$PWD/$public_key ;; esac
+absolute() { case $1 in /* | '') printf '%s' "$1" ;; *) printf '%s/%s' "$PWD" "$1" ;; esac; }
+public_key=$(absolute "$public_key") revoked=$(absolute "$revoked") revoked_by=$(absolute "$revoked_by")
 [ -d "$bundle" ] || die "$USAGE" "$bundle: no such bundle folder"
 
-# ---- the key that was given ----
+# ---- the keys that were given ----
 
-[ -r "$public_key" ] || die "$NO_KEY" "can't read the key $public_key"
-if grep -q 'PRIVATE KEY-----' "$public_key"; then
-    die "$NO_KEY" "$public_key: this is a private key; verifying wants the public one"
-fi
 # DER of any P-256 key begins so; the point must be uncompressed, as in the id that the manifest names.
 p256=3059301306072a8648ce3d020106082a8648ce3d03010703420004
-der() { openssl ec -pubin -conv_form uncompressed -in "$public_key" -outform DER 2>/dev/null; }
-case $(der | od -A n -v -t x1 | tr -d ' \n') in
-"$p256"*) ;;
-*) die "$NO_KEY" "$public_key: not a P-256 public key in PEM form" ;;
-esac
-key_id=sha256:$(der | sha256sum | cut -c 1-64)
+der() { openssl ec -pubin -conv_form uncompressed -in "$1" -outform DER 2>/dev/null; }
+check_key() {
+    [ -r "$1" ] || die "$NO_KEY" "can't read the key $1"
+    ! grep -q 'PRIVATE KEY-----' "$1" || die "$NO_KEY" "$1: this is a private key; verifying wants the public one"
+    case $(der "$1" | od -A n -v -t x1 | tr -d ' \n') in
+    "$p256"*) ;;
+    *) die "$NO_KEY" "$1: not a P-256 public key in PEM form" ;;
+    esac
+}
+id_of() { printf 'sha256:%s' "$(der "$1" | sha256sum | cut -c 1-64)"; }
+# The last day of a key, from a line "expires: 2027-11-22" before its PEM block.
+last_day() { sed -n 's/^expires:[[:space:]]*\(.*[^[:space:]]\)[[:space:]]*$/\1/p' "$1"; }
+is_over() { # a day that is none is over, too
+    day=$(last_day "$1")
+    [ -n "$day" ] || return 1
+    case $day in [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]) ;; *) return 0 ;; esac
+    [ "$(printf '%s\n' "$day" "$today" | sort | head -n 1)" != "$today" ] && [ "$day" != "$today" ]
+}
+today=$(date -u +%Y-%m-%d)
+check_key "$public_key"
+key_id=$(id_of "$public_key")
+[ -z "$revoked_by" ] || check_key "$revoked_by"
 
 cd "$bundle" || die "$USAGE" "can't enter $bundle"
 
@@ -83,6 +103,23 @@ if ! openssl dgst -sha256 -verify "$public_key" -signature manifest.sig manifest
 fi
 [ "$claimed" = "$key_id" ] || die "$BAD_MANIFEST" "the manifest names another key ($claimed) than its signer's"
 
+# ---- is the key still good? ----
+
+if [ -n "$revoked" ]; then
+    signer=${revoked_by:-$public_key}
+    [ -r "$revoked" ] && [ -r "$revoked.sig" ] || die "$BAD_LIST" "can't read $revoked and $revoked.sig"
+    openssl dgst -sha256 -verify "$signer" -signature "$revoked.sig" "$revoked" >/dev/null 2>&1 ||
+        die "$BAD_LIST" "$revoked: changed, or signed by another key"
+    issued=$(sed -n 's/^{"format":"compress-revoked\/1","issued":"\([0-9-]*\)","revoked":\[.*\]}$/\1/p' "$revoked")
+    [ -n "$issued" ] || die "$BAD_LIST" "$revoked: no valid revocation list"
+    [ "$(printf '%s\n' "$issued" "$today" | sort | head -n 1)" = "$issued" ] || die "$BAD_LIST" "$revoked: from the future"
+    keys=$(tr '{' '\n' <"$revoked" | sed -n 's/^"key_id":"\(sha256:[0-9a-f]*\)",.*/\1/p')
+    case $keys in *"$(id_of "$signer")"*) die "$BAD_LIST" "$revoked: signed by a key that is on the list itself" ;; esac
+    ! is_over "$signer" || die "$BAD_LIST" "$revoked: the key of the list expired on $(last_day "$signer")"
+    case $keys in *"$key_id"*) die "$REVOKED" "revoked key; $key_id is on the list $revoked" ;; esac
+fi
+! is_over "$public_key" || die "$EXPIRED" "expired key; $key_id was good until $(last_day "$public_key")"
+
 # ---- what the manifest says: from here on it is the signer's word ----
 
 # Inside a text of the manifest each quote has a backslash before it, so this finds entries of files and nothing else.
@@ -96,6 +133,35 @@ case $facts in
 "1${line_feed}RELEASE" | "2${line_feed}RELEASE") status=RELEASE ;;
 *) die "$BAD_MANIFEST" "manifest.json is no valid manifest: format or status" ;;
 esac
+
+# ---- the second signature (format /2): OpenSSF Model Signing, an in-toto statement in a DSSE envelope ----
+
+between() { sed -n "s|.*\"$1\":\"\([A-Za-z0-9+/=]*\)\".*|\1|p" model.sig; }
+model_signature_holds() {
+    hint=$(openssl ec -pubin -conv_form uncompressed -in "$public_key" 2>/dev/null | sha256sum | cut -c 1-64)
+    payload=$(between payload) signature=$(between sig)
+    printf '{"mediaType":"%s","verificationMaterial":{"publicKey":{"hint":"%s"},"tlogEntries":[]},"dsseEnvelope":%s}' \
+        application/vnd.dev.sigstore.bundle.v0.3+json "$hint" \
+        "{\"payload\":\"$payload\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{\"sig\":\"$signature\",\"keyid\":\"\"}]}" |
+        cmp -s - model.sig || return 1
+    printf '%s' "$payload" | openssl base64 -d -A >"$scratch/payload" || return 1
+    printf '%s' "$signature" | openssl base64 -d -A >"$scratch/signature" || return 1
+    [ "$(openssl base64 -A -in "$scratch/payload")" = "$payload" ] || return 1
+    [ "$(openssl base64 -A -in "$scratch/signature")" = "$signature" ] || return 1
+    size=$(wc -c <"$scratch/payload" | tr -d ' ')
+    { printf 'DSSEv1 28 application/vnd.in-toto+json %s ' "$size" && cat "$scratch/payload"; } |
+        openssl dgst -sha256 -verify "$public_key" -signature "$scratch/signature" >/dev/null 2>&1 || return 1
+    stated=$(tr '{' '\n' <"$scratch/payload" |
+        sed -n 's|^"algorithm":"sha256","digest":"\([0-9a-f]*\)","name":"\([^"]*\)"}.*|\1  \2|p' | sort)
+    [ "$stated" = "$({ printf '%s\n' "$listed" && sha256sum manifest.json manifest.sig; } | sort)" ]
+}
+if [ "${facts%%"$line_feed"*}" = 2 ]; then
+    [ -h model.sig ] || [ -e model.sig ] || die "$NOT_SIGNED" "model.sig: missing: no second signature"
+    plain model.sig || die "$FILES" "model.sig: not a plain file"
+    scratch=$(mktemp -d) || die "$USAGE" "can't make a folder for temporary files"
+    trap 'rm -rf "$scratch"' EXIT
+    model_signature_holds || die "$BROKEN" "broken signature; model.sig is none by this key over these files"
+fi
 
 # ---- every file ----
 
