@@ -22,10 +22,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from compress.bundle.manifest import MODEL_SIGNATURE, UNLISTED
+from compress.bundle.seal import SUMS
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "compress" / "bundle" / "tools"
 KEPT = ROOT / "tests" / "golden"
 WRITTEN = ROOT / "artifacts" / "benchmarks" / "bundle_flips.json"
+README, STANDARD = "openssl and sha256sum", "model_signing verify"
 C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror")
 
 Accepts = Callable[[Path, Path], bool]
@@ -66,6 +70,31 @@ def by_program(program: Path, bundle: Path, key: Path) -> bool:
     return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
 
+def by_readme(bundle: Path, key: Path) -> bool:
+    """``openssl`` and ``sha256sum`` alone: the steps of a bundle's README; that nothing was added, by find."""
+    steps = (
+        ["openssl", "dgst", "-sha256", "-verify", str(key), "-signature", "manifest.sig", "manifest.json"],
+        ["sh", "-c", 'grep -q "\\"SHA256SUMS\\":{\\"sha256\\":\\"$(sha256sum <SHA256SUMS | cut -c1-64)" manifest.json'],
+        ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"],
+        ["sh", "-c", f"""find . ! -type d {" ".join(f"! -path ./{name}" for name in (SUMS, *sorted(UNLISTED)))} |
+            cut -c3- | LC_ALL=C sort >"$0" && cut -c67- SHA256SUMS | LC_ALL=C sort | cmp -s - "$0" """, f"{bundle}.list"],
+    )  # fmt: skip
+    return all(subprocess.run(step, cwd=bundle, capture_output=True, timeout=60).returncode == 0 for step in steps)
+
+
+def by_model_signing(bundle: Path, key: Path) -> bool:
+    """``model_signing verify key``, without starting a process for it."""
+    from model_signing import hashing, verifying
+
+    config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+    config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[bundle / MODEL_SIGNATURE]))
+    try:
+        config.verify(bundle, bundle / MODEL_SIGNATURE)
+    except Exception:  # the library raises what it likes
+        return False
+    return True
+
+
 def compiled(folder: Path, *flags: str) -> Path:
     """``verify.c`` as a program in ``folder``. Raises CalledProcessError where it does not compile."""
     program = folder / "verify"
@@ -75,12 +104,16 @@ def compiled(folder: Path, *flags: str) -> Path:
 
 
 def verifiers(folder: Path) -> dict[str, Accepts]:
-    """Those that can be asked on this machine; what is compiled lies in ``folder``."""
+    """Those that can be asked on this machine; what is compiled lies in ``folder``.
+
+    ``openssl and sha256sum`` don't read model.sig. ``model_signing`` is there for bundles that have one.
+    """
     found: dict[str, Accepts] = {"compress verify": by_compress}
     if shutil.which("openssl") and shutil.which("sha256sum"):
         for name, words in {"sh": ("sh",), "busybox sh": ("busybox", "sh")}.items():
             if shutil.which(words[0]):
                 found[f"verify.sh ({name})"] = partial(by_shell, words)
+        found[README] = by_readme
     if can_compile():
         found["verify.c"] = partial(by_program, compiled(folder, "-O1"))
     return found
@@ -112,11 +145,13 @@ def tally(bundle: Path, key: Path, flips: int, seed: int) -> tuple[Tally, ...]:
     with tempfile.TemporaryDirectory() as text:
         copy = Path(shutil.copytree(bundle, Path(text) / "bundle"))
         asked = verifiers(Path(text))
+        if (copy / MODEL_SIGNATURE).is_file():
+            asked[STANDARD] = by_model_signing
         good = {name: accepts(copy, key) for name, accepts in asked.items()}
         accepted: dict[str, list[str]] = {name: [] for name in asked}
         for what in flipped(copy, flips, seed):
             for name, accepts in asked.items():
-                if accepts(copy, key):
+                if not (name == README and what.startswith(MODEL_SIGNATURE)) and accepts(copy, key):
                     accepted[name].append(what)
         return tuple(Tally(name, good[name], flips, tuple(accepted[name])) for name in asked)
 
