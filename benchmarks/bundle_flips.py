@@ -72,12 +72,13 @@ def by_program(program: Path, bundle: Path, key: Path) -> bool:
 
 def by_readme(bundle: Path, key: Path) -> bool:
     """``openssl`` and ``sha256sum`` alone: the steps of a bundle's README; that nothing was added, by find."""
+    left_out = " ".join(f"! -path ./{name}" for name in (SUMS, *sorted(UNLISTED)))
     steps = (
         ["openssl", "dgst", "-sha256", "-verify", str(key), "-signature", "manifest.sig", "manifest.json"],
         ["sh", "-c", 'grep -q "\\"SHA256SUMS\\":{\\"sha256\\":\\"$(sha256sum <SHA256SUMS | cut -c1-64)" manifest.json'],
         ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"],
-        ["sh", "-c", f"""find . ! -type d {" ".join(f"! -path ./{name}" for name in (SUMS, *sorted(UNLISTED)))} |
-            cut -c3- | LC_ALL=C sort >"$0" && cut -c67- SHA256SUMS | LC_ALL=C sort | cmp -s - "$0" """, f"{bundle}.list"],
+        ["sh", "-c", f"find . ! -type d {left_out} | cut -c3- | LC_ALL=C sort >$0.a && "
+            "cut -c67- SHA256SUMS | LC_ALL=C sort | cmp -s - $0.a", str(bundle)],
     )  # fmt: skip
     return all(subprocess.run(step, cwd=bundle, capture_output=True, timeout=60).returncode == 0 for step in steps)
 
@@ -86,8 +87,9 @@ def by_model_signing(bundle: Path, key: Path) -> bool:
     """``model_signing verify key``, without starting a process for it."""
     from model_signing import hashing, verifying
 
-    config = verifying.Config().use_elliptic_key_verifier(public_key=key)
-    config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[bundle / MODEL_SIGNATURE]))
+    hashed = hashing.Config().set_ignored_paths(paths=[bundle / MODEL_SIGNATURE])  # type: ignore[no-untyped-call]
+    config = verifying.Config()  # type: ignore[no-untyped-call]
+    config.use_elliptic_key_verifier(public_key=key).set_hashing_config(hashed)
     try:
         config.verify(bundle, bundle / MODEL_SIGNATURE)
     except Exception:  # the library raises what it likes

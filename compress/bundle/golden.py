@@ -1,10 +1,11 @@
 """Golden frames: pictures with what each build makes of them here, to try a build on the device.
 
 Pictures are 8-bit RGB PNGs, and beside each lies the same as binary PPM (netpbm's P6, maxval 255), which a C
-program reads in ten lines and without a library; ``golden.txt`` lists frames, builds and answers for it, too. Expected outputs come from running the very build that ships. The same
-runtime on the same kind of machine repeats them byte for byte; other instruction sets order and round
-integer sums differently, so an answer counts as equal within a tolerance that a broken layout, colour
-order, scale or tile seam can't stay in.
+program reads in ten lines and without a library; ``golden.txt`` lists builds, frames and answers for it.
+
+Expected outputs come from running the very build that ships. The same runtime on the same kind of machine
+repeats them byte for byte; other instruction sets order and round integer sums differently, so an answer
+counts as equal within a tolerance that a broken layout, colour order, scale or tile seam can't stay in.
 """
 
 from __future__ import annotations

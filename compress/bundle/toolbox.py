@@ -13,22 +13,31 @@ from compress.devices.runner import __file__ as _runner
 
 TOOLS = "tools"
 RUNNER = "runner"
-_SOURCES = Path(__file__).parent / TOOLS
-_RUNNER = Path(_runner).parent
+SOURCES = Path(__file__).parent / TOOLS
 
-# Copied files are not imported, so the store would not see that one has changed; its digest here it does see.
+# Copied files are not imported, so the store would not see that one has changed. It sees their digests here, and
+# follows the modules' dotted names.
 DIGESTS = {
+    "selftest.py": "6bce782a121e966376cb3ffebed2708a436b11e4ff1a057928b3f7cacfd631c6",
+    "selftest_openvino.c": "7c621385f6a046f357e718c71f67f34259b79435662117c787abed9c7eba8a7e",
+    "verify.c": "0951f717b124ed9b6ae8eed3b302f412647dc89e28764605ad8d8dd5454cba22",
+    "verify.sh": "0c5c13ae0761bc91ccc207d673e6f101552f710628db7f0a036355341c65a4ef",
 }
+_RUNNER_MODULES = (
+    "compress.devices.runner.no_runtime",
+    "compress.devices.runner.rknn_session",
+    "compress.devices.runner.sessions",
+    "compress.devices.runner.tensorrt_session",
+)
 
 
 def copy_tools(folder: Path) -> None:
-    """Make ``folder``/tools: verifiers, self-tests, and the runner that boards use, modules for Python 3.8."""
+    """Make ``folder``/tools: verifiers, self-tests, and what of the boards' runner they need (for Python 3.8)."""
     tools = folder / TOOLS
     (tools / RUNNER).mkdir(parents=True)
     for name in DIGESTS:
-        shutil.copyfile(source_of(name), tools / name)
-
-
-def source_of(name: str) -> Path:
-    """Where the tool ``name``, relative to ``tools/``, lies in this package."""
-    return _RUNNER / name.removeprefix(f"{RUNNER}/") if name.startswith(f"{RUNNER}/") else _SOURCES / name
+        shutil.copyfile(SOURCES / name, tools / name)
+    shutil.copyfile(_runner, tools / RUNNER / "__init__.py")
+    for module in _RUNNER_MODULES:
+        name = f"{module.rpartition('.')[2]}.py"
+        shutil.copyfile(Path(_runner).parent / name, tools / RUNNER / name)

@@ -91,11 +91,9 @@ def try_build(bundle: Path, build: dict[str, Any], golden: dict[str, Any], threa
             psnr_db, codes = apart(expected, from_tensor(answer, contract["output"], *expected.shape[:2]))
             good = psnr_db >= within["min_psnr_db"] and codes <= within["max_abs_codes"]
             passed = passed and good
-            print(
-                f"{'pass' if good else 'DIFFERS'}: {build['name']}, {frame['input']}: {psnr_db:.1f} dB, at most {codes} "
-                f"codes (allowed: {within['min_psnr_db']} dB, {within['max_abs_codes']} codes)",
-                flush=True,
-            )
+            allowed = f"allowed: {within['min_psnr_db']} dB, {within['max_abs_codes']} codes"
+            what = f"{'pass' if good else 'DIFFERS'}: {build['name']}, {frame['input']}"
+            print(f"{what}: {psnr_db:.1f} dB, at most {codes} codes ({allowed})", flush=True)
     return passed
 
 
