@@ -20,8 +20,8 @@ SOURCES = Path(__file__).parent / TOOLS
 DIGESTS = {
     "selftest.py": "6bce782a121e966376cb3ffebed2708a436b11e4ff1a057928b3f7cacfd631c6",
     "selftest_openvino.c": "7c621385f6a046f357e718c71f67f34259b79435662117c787abed9c7eba8a7e",
-    "verify.c": "0951f717b124ed9b6ae8eed3b302f412647dc89e28764605ad8d8dd5454cba22",
-    "verify.sh": "0c5c13ae0761bc91ccc207d673e6f101552f710628db7f0a036355341c65a4ef",
+    "verify.c": "93702623833ac188cec1431ff2b1db82bfdc40a953cf28e7ee70797099e53f40",
+    "verify.sh": "f0631f41e46b714afb1706f9968d761ac11bc323b9afe5bb91ce04ba92891bd5",
 }
 _RUNNER_MODULES = (
     "compress.devices.runner.no_runtime",

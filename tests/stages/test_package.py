@@ -108,7 +108,8 @@ def test_bundle_is_whole_and_verifies(inputs: Inputs, public: Path, tmp_path: Pa
     assert (manifest.status, manifest.reasons, manifest.name) == ("RELEASE", (), "tiny on bench")
     assert [link.stage for link in manifest.chain] == ["gate"]
     assert {path for path in manifest.files if not path.startswith(("golden/0", "tools/"))} == {
-        "README.md", "SHA256SUMS", "contract.json", "provenance.json", "quantization.json", "golden/golden.json", "golden/golden.txt",
+        "README.md", "SHA256SUMS", "contract.json", "provenance.json", "quantization.json", "golden/golden.json",
+        "golden/golden.txt",
         "builds/int8_openvino.xml", "builds/int8_openvino.bin", "builds/int8_onnx_free.onnx",
         "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md", "report/report.html",
         "report/builds.json",

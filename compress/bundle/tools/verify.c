@@ -364,11 +364,10 @@ static void check_folder(struct walk *w, int folder, const char *prefix) {
         size_t u;
         int listed = 1, below;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-        if (strlen(prefix) + strlen(name) >= sizeof path) {
+        if ((size_t)snprintf(path, sizeof path - 1, "%s%s", prefix, name) >= sizeof path - 1) {
             w->problems += problem(name, "extra file");
             continue;
         }
-        sprintf(path, "%s%s", prefix, name);
         if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) die(USAGE, "can't look at %s", path);
         for (u = 0; u < 1u + (unsigned)w->manifest->format; u++) listed = listed && strcmp(path, UNLISTED[u]) != 0;
         entry = bsearch(path, w->manifest->entries, w->manifest->count, sizeof *entry, by_path);

@@ -111,7 +111,7 @@ if [ -n "$revoked" ]; then
     openssl dgst -sha256 -verify "$signer" -signature "$revoked.sig" "$revoked" >/dev/null 2>&1 ||
         die "$BAD_LIST" "$revoked: changed, or signed by another key"
     issued=$(sed -n 's/^{"format":"compress-revoked\/1","issued":"\([0-9-]*\)","revoked":\[.*\]}$/\1/p' "$revoked")
-    [ -n "$issued" ] || die "$BAD_LIST" "$revoked: no valid revocation list"
+    [ -n "$issued" ] && [ "$(sed -n '$=' "$revoked")" = 1 ] || die "$BAD_LIST" "$revoked: no valid revocation list"
     [ "$(printf '%s\n' "$issued" "$today" | sort | head -n 1)" = "$issued" ] || die "$BAD_LIST" "$revoked: from the future"
     keys=$(tr '{' '\n' <"$revoked" | sed -n 's/^"key_id":"\(sha256:[0-9a-f]*\)",.*/\1/p')
     case $keys in *"$(id_of "$signer")"*) die "$BAD_LIST" "$revoked: signed by a key that is on the list itself" ;; esac
@@ -133,6 +133,21 @@ case $facts in
 "1${line_feed}RELEASE" | "2${line_feed}RELEASE") status=RELEASE ;;
 *) die "$BAD_MANIFEST" "manifest.json is no valid manifest: format or status" ;;
 esac
+
+bad=$(printf '%s\n' "$listed" | awk -v count="$count" '
+    function say(what) { print "error: manifest.json: " what }
+    {
+        path = substr($0, 67); folded = tolower(path)
+        if (path ~ /\/[^A-Za-z0-9_]/ || path ~ /\/$/ || length(path) > 200) say(path " is not a plain name")
+        if (folded in seen) say(path " and " seen[folded] " differ only by case")
+        if (folded ~ /^(manifest\.json|manifest\.sig|model\.sig)$/) say(path " can not be listed")
+        seen[folded] = path; understood += path != ""
+    }
+    END { if (understood != count) say("lists files that are not plain names") }') || die "$USAGE" "awk failed"
+if [ -n "$bad" ]; then
+    printf '%s\n' "$bad" >&2
+    die "$BAD_MANIFEST" "this is no manifest that a bundle may have"
+fi
 
 # ---- the second signature (format /2): OpenSSF Model Signing, an in-toto statement in a DSSE envelope ----
 
@@ -180,14 +195,12 @@ problems=$({
     echo ':folders'
     find . ! -name . -type d
     echo ':end'
-} | awk -v count="$count" -v format="${facts%%"$line_feed"*}" '
+} | awk -v format="${facts%%"$line_feed"*}" '
     function say(path, what) { print "error: " path ": " what }
     /^:/ { part = $0; next }
     part == ":listed" {
         path = substr($0, 67)
-        if (path ~ /\/[^A-Za-z0-9_]/ || path ~ /\/$/ || length(path) > 200) say("manifest.json", path " is not a plain name")
-        if (tolower(path) in folded) say("manifest.json", path " and " folded[tolower(path)] " differ only by case")
-        folded[tolower(path)] = path; digest[path] = substr($0, 1, 64); understood++
+        digest[path] = substr($0, 1, 64)
         depth = split(path, names, "/"); folder = ""
         for (i = 1; i < depth; i++) { folder = folder names[i]; folders[folder] = 1; folder = folder "/" }
     }
@@ -196,10 +209,8 @@ problems=$({
     part == ":folders" && !(substr($0, 3) in folders) { say(substr($0, 3), "extra folder") }
     END {
         if (part != ":end") say("this folder", "could not be read as a whole")
-        if (understood != count) say("manifest.json", "lists files that are not plain names")
         unlisted["manifest.json"]; unlisted["manifest.sig"]
         if (format == 2) unlisted["model.sig"]
-        for (path in unlisted) if (tolower(path) in folded) say("manifest.json", path " can not be listed")
         for (path in present) if (!(path in digest) && !(path in unlisted)) say(path, "extra file")
         for (path in digest) {
             if (!(path in present)) say(path, "missing")
@@ -208,7 +219,6 @@ problems=$({
     }') || die "$USAGE" "awk failed"
 if [ -n "$problems" ]; then
     printf '%s\n' "$problems" >&2
-    case $problems in 'error: manifest.json: '*) die "$BAD_MANIFEST" "this is no manifest that a bundle may have" ;; esac
     die "$FILES" "this is not what was signed"
 fi
 
