@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parent / TOOLS
 # follows the modules' dotted names.
 DIGESTS = {
     "selftest.py": "6bce782a121e966376cb3ffebed2708a436b11e4ff1a057928b3f7cacfd631c6",
-    "selftest_openvino.c": "7c621385f6a046f357e718c71f67f34259b79435662117c787abed9c7eba8a7e",
+    "selftest_openvino.c": "6f78980c0353f9539457b95add3b99253646ddb9059bffa24a230c324f67155e",
     "verify.c": "93702623833ac188cec1431ff2b1db82bfdc40a953cf28e7ee70797099e53f40",
     "verify.sh": "f0631f41e46b714afb1706f9968d761ac11bc323b9afe5bb91ce04ba92891bd5",
 }
