@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from bundle_flips import C_FLAGS, README, STANDARD, TOOLS, by_model_signing, by_readme, can_compile, compiled, tally
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from compress.bundle import revoked
 from compress.bundle.keys import resolve_key
@@ -319,6 +321,44 @@ def test_the_program_reads_one_spelling(place: Place, program: Path) -> None:
     for text in spellings:
         _resign(place, lambda data, text=text: text)  # type: ignore[misc]
         assert (run([str(program)], bundle, key), by_command(bundle, key)) == (17, 17), text
+
+
+_PIECES = [
+    b'"',
+    b"\\",
+    b"\\u00",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"0",
+    b"9",
+    b"/",
+    b".",
+    b"-",
+    b"a",
+    b"A",
+    b"\x7f",
+    b" ",
+]
+
+
+@needs_c
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(st.data())
+def test_program_and_command_read_any_signed_manifest_alike(made: Place, program: Path, data: st.DataObject) -> None:
+    bundle, key = made.bundle("edited"), made.key("ours")
+    if not bundle.exists():
+        shutil.copytree(made.bundle("now"), bundle)
+    good = (made.bundle("now") / "manifest.json").read_bytes()
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 3)))
+    edited = good[:start] + b"".join(data.draw(st.lists(st.sampled_from(_PIECES), max_size=3))) + good[end:]
+    (bundle / "manifest.json").write_bytes(edited)
+    (bundle / "manifest.sig").write_bytes(sign_bytes(edited, resolve_key(str(made.folder / "ours.pem"))))
+    assert run([str(program)], bundle, key) == by_command(bundle, key), edited
 
 
 @needs_openssl
