@@ -1,4 +1,4 @@
-"""The words and options of the commands that compare: ``bench``, ``camera``, ``gate``, ``baseline``, ``report``."""
+"""The words and options of the commands that compare: bench, camera, gate, baseline, report, selftest."""
 
 from __future__ import annotations
 
@@ -229,5 +229,25 @@ def report(bundle: str | None, store: Path, against: str | None, parity: Path | 
     return write_report(bundle, against, parity, store, output)
 
 
-COMPARING = (bench, camera, gate_command, baseline_group, report)
+@click.command(name="selftest")
+@click.argument("bundle", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("builds", nargs=-1, metavar="[BUILD]...")
+@_place_options
+def selftest_command(
+    bundle: Path, builds: tuple[str, ...], target: str | None, on: str | None, python: str | None, threads: int | None
+) -> int:
+    """Run a bundle's golden frames through its builds, here or on a board, and compare with the expected pictures.
+
+    BUILD is a name in contract.json; none: all of them. A board without network or ssh does it by itself, with
+    tools/selftest.py of the bundle.
+
+    Exit code: 0 all within the tolerance, 1 a frame is not, 3 a build could not be run.
+    """
+    from compress.commands.place import Place, find_site
+    from compress.commands.selftest import selftest
+
+    return selftest(bundle, builds, find_site(Place(target, on, python, threads)))
+
+
+COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command)
 """What ``compress`` has of them."""

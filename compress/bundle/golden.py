@@ -1,14 +1,16 @@
 """Golden frames: pictures with what each build makes of them here, to try a build on the device.
 
-Pictures are 8-bit RGB PNGs. Expected outputs come from running the very build that ships. The same
-runtime on the same kind of machine repeats them byte for byte; other instruction sets order and round
-integer sums differently, so an answer counts as equal within a tolerance that a broken layout, colour
-order, scale or tile seam can't stay in.
+Pictures are 8-bit RGB PNGs, and beside each lies the same as binary PPM (netpbm's P6, maxval 255), which a C
+program reads in ten lines and without a library; ``golden.txt`` lists builds, frames and answers for it.
+
+Expected outputs come from running the very build that ships. The same runtime on the same kind of machine
+repeats them byte for byte; other instruction sets order and round integer sums differently, so an answer
+counts as equal within a tolerance that a broken layout, colour order, scale or tile seam can't stay in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of the same shape."""
 
 GOLDEN = "golden"
+LIST = "golden.txt"
 MIN_PSNR_DB = 40.0
 MAX_ABS_CODES = 32
 
@@ -37,7 +40,7 @@ class Tolerance(Record):
 
 
 class Expected(Record):
-    """What one build makes of a frame; ``file`` is relative to the bundle."""
+    """What one build makes of a frame; ``file`` is relative to the bundle, its PPM is called the same but ``.ppm``."""
 
     build: str
     file: str
@@ -75,7 +78,7 @@ def write_golden(
     folder: Path, pictures: Mapping[str, Picture], builds: Mapping[str, tuple[Build, Run]],
     not_run: Mapping[str, str], licence: str,
 ) -> GoldenFile:  # fmt: skip
-    """Run every build on every picture; write PNGs and ``golden.json`` into ``folder``/golden.
+    """Run every build on every picture; write PNGs, PPMs, ``golden.json`` and ``golden.txt`` into ``folder``/golden.
 
     ``not_run``: builds that can't run here, and why. Raises ``BuildError`` when a build fails or
     answers with another shape.
@@ -93,15 +96,35 @@ def write_golden(
             outputs = []
             for key in keys:
                 file = f"{stem}_{key}.png"
-                write_png(folder / file, _run(key, builds[key][1], given))
+                _write_picture(folder / file, _run(key, builds[key][1], given))
                 outputs.append(Expected(build=key, file=file))
-            write_png(folder / f"{stem}_input.png", given)
+            _write_picture(folder / f"{stem}_input.png", given)
             frames.append(
                 Frame(name=name, input=f"{stem}_input.png", height=height, width=width, outputs=tuple(outputs))
             )
     made = GoldenFile(frames=tuple(frames), tolerance=Tolerance(), licence=licence, not_run=dict(not_run))
     made.write(golden / "golden.json")
+    (golden / LIST).write_text("".join(f"{line}\n" for line in _lines(made)), encoding="ascii")
     return made
+
+
+def _lines(made: GoldenFile) -> Iterator[str]:
+    """``golden.txt``: the tolerance, then a line for each answer: build, input and expected picture, as PPM."""
+    yield f"tolerance {made.tolerance.min_psnr_db} {made.tolerance.max_abs_codes}"
+    for frame in made.frames:
+        for output in frame.outputs:
+            yield f"{output.build} {ppm_path(frame.input)} {ppm_path(output.file)}"
+
+
+def ppm_path(png: str) -> str:
+    """The PPM beside a PNG."""
+    return png.removesuffix(".png") + ".ppm"
+
+
+def _write_picture(png: Path, picture: Picture) -> None:
+    write_png(png, picture)
+    head = f"P6\n{picture.shape[1]} {picture.shape[0]}\n255\n".encode("ascii")
+    png.with_suffix(".ppm").write_bytes(head + picture.tobytes())
 
 
 def _run(name: str, run: Run, given: Picture) -> Picture:

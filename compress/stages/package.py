@@ -50,6 +50,7 @@ def package(
     from compress.bundle.provenance import link_entries
     from compress.bundle.seal import Contents, seal
     from compress.bundle.shipped import ship_builds
+    from compress.bundle.toolbox import copy_tools
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
@@ -68,6 +69,7 @@ def package(
     provenance.write(folder / "provenance.json")
     _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
+    copy_tools(folder)
     _write_readme(contracts, names, reasons, key_id, folder / "README.md")
     _write_page(found.results.builds, reasons, folder)
     seal(folder, Contents(f"{names.recipe} on {names.target}", reasons, link_entries(chain)), key)

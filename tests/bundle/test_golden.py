@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compress.bundle.golden import GoldenFile, Tolerance, difference, read_png, size_for, write_golden
+from compress.bundle.golden import GoldenFile, Tolerance, difference, ppm_path, read_png, size_for, write_golden
 from compress.data.pictures import fit, write_png
 from compress.errors import BuildError
 from compress.records import Build, Inspection, IOContract, TensorSpec
@@ -61,8 +61,21 @@ def test_frames_hold_what_each_build_answers(tmp_path: Path) -> None:
         for output in frame.outputs:
             answer = read_png(tmp_path / output.file)
             assert (answer == (given if output.build == "same" else 255 - given)).all()
-    listed = {f.input for f in made.frames} | {o.file for f in made.frames for o in f.outputs} | {"golden/golden.json"}
+    pngs = {f.input for f in made.frames} | {o.file for f in made.frames for o in f.outputs}
+    listed = pngs | {ppm_path(png) for png in pngs} | {"golden/golden.json", "golden/golden.txt"}
     assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == listed
+
+
+def test_a_program_without_libraries_reads_the_same(tmp_path: Path) -> None:
+    made = write_golden(tmp_path, {"a": PICTURE}, {"fixed": (build("fixed", 8, 16), invert)}, {}, "")
+    first, line = (tmp_path / "golden" / "golden.txt").read_text().splitlines()
+    assert first == f"tolerance {made.tolerance.min_psnr_db} {made.tolerance.max_abs_codes}"
+    name, given, expected = line.split()
+    assert name == "fixed"
+    for ppm, png in ((given, made.frames[0].input), (expected, made.frames[0].outputs[0].file)):
+        data = (tmp_path / ppm).read_bytes()
+        assert data.startswith(b"P6\n16 8\n255\n") and data.endswith(read_png(tmp_path / png).tobytes())
+        assert (read_png(tmp_path / ppm) == read_png(tmp_path / png)).all()
 
 
 def test_wrong_answer_of_a_build_is_refused(tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def test_bundle_is_whole_and_verifies(inputs: Inputs, public: Path, tmp_path: Pa
     manifest = verify_bundle(bundle, public).manifest
     assert (manifest.status, manifest.reasons, manifest.name) == ("RELEASE", (), "tiny on bench")
     assert [link.stage for link in manifest.chain] == ["gate"]
-    assert {path for path in manifest.files if not path.startswith("golden/0")} == {
+    assert {path for path in manifest.files if not path.startswith(("golden/0", "tools/"))} == {
         "README.md", "SHA256SUMS", "contract.json", "contract.h", "provenance.json", "quantization.json",
-        "golden/golden.json", "sbom.cdx.json", "LICENSES/README.md", "LICENSES/numpy.txt", "LICENSES/onnxruntime.txt",
+        "golden/golden.json", "golden/golden.txt", "sbom.cdx.json", "LICENSES/README.md", "LICENSES/numpy.txt", "LICENSES/onnxruntime.txt",
         "LICENSES/openvino.txt",
         "builds/int8_openvino.xml", "builds/int8_openvino.bin", "builds/int8_onnx_free.onnx",
         "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md", "report/report.html",
