@@ -1,0 +1,74 @@
+"""A bundle made ready for a repository: verified, in one file, and described."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from compress.bundle.keys import load_public
+from compress.bundle.manifest import MANIFEST
+from compress.bundle.provenance import Provenance
+from compress.bundle.verify import verify_bundle
+from compress.errors import PublishError
+from compress.handoff.one_file import opened, pack
+from compress.publish.records import Channel, Published, target_path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``archive``: the bundle as one file."""
+
+    published: Published
+    archive: Path
+
+
+@contextmanager
+def prepared(places: tuple[Path, ...], channel: Channel, public_key: Path) -> Iterator[tuple[Prepared, ...]]:
+    """The bundles at ``places``, whose signatures must be by ``public_key``; their archives last as long as this.
+
+    Raises SignatureError for a bundle that does not hold, PublishError for one that does not say what it is for.
+    """
+    with ExitStack() as stack:
+        beside = Path(stack.enter_context(TemporaryDirectory(prefix="compress-publish-")))
+        made = []
+        for number, place in enumerate(places):
+            archive = beside / f"{number}.tar"
+            folder = stack.enter_context(opened(place))
+            manifest = verify_bundle(folder, public_key).manifest
+            pack(folder, archive)
+            published = Published(
+                name=manifest.name, version=manifest.version, channel=channel, status=manifest.status,
+                target=_target(folder), path=target_path(channel, manifest.name, manifest.version),
+                size_bytes=archive.stat().st_size, key_id=manifest.key_id, public_key=public_text(public_key),
+                manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+            )  # fmt: skip
+            made.append(Prepared(published, archive))
+        yield tuple(made)
+
+
+def public_text(public_key: Path) -> str:
+    """Base64 of its DER SubjectPublicKeyInfo (RFC 5280): one line, as PEM has between its first and its last."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    der = load_public(public_key).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode("ascii")
+
+
+def as_pem(text: str) -> str:
+    """The PEM of what ``public_text`` gave."""
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
+
+
+def _target(folder: Path) -> str:
+    try:
+        return Provenance.read(folder / "provenance.json").target
+    except (OSError, ValidationError):
+        raise PublishError(f"{folder}: no provenance.json that says which target it is for") from None
