@@ -11,10 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from compress.errors import Busy, PublishError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 AUTHORIZATION = "COMPRESS_PUBLISH_AUTHORIZATION"
 """Environment variable with the value of the header of that name, for servers that ask for it."""
@@ -136,10 +140,8 @@ class HttpPlace:
     """A server that takes PUT. ``If-None-Match: *`` and ``If-Match`` are sent, for servers that heed them."""
 
     def __init__(self, url: str) -> None:
-        import urllib3
-
         self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=urllib3.Retry(3, backoff_factor=0.2, redirect=3))
+        self._pool = connections(self._url)
         self._headers = _authorization(self._url)
         self._tags: dict[str, str] = {}
 
@@ -195,6 +197,21 @@ class HttpPlace:
         if status >= 300 and status not in _TAKEN:
             raise PublishError(f"{url}: the server answers {status} to PUT; it must take files ({AUTHORIZATION}?)")
         return status
+
+
+def connections(url: str) -> PoolManager:
+    """For requests to ``url``: by the proxy that the environment names for it, with timeouts, tried three times."""
+    import urllib3
+
+    parts = urlsplit(url)
+    options: dict[str, Any] = {
+        "timeout": _TIMEOUT_S, "retries": urllib3.Retry(3, backoff_factor=0.2, redirect=3),
+        "headers": {"User-Agent": "compress"},
+    }  # fmt: skip
+    proxy = getproxies().get(parts.scheme)
+    if proxy and not proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
 
 
 def _authorization(url: str) -> dict[str, str]:

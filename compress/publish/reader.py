@@ -9,23 +9,22 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import urllib3
 from pydantic import ValidationError
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import TargetFile
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
-from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
+from tuf.ngclient import Updater
 
 from compress.bundle.manifest import MANIFEST, Manifest
 from compress.bundle.verify import verify_bundle
 from compress.errors import PublishError, Refused
 from compress.handoff.one_file import unpack
 from compress.handoff.version import numbers
+from compress.publish.fetcher import Fetcher
 from compress.publish.place import open_place
 from compress.publish.prepare import as_pem
 from compress.publish.records import LARGEST_INDEX_BYTES, Channel, ChannelIndex, Published, index_path, slug
@@ -65,8 +64,8 @@ def fetch(url: str, trusted_root: bytes, wanted: Wanted, to: Path) -> Fetched:
     read_root(trusted_root)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=to) as beside:
-            return _fetch(open_place(url).url, trusted_root, wanted, to, Path(beside))
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=to) as beside, closing(Fetcher()) as fetcher:
+            return _fetch(fetcher, open_place(url).url, trusted_root, wanted, to, Path(beside))
     except ExpiredMetadataError as error:
         raise Refused(f"{url}: {error}: old, or held back by somebody; it wants: compress publish --refresh") from None
     except RepositoryError as error:
@@ -74,17 +73,18 @@ def fetch(url: str, trusted_root: bytes, wanted: Wanted, to: Path) -> Fetched:
     except DownloadHTTPError as error:
         raise PublishError(f"{url}: {error}; is there a repository?") from None
     except (DownloadError, urllib3.exceptions.HTTPError) as error:
-        raise PublishError(f"{url}: not fetched whole: {str(error).splitlines()[0]}") from None
+        cause = error if str(error) else error.__cause__ or type(error).__name__
+        raise PublishError(f"{url}: not fetched whole: {str(cause).splitlines()[0]}") from None
     except OSError as error:
         raise PublishError(f"can't write {error.filename or to}: {error.strerror}") from None
 
 
-def _fetch(url: str, trusted_root: bytes, wanted: Wanted, to: Path, beside: Path) -> Fetched:
+def _fetch(fetcher: Fetcher, url: str, trusted_root: bytes, wanted: Wanted, to: Path, beside: Path) -> Fetched:
     seen = to / SEEN / hashlib.sha256(url.encode("utf-8")).hexdigest()[:16]
     seen.mkdir(parents=True, exist_ok=True)
     updater = Updater(
-        str(seen), f"{url}/{METADATA}", str(beside), f"{url}/{TARGETS}", fetcher=_Fetcher(),
-        config=UpdaterConfig(app_user_agent="compress"), bootstrap=trusted_root,
+        str(seen), f"{url}/{METADATA}", str(beside), f"{url}/{TARGETS}", fetcher=fetcher,
+        bootstrap=trusted_root,
     )  # fmt: skip
     updater.refresh()
     entry, target = _chosen(updater, url, wanted)
@@ -160,26 +160,3 @@ def _digest(folder: Path) -> str:
         return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-class _Fetcher(FetcherInterface):
-    """The library's own for HTTP, and files of this machine for ``file://``."""
-
-    _CHUNK_BYTES = 1 << 16
-
-    def __init__(self) -> None:
-        self._http = Urllib3Fetcher(app_user_agent="compress")
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        parts = urlsplit(url)
-        return self._http.fetch(url) if parts.scheme != "file" else self._file(Path(unquote(parts.path)))
-
-    def _file(self, path: Path) -> Iterator[bytes]:
-        if not path.is_file():
-            raise DownloadHTTPError(f"no file {path}", 404)
-        return self._chunks(path)
-
-    def _chunks(self, path: Path) -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while chunk := file.read(self._CHUNK_BYTES):
-                yield chunk
