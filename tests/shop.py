@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealed import sealed
+from small_bundles import sealed
 
 from compress.publish.place import FolderPlace
 from compress.publish.prepare import prepared

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sealed import make_private, write_public
 from shop import Shop
+from small_bundles import make_private, write_public
 
 from compress.publish.repository import Keys, init
 from compress.publish.signer import open_signer

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from repository_server import serving
-from sealed import make_private
 from shop import Shop
+from small_bundles import make_private
 from tuf.api.metadata import TargetFile
 
 from compress.errors import PublishError, Refused

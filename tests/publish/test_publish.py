@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from repository_server import serving
-from sealed import make_private, sealed, write_public
 from shop import Shop
+from small_bundles import make_private, sealed, write_public
 
 from compress.errors import Busy, PublishError, Refused, SignatureError
 from compress.publish.place import AUTHORIZATION, HttpPlace

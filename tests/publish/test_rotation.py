@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sealed import make_private
 from shop import Shop
+from small_bundles import make_private
 
 from compress.errors import Refused
 from compress.publish.place import FolderPlace
