@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
-from compress.bundle.keys import load_public
 from compress.bundle.manifest import MANIFEST
+from compress.bundle.pem import load_public
 from compress.bundle.provenance import Provenance
 from compress.bundle.verify import verify_bundle
 from compress.errors import PublishError
@@ -54,17 +54,8 @@ def prepared(places: tuple[Path, ...], channel: Channel, public_key: Path) -> It
 
 
 def public_text(public_key: Path) -> str:
-    """Base64 of its DER SubjectPublicKeyInfo (RFC 5280): one line, as PEM has between its first and its last."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    der = load_public(public_key).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(der).decode("ascii")
-
-
-def as_pem(text: str) -> str:
-    """The PEM of what ``public_text`` gave."""
-    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
-    return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
+    """Base64 of its PEM, with the day on which it expires where it has one: a line that JSON has no escapes for."""
+    return base64.b64encode(load_public(public_key).pem().encode("ascii")).decode("ascii")
 
 
 def _target(folder: Path) -> str:

@@ -6,6 +6,7 @@ digests) and remembers what it has seen; then the bundle's own signature and fil
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import tempfile
@@ -15,7 +16,13 @@ from pathlib import Path
 
 import urllib3
 from pydantic import ValidationError
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, ExpiredMetadataError, RepositoryError
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    RepositoryError,
+)
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 
@@ -26,7 +33,6 @@ from compress.handoff.one_file import unpack
 from compress.handoff.version import numbers
 from compress.publish.fetcher import Fetcher
 from compress.publish.place import open_place
-from compress.publish.prepare import as_pem
 from compress.publish.records import LARGEST_INDEX_BYTES, Channel, ChannelIndex, Published, index_path, slug
 from compress.publish.state import METADATA, TARGETS, read_root
 
@@ -68,7 +74,7 @@ def fetch(url: str, trusted_root: bytes, wanted: Wanted, to: Path) -> Fetched:
             return _fetch(fetcher, open_place(url).url, trusted_root, wanted, to, Path(beside))
     except ExpiredMetadataError as error:
         raise Refused(f"{url}: {error}: old, or held back by somebody; it wants: compress publish --refresh") from None
-    except RepositoryError as error:
+    except (RepositoryError, DownloadLengthMismatchError) as error:
         raise Refused(f"{url}: the index does not verify: {error}") from None
     except DownloadHTTPError as error:
         raise PublishError(f"{url}: {error}; is there a repository?") from None
@@ -151,7 +157,7 @@ def _public(entry: Published, wanted: Wanted, beside: Path) -> Path:
     if wanted.public_key is not None:
         return wanted.public_key
     path = beside / "public.pem"
-    path.write_text(as_pem(entry.public_key), encoding="ascii")
+    path.write_bytes(base64.b64decode(entry.public_key))
     return path
 
 

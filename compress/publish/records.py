@@ -20,7 +20,7 @@ LARGEST_INDEX_BYTES = 4 * 2**20
 class Published(Record):
     """One bundle in a channel; the same words are its target's ``custom`` metadata.
 
-    ``target``: the device it is for. ``path``: its target path. ``public_key``: who signed the bundle, base64 of DER.
+    ``target``: the device it is for. ``path``: its target path. ``public_key``: who signed the bundle, base64 of PEM.
     """
 
     name: str

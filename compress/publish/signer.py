@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.signer import Key, SecretsHandler, Signature, Signer, SSlibKey
 
-from compress.bundle.keys import public_pem, resolve_key
+from compress.bundle.keys import Signer as KeyHolder
+from compress.bundle.keys import resolve_key
 from compress.bundle.sign import sign_bytes
 
 
 class KeySigner(Signer):
-    """Signs the canonical JSON of metadata as bundles are signed: DER ECDSA over SHA-256, nonces after RFC 6979."""
+    """Signs the canonical JSON of metadata as bundles are signed: DER ECDSA over SHA-256."""
 
-    def __init__(self, key: Path) -> None:
+    def __init__(self, key: KeyHolder) -> None:
         self._key = key
-        public = load_pem_public_key(public_pem(key).encode("ascii"))
-        self._public = SSlibKey.from_crypto(public)
+        self._public = SSlibKey.from_crypto(key.public.key)
 
     @property
     def public_key(self) -> SSlibKey:

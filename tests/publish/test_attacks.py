@@ -142,7 +142,7 @@ def test_data_without_end(stocked: Shop, ending: str) -> None:
 
     with serving(stocked.folder) as server:
         server.answer = lambda path: (endless(), None) if path.endswith(ending) else None
-        with pytest.raises(PublishError, match="not fetched whole: .*exceeding the maximum"):
+        with pytest.raises(Refused, match="does not verify: .*exceeding the maximum"):
             stocked.fetch(server.url, to="a new reader")
     assert sent < 64 * 2**20  # what the sockets hold, not what the disk does
 
