@@ -30,8 +30,13 @@ RULES = (
     Rule("size_bytes", "new", "the file is read whole, whatever its size"),
     Rule("variant", "new", "how it was trained is not how it is fed"),
     Rule("*sha256", "new", "other bytes of the same build"),
+    Rule("*note", "told", "words for people"),
+    Rule("*_origin", "told", "where a figure comes from"),
+    Rule("*.memory.weights_bytes", "new", "part of the file"),
     Rule("*memory*", "breaks if larger", "firmware may have set aside just as much"),
-    Rule("*_note", "told", "words for people"),
+    Rule("*alignment_bytes", "breaks if larger", "buffers may lie at just so much"),
+    Rule("tiling.halo_px", "breaks if larger", "tiles may overlap by just so much"),
+    Rule("tiling.whole", "new", "layers of the network, by name"),
     Rule("name", "breaks", "firmware chooses a build by its name"),
     Rule("files", "breaks", "firmware opens a build by its file names"),
     Rule("runtime", "breaks", "another library has to load it"),
@@ -47,6 +52,8 @@ RULES = (
     Rule("*.scale", "breaks", "what a code stands for"),
     Rule("*.zero_point", "breaks", "what a code stands for"),
     Rule("*.size_multiple", "breaks", "how the picture is padded"),
+    Rule("feeding*", "breaks", "how the picture's bytes become the tensor's and back"),
+    Rule("tiling*", "breaks", "how a larger picture is cut"),
     Rule("*.preprocessing", "breaks", "what is done before"),
     Rule("*.postprocessing", "breaks", "what is done after"),
 )
@@ -97,6 +104,7 @@ def _by_build(contract: object) -> dict[str, dict[Path, Leaf]]:
 
 def _facts(build: str, old: dict[Path, Leaf], new: dict[Path, Leaf]) -> list[Change]:
     changes = []
+    old = {path: leaf for path, leaf in old.items() if leaf is not None or not _inside(path, new)}
     for path in dict.fromkeys((*old, *new)):
         if (path in old) == (path in new) and _same(old[path], new[path]):
             continue
@@ -107,6 +115,11 @@ def _facts(build: str, old: dict[Path, Leaf], new: dict[Path, Leaf]) -> list[Cha
         what = f"{build}: {'.'.join(path)}" if build else ".".join(path)
         changes.append(Change(section="contract", what=what, old=before, new=after, level=level, note=note))
     return changes
+
+
+def _inside(path: Path, facts: dict[Path, Leaf]) -> bool:
+    """Whether there are facts below ``path``: what was None is said now."""
+    return any(other[: len(path)] == path and len(other) > len(path) for other in facts)
 
 
 def _same(one: Leaf, other: Leaf) -> bool:
@@ -120,6 +133,8 @@ def _judge(path: Path, old: dict[Path, Leaf], new: dict[Path, Leaf], rule: Rule)
         return ("patch", "no longer said") if rule.effect == "told" else ("major", "no longer said")
     if rule.effect == "breaks if larger":
         before, after = old[path], new[path]
+        if before is None:
+            return "minor", "not known before"
         grew = not (isinstance(before, int | float) and isinstance(after, int | float) and after <= before)
         return ("major", f"larger: {rule.why}") if grew else ("minor", "")
     return _LEVELS[rule.effect], rule.why if rule.effect == "breaks" else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -66,6 +67,46 @@ def test_more_memory_breaks_and_less_does_not() -> None:
     small, large = (_set(_contract(), "memory_bytes", size) for size in (1000, 2000))
     assert [each.level for each in contract_changes(small, large)] == ["major"]
     assert [each.level for each in contract_changes(large, small)] == ["minor"]
+
+
+FEEDING = {
+    "input": {"alignment_bytes": 16, "row_stride": 48, "formula": "t = p"}, "padding": "the last row again",
+    "alignment_note": "tried here",
+    "memory": {"weights_bytes": 10, "weights_origin": "counted", "peak_bytes": None, "note": "as planned"},
+}  # fmt: skip
+TILING = {"exact": True, "halo_px": 8, "start_multiple": 8, "whole": ["pool"], "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("section", "path", "values", "level"),
+    [
+        ("feeding", "input.alignment_bytes", (16, 64), "major"),
+        ("feeding", "input.alignment_bytes", (64, 16), "minor"),
+        ("feeding", "input.row_stride", (48, 64), "major"), ("feeding", "input.formula", ("t = p", "p"), "major"),
+        ("feeding", "padding", ("a", "b"), "major"), ("feeding", "alignment_note", ("a", "b"), "patch"),
+        ("feeding", "memory.weights_bytes", (10, 20), "minor"), ("feeding", "memory.peak_bytes", (None, 20), "minor"),
+        ("feeding", "memory.peak_bytes", (10, 20), "major"), ("feeding", "memory.peak_bytes", (20, None), "major"),
+        ("feeding", "memory.weights_origin", ("counted", "unknown"), "patch"),
+        ("tiling", "exact", (True, False), "major"),
+        ("tiling", "halo_px", (8, 16), "major"), ("tiling", "halo_px", (16, 8), "minor"),
+        ("tiling", "whole", (["a"], ["b"]), "minor"), ("tiling", "start_multiple", (8, 4), "major"),
+    ],
+)  # fmt: skip
+def test_how_it_is_fed_and_cut(section: str, path: str, values: tuple[Any, Any], level: str) -> None:
+    sides = []
+    for value in values:
+        whole = copy.deepcopy({"feeding": FEEDING, "tiling": TILING}[section])
+        _set({"builds": [whole]}, path, value)
+        sides.append(_set(_contract(), section, whole))
+    assert [each.level for each in contract_changes(*sides)] == [level]
+
+
+def test_a_section_that_was_not_said_before_breaks_nothing() -> None:
+    """Bundles of the first format say None, or nothing, of how they are fed."""
+    more = _set(_contract(), "feeding", FEEDING)
+    for before in (_contract(), _set(_contract(), "feeding", None)):
+        assert {each.level for each in contract_changes(before, more)} == {"minor", "patch"}
+    assert highest(contract_changes(more, _set(_contract(), "feeding", None))) == "major"
 
 
 def test_a_fact_that_is_said_for_the_first_time_is_minor_and_one_no_longer_said_breaks() -> None:
