@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 _CHANNEL_NAMES = ("dev", "candidate", "release")
 
+_public_file = click.Path(path_type=Path, dir_okay=False)
+_revoked = click.option("--revoked", type=_public_file, help="Signed list of revoked keys.")
+_revoked_by = click.option("--revoked-by", multiple=True, type=_public_file, help="Public key of that list.")
 _to = click.option("--to", required=True, metavar="DIR|URL", help="Folder, file://, or http(s):// that takes PUT.")
 _root = click.option(
     "--root", type=click.Path(path_type=Path, dir_okay=False), default=Path("root.json"), show_default=True,
@@ -61,12 +64,16 @@ def diff(old: Path, new: Path, key: Path | None, json_file: Path | None, markdow
 @_root
 @_key
 @_release_key
-@click.option("--bundle-key", type=click.Path(path_type=Path), help="Public key of who signed the bundles.")
+@click.option(
+    "--bundle-key", "bundle_keys", multiple=True, type=_public_file, help="Public key of who signed the bundles."
+)
+@_revoked
+@_revoked_by
 @_days
 @click.option("--refresh", is_flag=True, help="Only sign the index anew, before it is too old to be believed.")
 def publish(
     bundles: tuple[Path, ...], to: str, channel: Channel | None, root: Path, key: str | None, release_key: str | None,
-    bundle_key: Path | None, days: int, refresh: bool,
+    bundle_keys: tuple[Path, ...], revoked: Path | None, revoked_by: tuple[Path, ...], days: int, refresh: bool,
 ) -> int:  # fmt: skip
     """Put bundles into a channel of a repository that compress channels init made.
 
@@ -76,6 +83,7 @@ def publish(
     Exit code: 0 published, 1 refused, 2 something you can mend.
     """
     from compress.commands import publish as command
+    from compress.commands.bundles import Given
 
     words = command.KeyWords((), key, release_key)
     if refresh:
@@ -84,7 +92,7 @@ def publish(
         return command.refresh(to, root, words, days)
     if channel is None:
         raise click.UsageError("say --channel dev, candidate or release")
-    return command.publish(bundles, to, channel, root, words, bundle_key, days)
+    return command.publish(bundles, to, channel, root, words, Given(bundle_keys, revoked, revoked_by), days)
 
 
 @click.group(name="channels")
@@ -151,11 +159,13 @@ def channels_list(place: str, root: Path) -> int:
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), default=Path("bundles"), show_default=True)
 @click.option("--name", help="Which bundle, where a channel has several.")
 @click.option("--version", help="Which version.  [default: the newest]")
-@click.option("--key", type=click.Path(path_type=Path), help="Who signed it.  [default: whom the channel names]")
+@click.option("--key", "keys", multiple=True, type=_public_file, help="Who signed it.  [default: by the channel]")
+@_revoked
+@_revoked_by
 @click.option("--allow-draft", is_flag=True, help="Take a draft, from channels other than release.")
 def fetch(
-    url: str, channel: Channel, root: Path, to: Path, name: str | None, version: str | None, key: Path | None,
-    allow_draft: bool,
+    url: str, channel: Channel, root: Path, to: Path, name: str | None, version: str | None, keys: tuple[Path, ...],
+    revoked: Path | None, revoked_by: tuple[Path, ...], allow_draft: bool,
 ) -> int:  # fmt: skip
     """Get a bundle from a channel, and verify index, signature and every file.
 
@@ -167,7 +177,7 @@ def fetch(
     from compress.commands.publish import fetch as get
     from compress.publish.reader import Wanted
 
-    return get(url, root, Wanted(channel, name, version, key, allow_draft), to)
+    return get(url, root, Wanted(channel, name, version, keys, revoked, revoked_by, allow_draft), to)
 
 
 HANDING_OFF = (diff, publish, channels_group, fetch)

@@ -8,6 +8,7 @@ from typing import Any
 
 from small_bundles import sealed
 
+from compress.bundle.trust import Trust, load_trust
 from compress.publish.place import FolderPlace
 from compress.publish.prepare import prepared
 from compress.publish.reader import Fetched, Wanted, fetch
@@ -31,13 +32,17 @@ class Shop:
     def place(self) -> FolderPlace:
         return FolderPlace(self.folder)
 
+    @property
+    def trust(self) -> Trust:
+        return load_trust((self.public,))
+
     def bundle(self, version: str = "1.0.0", **contents: Any) -> Path:
         self.made += 1
         contents.setdefault("weights", version.encode() * 20)
         return sealed(self.here / f"bundle{self.made}", version, **contents)
 
     def publish(self, *bundles: Path, channel: Channel = "release", times: Lifetimes | None = None) -> None:
-        with prepared(bundles, channel, self.public) as ready:
+        with prepared(bundles, channel, self.trust) as ready:
             publish(self.place, self.root, ready, channel, self.keys, times or Lifetimes())
 
     def refresh(self, times: Lifetimes | None = None) -> tuple[str, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ import click
 from compress.errors import EXIT_PASS, PublishError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from compress.bundle.trust import Trust
+    from compress.commands.bundles import Given
     from compress.publish.reader import Wanted
     from compress.publish.records import Channel
     from compress.publish.repository import Keys
@@ -36,7 +35,7 @@ def publish(
     channel: Channel,
     root: Path,
     words: KeyWords,
-    bundle_key: Path | None,
+    signers: Given,
     days: int,
 ) -> int:
     """Put bundles into a channel. Raises Refused, PublishError and SignatureError."""
@@ -48,7 +47,7 @@ def publish(
     if not bundles:
         raise UserError("name a bundle to publish, or say --refresh")
     place, keys = open_place(to), _keys(words)
-    with _public(bundle_key, words) as public, prepared(bundles, channel, public) as ready:
+    with prepared(bundles, channel, _trust(signers, words)) as ready:
         state = put(place, _read_root(root), ready, channel, keys, Lifetimes(days))
         for each in ready:
             click.echo(f"{each.published.path}: {each.published.name} {each.published.version} in channel {channel}")
@@ -136,18 +135,16 @@ def _keys(words: KeyWords) -> Keys:
     return Keys(roots, publisher, open_signer(words.release) if words.release else None)
 
 
-@contextmanager
-def _public(given: Path | None, words: KeyWords) -> Iterator[Path]:
-    """Whose bundles they are: ``given``, or the public half of the key that publishes."""
+def _trust(signers: Given, words: KeyWords) -> Trust:
+    """Whose bundles they are: those given, or the public half of the key that publishes."""
     from compress.bundle.keys import public_pem, resolve_key
 
-    if given is not None:
-        yield given
-        return
+    if signers.keys:
+        return signers.load()
     with tempfile.TemporaryDirectory(prefix="compress-public-") as beside:
-        path = Path(beside) / "public.pem"
+        path = Path(beside) / "publish.pub.pem"
         path.write_text(public_pem(resolve_key(words.publish)), encoding="ascii")
-        yield path
+        return replace(signers, keys=(path,)).load()
 
 
 def _read_root(path: Path) -> bytes:

@@ -27,7 +27,8 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 
 from compress.bundle.manifest import MANIFEST, Manifest
-from compress.bundle.verify import verify_bundle
+from compress.bundle.trust import Trust, load_trust
+from compress.bundle.verify import verify_with
 from compress.errors import PublishError, Refused
 from compress.handoff.one_file import unpack
 from compress.handoff.version import numbers
@@ -44,13 +45,16 @@ SEEN = ".seen"
 class Wanted:
     """Which bundle: by ``name`` where a channel has several, ``version``: None for the newest.
 
-    ``public_key``: who must have signed it; None: whom the channel names. ``allow_draft``: in channels but release.
+    ``keys``: public keys of who may have signed it; none: whom the channel names. ``revoked``: a list of keys that are
+    no good, signed by one of ``revoked_by`` (none: of ``keys``). ``allow_draft``: in channels but release.
     """
 
     channel: Channel
     name: str | None = None
     version: str | None = None
-    public_key: Path | None = None
+    keys: tuple[Path, ...] = ()
+    revoked: Path | None = None
+    revoked_by: tuple[Path, ...] = ()
     allow_draft: bool = False
 
 
@@ -102,7 +106,7 @@ def _fetch(fetcher: Fetcher, url: str, trusted_root: bytes, wanted: Wanted, to: 
     if place.exists():
         if _digest(place) != entry.manifest_sha256:
             raise PublishError(f"{place}: there is another bundle already; move it away")
-        verify_bundle(place, _public(entry, wanted, beside))
+        verify_with(place, _trust(entry, wanted, beside))
         return Fetched(entry, manifest, place, new=False)
     os.replace(folder, place)
     return Fetched(entry, manifest, place, new=True)
@@ -146,19 +150,20 @@ def _choose(index: ChannelIndex, url: str, wanted: Wanted) -> Published:
 
 
 def _verified(folder: Path, entry: Published, wanted: Wanted, beside: Path) -> Manifest:
-    manifest = verify_bundle(folder, _public(entry, wanted, beside)).manifest
+    manifest = verify_with(folder, _trust(entry, wanted, beside)).manifest
     claimed = (entry.name, entry.version, entry.status, entry.key_id, entry.manifest_sha256)
     if (manifest.name, manifest.version, manifest.status, manifest.key_id, _digest(folder)) != claimed:
         raise Refused(f"{entry.path}: the bundle is {manifest.name} {manifest.version}, not what the channel says")
     return manifest
 
 
-def _public(entry: Published, wanted: Wanted, beside: Path) -> Path:
-    if wanted.public_key is not None:
-        return wanted.public_key
-    path = beside / "public.pem"
-    path.write_bytes(base64.b64decode(entry.public_key))
-    return path
+def _trust(entry: Published, wanted: Wanted, beside: Path) -> Trust:
+    named = beside / "channel.pub.pem"
+    try:
+        named.write_bytes(base64.b64decode(entry.public_key, validate=True))
+    except ValueError:
+        raise Refused(f"{entry.path}: the channel names no key of who signed it") from None
+    return load_trust(wanted.keys or (named,), wanted.revoked, wanted.revoked_by)
 
 
 def _digest(folder: Path) -> str:

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from repository_server import serving
+from sealed import key_pair
 from shop import Shop
 from small_bundles import make_private
 from tuf.api.metadata import TargetFile
 
-from compress.errors import PublishError, Refused
+from compress.bundle.pem import today
+from compress.bundle.revoked import Revocation, revoke
+from compress.errors import PublishError, Refused, RevokedKey
 from compress.publish import fetcher, repository
 from compress.publish.prepare import Prepared, prepared
 from compress.publish.reader import SEEN
@@ -194,7 +197,7 @@ def test_a_draft_that_got_into_release_all_the_same(shop: Shop, monkeypatch: pyt
 
 
 def test_a_bundle_that_is_not_what_the_channel_says(shop: Shop) -> None:
-    with prepared((shop.bundle("1.0.0"),), "release", shop.public) as (ready,):
+    with prepared((shop.bundle("1.0.0"),), "release", shop.trust) as (ready,):
         lie = ready.published.model_copy(update={"version": "9.0.0"})
         repository.publish(shop.place, shop.root, [Prepared(lie, ready.archive)], "release", shop.keys, Lifetimes())
     with pytest.raises(Refused, match="the bundle is tiny on bench 1.0.0, not what the channel says"):
@@ -205,7 +208,7 @@ def test_the_key_of_dev_says_nothing_about_release(shop: Shop) -> None:
     """Who has the publishing key alone lists a bundle under release's paths, in dev's own metadata."""
     shop.publish(shop.bundle("1.0.0"))
     bundle = shop.bundle("9.0.0")
-    with prepared((bundle,), "release", shop.public) as (ready,):
+    with prepared((bundle,), "release", shop.trust) as (ready,):
         state = load(shop.place, shop.root)
         path = ready.published.path
         target = TargetFile.from_file(path, str(ready.archive), ["sha256"])
@@ -222,3 +225,14 @@ def test_the_key_of_dev_says_nothing_about_release(shop: Shop) -> None:
         repository._put_target(shop.place, target, ready)
         repository._commit(shop.place, state, [state.root.signed], ["dev"], publisher.all, Lifetimes())
     assert shop.fetch().published.version == "1.0.0"
+
+
+def test_a_bundle_of_a_key_that_was_taken_back(shop: Shop) -> None:
+    shop.publish(shop.bundle("1.0.0"))
+    by, public = key_pair(shop.here / "other.pem")
+    entry = Revocation(key_id=shop.trust.keys[0].id, since=today().isoformat(), reason="lost")
+    revoke(shop.here / "revoked.json", entry, by, today(), ())
+    with pytest.raises(RevokedKey):
+        shop.fetch(revoked=shop.here / "revoked.json", revoked_by=(public,))
+    assert not list((shop.here / "got").glob("tiny*"))
+    assert shop.fetch().new

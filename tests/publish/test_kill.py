@@ -50,7 +50,7 @@ class _Dies(FolderPlace):
 def test_a_publish_that_stops_after_any_write(shop: Shop, writes: int) -> None:
     shop.publish(shop.bundle("1.0.0"))
     second = shop.bundle("1.1.0")
-    with prepared((second,), "release", shop.public) as ready:
+    with prepared((second,), "release", shop.trust) as ready:
         try:
             publish(_Dies(shop.folder, writes), shop.root, ready, "release", shop.keys, Lifetimes())
             died = False

@@ -132,7 +132,7 @@ def test_a_server_that_takes_put_holds_a_repository(
         place = HttpPlace(server.url)
         root = init(place, shop.keys, 1, Lifetimes())
         for version in ("1.0.0", "1.1.0"):
-            with prepared((shop.bundle(version),), "release", shop.public) as ready:
+            with prepared((shop.bundle(version),), "release", shop.trust) as ready:
                 publish(place, root, ready, "release", shop.keys, Lifetimes())
         puts = [path for method, path in server.log if method == "PUT"]
         assert puts[-1] == "metadata/timestamp.json"
@@ -159,7 +159,7 @@ def test_of_two_who_publish_at_once_the_second_is_told(shop: Shop) -> None:
                 shop.publish(two)
 
         server.before_put = other
-        with prepared((one,), "release", shop.public) as ready, pytest.raises(Busy, match="somebody else published"):
+        with prepared((one,), "release", shop.trust) as ready, pytest.raises(Busy, match="somebody else published"):
             publish(place, shop.root, ready, "release", shop.keys, Lifetimes())
     assert shop.fetch().published.version == "1.1.0"
     with shop.place.locked(), pytest.raises(Busy, match="somebody else publishes there"):
@@ -202,5 +202,5 @@ def test_the_public_key_of_another_is_refused_by_the_reader(shop: Shop, tmp_path
     shop.publish(shop.bundle())
     other = write_public(tmp_path / "other_public.pem", str(make_private(tmp_path / "other.pem")))
     with pytest.raises(SignatureError, match="wrong key"):
-        shop.fetch(public_key=other)
-    assert shop.fetch(public_key=shop.public).new
+        shop.fetch(keys=(other,))
+    assert shop.fetch(keys=(shop.public,)).new
