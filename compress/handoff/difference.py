@@ -6,12 +6,14 @@ from typing import Any
 
 from compress.handoff.contract_rules import contract_changes
 from compress.handoff.facts import Facts
-from compress.handoff.leaves import leaves, show
+from compress.handoff.leaves import Leaf, Path, leaves, show
 from compress.handoff.measured import quality_changes, speed_changes
 from compress.handoff.records import BundleDiff, Change, Level, highest
 from compress.handoff.version import raised
 
 _BUILDS = "builds/"
+_MADE = ("key", "digest", "sources_digest", "git_commit")
+"""Of a stage's provenance: all of them change when it is made anew, so they are told in one line."""
 
 
 def difference(old: Facts, new: Facts) -> BundleDiff:
@@ -72,18 +74,45 @@ def _shrunk(old: Facts, new: Facts, path: str) -> str:
 
 
 def _provenance_changes(old: Facts, new: Facts) -> tuple[Change, ...]:
+    """A line for each stage that was made anew, then one for each other fact."""
     before, after = leaves(old.provenance), leaves(new.provenance)
-    return tuple(
+    stages = dict.fromkeys(path[1] for path in (*before, *after) if _of_stage(path))
+    made = [_stage_change(stage, before, after) for stage in stages]
+    facts = [
         Change(
             section="provenance", what=_said(path), old=show(before[path]) if path in before else None,
             new=show(after[path]) if path in after else None, level="patch",
         )
         for path in dict.fromkeys((*before, *after))
-        if (path in before) != (path in after) or before[path] != after[path]
-    )  # fmt: skip
+        if not _of_stage(path) and ((path in before) != (path in after) or before[path] != after[path])
+    ]  # fmt: skip
+    return (*(each for each in made if each is not None), *facts)
 
 
-def _said(path: tuple[str, ...]) -> str:
+def _of_stage(path: Path) -> bool:
+    return len(path) == 3 and path[0] == "chain" and path[2] in _MADE
+
+
+def _stage_change(stage: str, before: dict[Path, Leaf], after: dict[Path, Leaf]) -> Change | None:
+    """What a stage left, by its digest, and the commit that it was made at."""
+    one, two = (
+        {name: side[place] for name in _MADE if (place := ("chain", stage, name)) in side} for side in (before, after)
+    )
+    if one == two:
+        return None
+    same_code = one.get("sources_digest") == two.get("sources_digest")
+    note = ("made by the same code" if same_code else "made by other code") if one and two else ""
+    return Change(section="provenance", what=stage, old=_made(one), new=_made(two), level="patch", note=note)
+
+
+def _made(facts: dict[str, Leaf]) -> str | None:
+    if not facts:
+        return None
+    commit = facts.get("git_commit")
+    return show(facts.get("digest", "")) + (f" at commit {show(commit)}" if commit else "")
+
+
+def _said(path: Path) -> str:
     return f"{path[1]}: {'.'.join(path[2:])}" if path[0] == "chain" and len(path) > 2 else ".".join(path)
 
 

@@ -92,7 +92,7 @@ def publish(
         for bundle in bundles:
             path = bundle.published.path
             if path in role.targets:
-                raise Refused(f"{path}: two of these bundles would have this name")
+                raise Refused(f"{path}: two bundles would have this name in the channel")
             role.targets[path] = TargetFile.from_file(path, str(bundle.archive), ["sha256"])
             role.targets[path].unrecognized_fields["custom"] = bundle.published.model_dump(mode="json")
             _put_target(place, role.targets[path], bundle)

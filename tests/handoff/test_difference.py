@@ -69,6 +69,9 @@ def test_the_same_builds_measured_again_are_a_patch(old: Path, tmp_path: Path) -
     found = _diff(old, sealed(tmp_path / "new", p50_ms=5.5, commit="d" * 40))
     assert (found.level, found.next_version) == ("patch", "1.4.3")
     assert {each.section for each in found.changes} >= {"speed", "provenance"}
+    (made,) = (each for each in found.changes if each.section == "provenance")
+    assert (made.what, made.old) == ("teacher", "dddddddddddd… at commit cccccccccccc…")
+    assert made.note == "made by the same code"
 
 
 def test_speeds_of_two_machines_are_not_compared(old: Path, tmp_path: Path) -> None:
