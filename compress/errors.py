@@ -19,7 +19,9 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   │   ├── FilesDiffer       16  files that are missing, extra, changed, linked or special
 │   │   ├── BadManifest       17  signed, but no manifest that a bundle may have
 │   │   └── BadRevocationList 18  a revocation list that can't be trusted, or is too old
-│   └── NotReleasable          1  a bundle that may not be released, with every reason
+│   ├── NotReleasable          1  a bundle that may not be released, with every reason
+│   └── PublishError           2  a repository of bundles that can't be read or written
+│       └── Refused            1  a repository that does not verify, or a bundle that its channel does not take
 └── Busy                       2  another process holds what this one needs
 
 A message says what is wrong, where, and what to do, in one line.
@@ -144,6 +146,16 @@ class NotReleasable(UserError):
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("\n".join(reasons))
         self.reasons = reasons
+
+
+class PublishError(UserError):
+    """A repository of bundles that can't be read or written."""
+
+
+class Refused(PublishError):
+    """A repository that does not verify, or a bundle that its channel does not take."""
+
+    exit_code = EXIT_GATE_FAILED
 
 
 class Busy(UserError):

@@ -130,6 +130,7 @@ def _names(group: str, *here: str) -> list[str]:
         ("target.device.runtime=rknn", "target.device.runtime: 'rknn' is not among target.export.builds"),
         ("teacher.weights=missing.safetensors", "teacher.weights: no file 'missing.safetensors'"),
         ("package.key=missing.pem", "package.key: no file 'missing.pem'"),
+        ("package.previous=missing", "package.previous: no bundle in 'missing'; give its folder"),
         ("student.width=1,,2", "student.width: a value is missing beside a comma"),
         ("student.width=16,16", "student.width: 16 is listed twice"),
         ("seed={", "seed: "),

@@ -12,14 +12,20 @@ from typing import Any
 from compress.bundle.keys import resolve_key
 from compress.bundle.pem import load_public, today
 from compress.bundle.revoked import read_list
+from compress.handoff.earlier import manifest_digest
 from compress.schema import PackageSpec
 
 _IN_THE_CHECKOUT = ("compress", "recipes", "targets", "calibration")
 
 
 def package_identity(package: PackageSpec) -> dict[str, Any]:
-    """What of the section decides the bundle: the key itself, not its path, and the circumstances."""
+    """What of the section decides the bundle: the key itself, not its path, and the circumstances.
+
+    An earlier bundle by the digest of its manifest, wherever it lies.
+    """
+    previous = package.previous and manifest_digest(Path(package.previous))
     return {
+        "previous": previous,
         "golden_frames": package.golden_frames,
         "key_id": resolve_key(package.key).public.id,
         "policy": package.policy,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
+from compress.errors import SignatureError
 from compress.models import NETWORK_NAMES
 from compress.plan import NO_TARGET, Plan
 from compress.records import RuntimeName
@@ -75,6 +77,23 @@ def _paths(plan: Plan) -> Iterator[str]:
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
     yield from _signing(recipe.package)
+    yield from _previous(plan)
+
+
+def _previous(plan: Plan) -> Iterator[str]:
+    """Before the training: the earlier bundle is there, and is of the same recipe and target."""
+    if plan.recipe.package.previous is None:
+        return
+    named, title = plan.recipe.package.previous, f"{plan.recipe_name} on {plan.target_name}"
+    try:
+        name = from_bytes((Path(named).expanduser() / MANIFEST).read_bytes()).name
+    except OSError:
+        yield f"package.previous: no bundle in '{named}'; give its folder"
+    except SignatureError as error:
+        yield f"package.previous: {error}"
+    else:
+        if name != title:
+            yield f"package.previous: '{named}' is of {name!r}, this is {title!r}"
 
 
 def _signing(package: PackageSpec) -> Iterator[str]:

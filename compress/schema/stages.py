@@ -125,6 +125,7 @@ class PackageSpec(Section):
     revoked: str | None = Field(None, description="revocation list that the signing key must not be on")
     revoked_by: tuple[str, ...] = Field((), description="public keys that may sign that list; none: the signing key's")
     golden_frames: PositiveInt = 2
+    previous: str | None = Field(None, description="folder of the bundle before this one; none: this is version 1.0.0")
 
     @field_validator("key")
     @classmethod

@@ -42,15 +42,16 @@ def package(
     """Write the bundle into ``out``/bundle, signature last.
 
     A draft where anything speaks against a release (``bundle.policy``).
-    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key,
-    ``NotReleasable`` for a draft where ``package.policy`` asks for a release.
+    Raises ``BuildError`` for a build that does not keep its contract, ``SignatureError`` for a bad key
+    or an earlier bundle that does not hold, ``NotReleasable`` for a draft where ``package.policy`` asks for a release.
     """
-    from compress.bundle.keys import public_key_id, resolve_key
+    from compress.bundle.keys import public_key_id, public_pem, resolve_key
     from compress.bundle.policy import reasons_against
     from compress.bundle.provenance import link_entries
     from compress.bundle.seal import Contents, seal
     from compress.bundle.shipped import ship_builds
     from compress.bundle.toolbox import copy_tools
+    from compress.handoff.changelog import Sealing, succeed
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
@@ -70,9 +71,12 @@ def package(
     _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
     _write_golden(found.results.builds, builds.folder, data, package, device, folder)
     copy_tools(folder)
-    _write_readme(contracts, names, reasons, key_id, folder / "README.md")
     _write_page(found.results.builds, reasons, folder)
-    seal(folder, Contents(f"{names.recipe} on {names.target}", reasons, link_entries(chain)), key)
+    title = f"{names.recipe} on {names.target}"
+    previous = Path(package.previous).expanduser() if package.previous else None
+    version = succeed(folder, previous, Sealing(title, reasons, key_id, public_pem(key)))
+    _write_readme(contracts, names, reasons, key_id, folder / "README.md")
+    seal(folder, Contents(title, reasons, link_entries(chain), version), key)
 
 
 @dataclass(frozen=True)

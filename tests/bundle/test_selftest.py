@@ -158,7 +158,6 @@ def openvino_c() -> tuple[Path, Path] | None:
 @pytest.mark.skipif(find_spec("compress.bundle.header") is None, reason="needs contract.h")
 def test_a_c_program_feeds_the_builds_from_the_header_alone(bundle: Path, tmp_path: Path) -> None:
     from compress.bundle.shipped import ship_builds  # type: ignore[import-not-found, unused-ignore]
-
     from compress.records import BuildList
 
     builds = tmp_path / "made"

@@ -15,13 +15,14 @@ from reported import write_bundle
 from tiny_builds import make_build
 
 from compress.artefacts import Builds, Bundle, Measurements, Quantized, Verdict
+from compress.bundle.circumstances import package_identity
 from compress.bundle.contract import ContractFile
 from compress.bundle.golden import GoldenFile, difference, read_png
 from compress.bundle.keys import public_pem, resolve_key
 from compress.bundle.provenance import Provenance, current_sources
 from compress.bundle.verify import verify_bundle
 from compress.data.pictures import fit, write_png
-from compress.errors import BuildError, NotReleasable, SignatureError
+from compress.errors import BuildError, NotReleasable, SignatureError, UserError
 from compress.records import (
     BuildList,
     NotBuilt,
@@ -109,8 +110,8 @@ def test_bundle_is_whole_and_verifies(inputs: Inputs, public: Path, tmp_path: Pa
     assert [link.stage for link in manifest.chain] == ["gate"]
     assert {path for path in manifest.files if not path.startswith(("golden/0", "tools/"))} == {
         "README.md", "SHA256SUMS", "contract.json", "contract.h", "provenance.json", "quantization.json",
-        "golden/golden.json", "golden/golden.txt", "sbom.cdx.json", "LICENSES/README.md", "LICENSES/numpy.txt", "LICENSES/onnxruntime.txt",
-        "LICENSES/openvino.txt",
+        "golden/golden.json", "golden/golden.txt", "sbom.cdx.json", "LICENSES/README.md",
+        "LICENSES/numpy.txt", "LICENSES/onnxruntime.txt", "LICENSES/openvino.txt",
         "builds/int8_openvino.xml", "builds/int8_openvino.bin", "builds/int8_onnx_free.onnx",
         "report/quality.json", "report/speed.json", "report/verdict.json", "report/report.md", "report/report.html",
         "report/builds.json",
@@ -262,3 +263,25 @@ def test_commands_of_the_readme_work_as_written(inputs: Inputs, public: Path, tm
     assert any("contract.json: FAILED" in line for line in follow())
     (bundle / "SHA256SUMS").write_text("")
     assert follow()[2] == "0"
+
+
+def test_a_bundle_that_follows_another_has_the_next_version_and_a_changelog(
+    inputs: Inputs, public: Path, tmp_path: Path
+) -> None:
+    first = inputs.run(tmp_path / "first")
+    assert verify_bundle(first, public).manifest.version == "1.0.0" and not (first / "CHANGELOG.md").exists()
+    before = package_identity(inputs.package)
+    inputs.package = PackageSpec(golden_frames=1, previous=str(first))
+    second = inputs.run(tmp_path / "second")
+    assert verify_bundle(second, public).manifest.version == "1.0.1"
+    assert "## 1.0.1\n\npatch: " in (second / "CHANGELOG.md").read_text(encoding="utf-8")
+    moved = shutil.copytree(first, tmp_path / "moved")
+    named = package_identity(inputs.package)
+    assert package_identity(PackageSpec(golden_frames=1, previous=str(moved))) == named and before["previous"] is None
+    (moved / "manifest.json").write_bytes(b"another")
+    assert package_identity(PackageSpec(golden_frames=1, previous=str(moved))) != named
+
+
+def test_an_earlier_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no earlier bundle there"):
+        package_identity(PackageSpec(previous=str(tmp_path / "nowhere")))
