@@ -116,8 +116,21 @@ differently, which stays far inside that; a wrong layout, colour order, scale or
 """
 
 _TOOLS = """
-`tools/` does this without you writing code: it holds a verifier for the shell and one in C, and the self-test that
-runs the golden frames. The head of each file says how it is used.
+`tools/` does this without you writing code; the head of each file says how it is used:
+
+| file | needs | does |
+| --- | --- | --- |
+| `tools/selftest.py` | Python 3.8, numpy, the build's runtime | golden frames through every build, on the board |
+| `tools/selftest_openvino.c` | a C99 compiler, OpenVINO's C library | the same for ONNX, OpenVINO and TFLite builds |
+| `tools/verify.sh` | a POSIX shell, `openssl`, `sha256sum` | is the bundle genuine |
+| `tools/verify.c` | a C99 compiler, libcrypto | the same; prints the contract with `--contract` |
+
+A verifier that came with a bundle proves nothing about it before the check above.
+"""
+
+_FREE_SIDES = """\
+- free sides: tell OpenVINO the size before it compiles (`ov_model_reshape_single_input`). Version 2026.4 on a CPU,
+  with sides left free, applies the first layer's scales twice before the thumbnail, and the picture comes out wrong
 """
 
 
@@ -159,6 +172,7 @@ def _describe(build: BuildContract) -> str:
         f"- picture: {size}, sides a multiple of {contract.size_multiple}\n"
         f"- input: {_tensor(contract.input)}\n- output: {_tensor(contract.output)}\n"
         f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n{_programming(build)}"
+        + (_FREE_SIDES if build.runtime == "onnx" and build.variant == "int8" and not build.height else "")
     )
 
 
