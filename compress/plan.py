@@ -23,6 +23,9 @@ from compress.schema import (
 NO_TARGET = "none"
 """The target's name where the command gives none; only chains that read nothing of a target may do so."""
 
+COMMAND_LINE = "command line"
+"""Origin of what the command itself says."""
+
 
 @dataclass(frozen=True)
 class Plan:

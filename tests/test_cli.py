@@ -223,7 +223,11 @@ def test_ctrl_c_says_that_the_run_goes_on(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("before", "incomplete", "expected"),
     [
-        ((), "stud", [f"student.{key}=" for key in ("network", "width", "depth", "light_width", "reparameterize")]),
+        (
+            (),
+            "stud",
+            [f"student.{key}=" for key in ("network", "width", "depth", "light_width", "iterations", "reparameterize")],
+        ),
         ((), "rec", ["recipe="]),
         ((), "target=bo", ["target=board", "target=box"]),
         ((), "target=box,bo", ["target=box,board"]),

@@ -13,6 +13,7 @@ from compress.config.load import load_data, load_plans, load_recipe, load_target
 from compress.config.words import split_commas
 from compress.errors import ConfigError
 from compress.plan import Plan
+from compress.schema import StudentSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.usefixtures("workplace", "toy_stages")
@@ -102,7 +103,7 @@ def _names(group: str, *here: str) -> list[str]:
     [
         ("student.width=24.0", "student.width: should be an integer, not 24.0"),
         ("student.width=true", "student.width: should be an integer, not true"),
-        ("student.width=", "student.width: should be an integer, not nothing"),
+        ("teach.width=", "teach.width: should be an integer, not nothing"),
         ("student.width='24'", "student.width: should be an integer, not '24'"),
         ("student.width=-3", "student.width: should be greater than 0, not -3"),
         ("student.width=[1,2]", "student.width: should be an integer, not [1, 2]"),
@@ -142,6 +143,51 @@ def _names(group: str, *here: str) -> list[str]:
 )
 def test_a_mistake_is_one_line_in_plain_words(word: str, says: str) -> None:
     assert says in wrong(word)
+
+
+def test_a_network_brings_the_defaults_of_its_own_settings() -> None:
+    student = plan_of("student.network=plain_cnn").recipe.student
+    assert (student.network, student.given) == ("plain_cnn", {"width": 16, "depth": 5})  # the recipe's width
+    assert plan_of("student.network=unet_lite", "student.depth=3").recipe.student.given == {"width": 16, "depth": 3}
+    assert plan_of("student.width=").recipe.student.width == 32  # nothing: the network's own, whatever the recipe says
+
+
+def test_the_settings_of_a_network_are_its_key_and_nothing_else() -> None:
+    """Stored results stay found: what light_twin's settings were before others had settings of their own."""
+    before = {"network": "light_twin", "width": 32, "depth": 4, "light_width": 10, "reparameterize": False}
+    assert StudentSpec().identity() == StudentSpec(width=32, light_width=10).identity() == before
+    assert StudentSpec().settled().identity() == before
+    assert StudentSpec(network="plain_cnn").identity() == {
+        "network": "plain_cnn", "width": 32, "depth": 5, "reparameterize": False
+    }  # fmt: skip
+
+
+def test_settings_that_a_network_lacks_are_all_named_at_once(workplace: Path) -> None:
+    (workplace / "recipes/curve.yaml").write_text(
+        "stages: [teacher]\ndata: pictures\nstudent: {network: light_curve, light_width: 8}\n"
+    )
+    takes = "It takes: width, depth, iterations"
+    assert problems_of("recipe=curve", "target=box") == (
+        f"student.light_width: network 'light_curve' has no such setting. Did you mean 'width'? {takes} "
+        "(recipes/curve.yaml; student.light_width= on the command line leaves it out)",
+    )
+    assert load_plans(("recipe=curve", "student.light_width="))[0].recipe.student.iterations == 5
+    words = ("student.network=plain_cnn", "student.light_width=8", "student.iterations=3", "package.key=missing.pem")
+    assert problems_of("recipe=toy", "target=box", *words) == (
+        "student.light_width: network 'plain_cnn' has no such setting. Did you mean 'width'? It takes: width, depth",
+        "student.iterations: network 'plain_cnn' has no such setting. It takes: width, depth",
+        "package.key: no file 'missing.pem'",
+    )
+    assert wrong("student.network=retinex_unet") == (
+        "student.network: 'retinex_unet' is no student; there are: light_twin, plain_cnn, ldfc, light_curve, unet_lite"
+    )
+
+
+def test_a_sweep_over_networks_gives_each_its_own_settings() -> None:
+    plans = load_plans(("recipe=toy", "target=box", "student.network=light_twin,unet_lite", "student.width=24"))
+    assert [plan.recipe.student.given for plan in plans] == [
+        {"width": 24, "depth": 4, "light_width": 10}, {"width": 24, "depth": 2},
+    ]  # fmt: skip
 
 
 def test_a_teacher_in_training_has_no_teacher_to_ask(workplace: Path) -> None:

@@ -26,11 +26,10 @@ from compress.config.problems import problems_of
 from compress.config.words import NAME_GROUPS, Choice, parse_words
 from compress.config.yaml_loader import Json, parse_yaml
 from compress.errors import ConfigError
-from compress.plan import NO_TARGET, Plan
+from compress.plan import COMMAND_LINE, NO_TARGET, Plan
 from compress.schema import DataSpec, Recipe, Target
 
 Model = TypeVar("Model", bound=BaseModel)
-COMMAND_LINE = "command line"
 MAX_POINTS = 1000
 MAX_FILE_BYTES = 1 << 20
 
@@ -171,6 +170,7 @@ def _plan(point: dict[str, Json]) -> Plan | None:
     complete = all(draft.path for draft in drafts if draft.prefix != "target." or names["target"] is not None)
     if not (complete and isinstance(recipe, Recipe) and isinstance(target, Target) and isinstance(data, DataSpec)):
         return None
+    recipe = recipe.model_copy(update={"student": recipe.student.settled()})
     origins = {key: origin for draft in drafts for key, origin in draft.origins.items()}
     target_name = NO_TARGET if names["target"] is None else str(names["target"])
     return Plan(str(names["recipe"]), target_name, str(names["data"]), recipe, target, data, origins)

@@ -45,17 +45,14 @@ def _refusal(student: StudentSpec, export: ExportSpec) -> str:
 
     with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as text:
         torch.manual_seed(0)
-        settings = {"width": student.width, "depth": student.depth, "light_width": student.light_width}
         source = Path(text) / "student.onnx"
         try:
-            net = build_net(student.network, settings).eval()
+            net = build_net(student.network, student.given).eval()
             size = padded_size(*export.size, int(net.size_multiple))  # type: ignore[arg-type]
             export_onnx(net, OnnxRequest(size, False, export.opset, {}), source)
             rewrite_file(source, Path(text) / "rewritten.onnx", export.lacking)
         except BuildError as error:
             return str(error)
-        except TypeError:
-            return f"its settings are not those of a student ({', '.join(settings)})"
     return ""
 
 
@@ -64,7 +61,7 @@ def _key(student: StudentSpec, export: ExportSpec) -> str:
     from compress.store.sources import sources_digest
 
     decides = {
-        "student": student.model_dump(mode="json"),
+        "student": student.identity(),
         "export": export.model_dump(mode="json", include={"size", "opset", "lacking"}),
         "sources": [hash_file(Path(__file__)), *(sources_digest(name) for name in _DECIDING)],
         "versions": {name: version(name) for name in _DISTRIBUTIONS},

@@ -9,8 +9,8 @@ from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.errors import SignatureError
-from compress.models import NETWORK_NAMES
-from compress.plan import NO_TARGET, Plan
+from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES
+from compress.plan import COMMAND_LINE, NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
 from compress.schema import PackageSpec, Section, Target
@@ -27,7 +27,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_student(plan), *_paths(plan), *_target(plan)]
     try:
         check(plan)
         problems.extend(_needs_target(plan))
@@ -60,6 +60,24 @@ def _networks(plan: Plan) -> Iterator[str]:
 
     if any(phase.ask for phase in recipe.teach.train.phases):
         yield "teach.train.phases: there is no teacher to ask; leave out ask"
+
+
+def _student(plan: Plan) -> Iterator[str]:
+    """The network is a student, and has each setting that it is given."""
+    student = plan.recipe.student
+    if student.network not in NETWORK_NAMES:
+        return
+    if student.network not in STUDENT_NAMES:
+        yield f"student.network: '{student.network}' is no student; there are: {', '.join(STUDENT_NAMES)}"
+        return
+    takes = NETWORKS[student.network].defaults
+    for name in student.given:
+        if name not in takes:
+            key = f"student.{name}"
+            origin = plan.origins.get(key, COMMAND_LINE)
+            where = "" if origin == COMMAND_LINE else f" ({origin}; {key}= on the command line leaves it out)"
+            problem = f"network '{student.network}' has no such setting.{did_you_mean(name, takes)}"
+            yield f"{key}: {problem} It takes: {', '.join(takes)}{where}"
 
 
 def _paths(plan: Plan) -> Iterator[str]:

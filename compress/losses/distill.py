@@ -64,8 +64,10 @@ def _left_out(net: nn.Module, names: tuple[str, ...]) -> Iterator[None]:
             del module.forward
 
 
-def _zeros(module: nn.Module, given: Tensor) -> Tensor:
-    """Of no influence and with gradients of zero for all parameters: a group waits for every one of them."""
+def _zeros(module: nn.Module, given: Tensor, *_rest: object) -> Tensor:
+    """Zeros like the first of what the module is given.
+
+    Of no influence and with gradients of zero for all parameters: a group waits for every one of them."""
     nothing: Tensor = torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
     return torch.zeros_like(given) + nothing.to(given.dtype)
 

@@ -1,29 +1,52 @@
-"""The networks by name. One line each; torch is imported only when one is built."""
+"""The networks by name, and the settings of each. A few lines each; torch is imported only when one is built."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import nn
 
-_NETWORKS = {
-    "light_twin": "compress.models.light_twin:LightTwin",
-    "retinex_unet": "compress.models.retinex_unet:RetinexUNet",
+
+@dataclass(frozen=True)
+class Network:
+    """Where a network's class is, and the integer arguments of its constructor with their defaults."""
+
+    place: str
+    defaults: Mapping[str, int]
+    is_student: bool = True
+
+
+NETWORKS = {
+    "light_twin": Network("compress.models.light_twin:LightTwin", {"width": 32, "depth": 4, "light_width": 10}),
+    "plain_cnn": Network("compress.models.plain_cnn:PlainCnn", {"width": 32, "depth": 5}),
+    "ldfc": Network("compress.models.ldfc:Ldfc", {"width": 32, "depth": 4, "light_width": 16}),
+    "light_curve": Network("compress.models.light_curve:LightCurve", {"width": 32, "depth": 4, "iterations": 5}),
+    "unet_lite": Network("compress.models.unet_lite:UNetLite", {"width": 16, "depth": 2}),
+    "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
 }
-NETWORK_NAMES = tuple(_NETWORKS)
+NETWORK_NAMES = tuple(NETWORKS)
+STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student)
 
 
-def build_net(name: str, settings: dict[str, int]) -> nn.Module:
-    """A freshly initialised network; ``settings`` are the integer arguments of its constructor.
+def network_class(name: str) -> type[nn.Module]:
+    """The class of a registered network. Raises KeyError for an unknown name (plans are checked before)."""
+    module, cls = NETWORKS[name].place.split(":")
+    found: type[nn.Module] = getattr(import_module(module), cls)
+    return found
+
+
+def build_net(name: str, settings: Mapping[str, int]) -> nn.Module:
+    """A freshly initialised network; ``settings`` are integer arguments of its constructor, the rest are its defaults.
 
     Every network takes dark RGB (N, 3, H, W) float32 in [0, 1] and gives the bright picture in the
     same form, clipped in eval mode; H and W are multiples of its ``size_multiple``. Its ``settings``
-    attribute holds what rebuilds it.
+    attribute holds what rebuilds it. A second argument says at which fraction of the given picture the
+    thumbnail is looked at, where there is one (``brighten.thumbnail``).
 
     Raises KeyError for an unknown name (plans are checked before), TypeError for unknown settings.
     """
-    module, cls = _NETWORKS[name].split(":")
-    net: nn.Module = getattr(import_module(module), cls)(**settings)
-    return net
+    return network_class(name)(**{**NETWORKS[name].defaults, **settings})

@@ -21,15 +21,16 @@ from compress.models.brighten import (
     THUMB_STRIDE,
     ColourMap,
     PixelUnshuffleConv,
+    enlarged,
     gain_of,
     shoulder,
-    smoothly_larger,
     spread_features,
     start_mixing,
     start_passing_on,
     start_small,
     tone_of,
 )
+from compress.models.repair import Repair
 
 
 class Light(nn.Module):
@@ -65,29 +66,6 @@ class Light(nn.Module):
         return self.leave(local) + self.to_gain(code) + self.to_slope(code) * tone, self.to_colour(code)
 
 
-class Repair(nn.Module):
-    """Brightened picture (N, 12, H/2, W/2) to its residual in the same form; sees 2 (``depth`` + 1) pixels around.
-
-    Hidden layers start by passing on what they get (ADR 0012): a plain chain that starts with all of its channels
-    mixed at random takes ten times as long to learn what noise is.
-    """
-
-    def __init__(self, width: int, depth: int) -> None:
-        super().__init__()
-        self.enter = start_mixing(nn.Conv2d(12, width, 3, padding=1))
-        self.hidden = [f"middle{place}" for place in range(1, depth)]
-        for name in self.hidden:
-            self.add_module(name, start_passing_on(nn.Conv2d(width, width, 3, padding=1)))
-        self.leave = start_small(nn.Conv2d(width, 12, 3, padding=1), 0.01)
-
-    def forward(self, bright: Tensor) -> Tensor:
-        features = F.relu(self.enter(bright))
-        for name in self.hidden:
-            features = F.relu(self.get_submodule(name)(features))
-        residual: Tensor = self.leave(features)
-        return residual
-
-
 class LightTwin(nn.Module):
     """Dark (N, 3, H, W) float32 RGB in [0, 1] to bright; H, W multiples of 8; clipped in eval mode."""
 
@@ -95,7 +73,7 @@ class LightTwin(nn.Module):
     fed_around: ClassVar = {"repair.enter": 0.45}
     """Layers whose input has this mean, nearly: a brightened picture's (``models.reparameterize.Centred``)."""
 
-    def __init__(self, width: int = 32, depth: int = 4, light_width: int = 10) -> None:
+    def __init__(self, width: int, depth: int, light_width: int) -> None:
         super().__init__()
         self.settings = {"width": width, "depth": depth, "light_width": light_width}
         self.unshuffle = PixelUnshuffleConv()
@@ -115,7 +93,4 @@ class LightTwin(nn.Module):
 
     def _for_blocks(self, small: Tensor, thumb_stride: int) -> Tensor:
         """(N, 3, h, w) of the thumbnail for the blocks: (N, 12, H/2, W/2)."""
-        large = smoothly_larger(self.unshuffle.repeat(small), min(thumb_stride // 2, 2))
-        if thumb_stride > 4:  # smooth to 1/4, then repeated: a third of the time of one bilinear resize to 1/2
-            large = F.interpolate(large, scale_factor=thumb_stride / 4.0, mode="nearest")
-        return large
+        return enlarged(self.unshuffle.repeat(small), thumb_stride // 2)

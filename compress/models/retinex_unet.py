@@ -64,7 +64,7 @@ class RetinexUNet(nn.Module):
 
     size_multiple = 8
 
-    def __init__(self, width: int = 32, code: int = 128) -> None:
+    def __init__(self, width: int, code: int) -> None:
         super().__init__()
         self.settings = {"width": width, "code": code}
         w = width

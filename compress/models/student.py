@@ -11,7 +11,7 @@ from compress.schema import StudentSpec
 
 def student_to_train(spec: StudentSpec) -> nn.Module:
     """A freshly initialised student, float32; with ``spec.reparameterize`` each 3x3 convolution in branches."""
-    net = build_net(spec.network, {"width": spec.width, "depth": spec.depth, "light_width": spec.light_width})
+    net = build_net(spec.network, spec.given)
     return branched(net) if spec.reparameterize else centred(net)
 
 

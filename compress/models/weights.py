@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from compress.config.names import did_you_mean
 from compress.errors import WeightsError
-from compress.models import NETWORK_NAMES, build_net
+from compress.models import NETWORK_NAMES, build_net, network_class
 
 if TYPE_CHECKING:
     import torch
@@ -46,14 +46,10 @@ def save_net(net: nn.Module, path: Path, card: dict[str, str] | None = None, hal
 
     kind = torch.float16 if half else torch.float32
     tensors = {name: t.detach().cpu().to(kind).contiguous() for name, t in net.state_dict().items()}
-    network = next(name for name in NETWORK_NAMES if isinstance(net, _class_of(name)))
+    network = next(name for name in NETWORK_NAMES if isinstance(net, network_class(name)))
     facts = {**(card or {}), "network": network, "settings": json.dumps(net.settings, sort_keys=True)}
     # One entry: safetensors writes several in an order that changes from run to run.
     save_file(tensors, path, metadata={_METADATA: json.dumps(facts, sort_keys=True)})
-
-
-def _class_of(name: str) -> type:
-    return type(build_net(name, {}))
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from compress.models import NETWORKS
 from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
@@ -34,13 +35,28 @@ class TeachSpec(Section):
 
 
 class StudentSpec(Section):
-    """The small network that ships."""
+    """The small network that ships. ``compress.models.NETWORKS`` says which settings each takes, with defaults."""
 
     network: str = "light_twin"
-    width: PositiveInt = Field(32, description="channels at half resolution; even")
-    depth: PositiveInt = Field(4, description="hidden layers at half resolution")
-    light_width: PositiveInt = Field(10, description="channels of the illumination branch")
+    width: PositiveInt | None = Field(None, description="channels at half resolution, of light_curve on the thumbnail")
+    depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
+    light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
+    iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The network's settings that are set, by name."""
+        return self.model_dump(exclude={"network", "reparameterize"}, exclude_none=True)
+
+    def settled(self) -> StudentSpec:
+        """The same with the network's own defaults where nothing is set; unchanged for an unknown network."""
+        known = NETWORKS.get(self.network)
+        return self.model_copy(update={**known.defaults, **self.given}) if known else self
+
+    def identity(self) -> dict[str, Any]:
+        """Settled, and without the settings that the network does not have."""
+        return self.settled().model_dump(mode="json", exclude_none=True)
 
 
 class DistillSpec(Section):

@@ -85,12 +85,6 @@ def test_without_a_place_for_memory_it_still_answers(place: Path, monkeypatch: p
     load_plans(("recipe=small", "target=npu"))
 
 
-def test_a_network_that_is_no_student_is_refused() -> None:
-    assert refused("student.network=retinex_unet").endswith(
-        "its settings are not those of a student (width, depth, light_width)"
-    )
-
-
 def test_other_problems_come_first_and_targets_without_limits_cost_nothing() -> None:
     assert refused("student.network=light_twn", "target.export.lacking=[{operator: Sigmoid, source: x}]").startswith(
         "student.network: no network 'light_twn'."

@@ -1,0 +1,1 @@
+"""The students' figures: what ``students.py`` beside this folder measures, and how they come onto ``docs/students``."""
