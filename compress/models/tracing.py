@@ -31,7 +31,7 @@ class Probe:
 
 
 def find_probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
-    """The smallest and most exact input that the network takes: 32x32 and 64x64 before ``size``, double precision before single.
+    """The smallest input that the network takes: 32x32 and 64x64 before ``size``, double before single precision.
 
     Raises NetworkError where it takes none of them.
     """

@@ -55,7 +55,7 @@ CASES: list[tuple[type[nn.Module], int, dict[str, tuple[int, int]], dict[str, st
      {"leave": "output", "attention": "a single channel"}),
     (CurveEstimator, 8, {"enter": (3, 8), "body": (8, 8), "leave": (16, 3)}, {"leave": "output"}),
     (Tied, 8, {"enter": (3, 16), "one": (16, 16), "two": (16, 16), "free": (16, 8), "leave": (8, 3)},
-     {"leave": "output", "enter": "coupled to 'one', which shares", "one": "shares its weights with 'two'", "two": "'one'"}),
+     {"leave": "output", "enter": "coupled to 'one', which shares", "one": "shares its weights with 'two'"}),
     (Transformer, 8, {"hidden": (16, 8), "back": (8, 16), "leave": (16, 192)},
      {"leave": "output", "qkv": ""}),
     (Decomposition, 4, {"enter": (3, 4), "inner": (4, 4), "reflectance": (4, 3), "illumination": (4, 1)},
