@@ -249,5 +249,27 @@ def selftest_command(
     return selftest(bundle, builds, find_site(Place(target, on, python, threads)))
 
 
-COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command)
+@click.command(name="inspect")
+@click.argument("network", metavar="FILE|MODULE:CALLABLE")
+@click.option("--weights", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Of module:callable.")
+@click.option(
+    "--size", type=click.IntRange(min=1), nargs=2, metavar="H W", help="Of a free picture.  [default: 400 600]"
+)
+@click.option("--layers", is_flag=True, help="Also list layers with what they give, for hint: in a recipe.")
+@click.option("--target", "targets", multiple=True, help="Ask for this target only; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect_command(
+    network: str, weights: Path | None, size: tuple[int, int] | None, layers: bool, targets: tuple[str, ...],
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Look at a network of your own: borders, size, operators, what each target lacks, where INT8 may hurt.
+
+    Takes an .onnx file, a .safetensors file of our own, or module:callable, which runs that code. Builds nothing.
+    """
+    from compress.commands.inspect import inspect
+
+    return inspect(network, weights, size, layers, targets, as_json)
+
+
+COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command, inspect_command)
 """What ``compress`` has of them."""

@@ -7,6 +7,7 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── WeightsError           2  a network file that can't be trusted or read
 │   ├── StoreError             2  the store can't be written, or what lies in it was changed
 │   ├── BuildError             2  a build that can't be made or doesn't do what it should
+│   ├── NetworkError           2  a network that can't be followed from its input to its answer
 │   ├── DeviceError            2  a device that can't be reached, or can't do what was asked of it
 │   ├── ToolchainError         2  a vendor SDK's environment that isn't ready or can't be made
 │   ├── SignatureError         2  a bundle or key that can't be used; its kinds say why a bundle is refused:
@@ -70,6 +71,10 @@ class StoreError(UserError):
 
 class BuildError(UserError):
     """A build that can't be made, or that doesn't do what it should."""
+
+
+class NetworkError(UserError):
+    """A network that can't be followed from its input to its answer."""
 
 
 class DeviceError(UserError):

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@stage(gives=Pruned, version=1, environment=("torch", "torch-pruning"))
+@stage(gives=Pruned, version=2, environment=("torch", "torch-pruning"))
 def prune(
     student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels,
     pictures: PictureSize, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
-    """Writes ``net.safetensors``, ``curve.json`` and ``cuts.json`` (what was taken out, in order).
+    """Writes ``net.safetensors``, ``curve.json``, ``cuts.json`` (what was taken out, in order) and ``left_alone.json``
+    (layers that keep all channels, and why; as far as looked for).
 
     Channel counts stay multiples of the target's. Pruning itself takes seconds and is done again on
     resume; only the fine-tuning goes on from its checkpoint.
@@ -38,13 +39,15 @@ def prune(
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
     size = padded_size(*pictures.size, multiple)
     enough = _budget(prune, count_macs(net, *size), size)
-    reduced, cuts = prune_until(
-        net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size
-    )
+    found = prune_until(net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size)
+    reduced, cuts = found.net, found.cuts
     progress.say(f"took {sum(len(cut.channels) for cut in cuts)} channels out of {len(cuts)} groups")
+    for each in found.left_alone:
+        progress.say(f"left alone: {each.module}: {each.reason}")
     bare = distill.model_copy(update={"hints": ()})
     train_under(teacher.weights, reduced, bare, prune.train, data, seed.seed, out, scratch, progress)
     save_net(reduced, out / "net.safetensors", {PRUNED: "yes"})
+    (out / "left_alone.json").write_text(json.dumps([asdict(each) for each in found.left_alone], indent=1) + "\n")
     (out / "cuts.json").write_text(json.dumps([asdict(cut) for cut in cuts], indent=1) + "\n")
 
 

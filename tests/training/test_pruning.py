@@ -25,7 +25,8 @@ def test_the_budget_is_held_in_the_devices_multiples(kind: str, multiple: int) -
     torch.manual_seed(0)
     net = build_net("light_twin", {}).eval()
     before = count_macs(net, *SIZE)
-    reduced, cuts = prune_until(net, lambda _n, macs: macs <= 0.8 * before, _fill, kind, multiple, ("light",), SIZE)
+    found = prune_until(net, lambda _n, macs: macs <= 0.8 * before, _fill, kind, multiple, ("light",), SIZE)
+    reduced, cuts = found.net, found.cuts
     assert cuts and count_macs(reduced, *SIZE) == cuts[-1].macs_after <= 0.8 * before
     widths = {n: m.out_channels for n, m in reduced.named_modules() if isinstance(m, nn.Conv2d)}
     assert all(w % multiple == 0 for n, w in widths.items() if n.startswith("repair.") and n != "repair.leave")
@@ -38,13 +39,13 @@ def test_the_cut_that_reaches_the_budget_is_no_larger_than_needed() -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {}).eval()
     before = count_macs(net, *SIZE)
-    _, cuts = prune_until(net, lambda _n, macs: macs < before, _fill, "taylor", 16, ("light",), SIZE)
-    assert len(cuts) == 1
+    found = prune_until(net, lambda _n, macs: macs < before, _fill, "taylor", 16, ("light",), SIZE)
+    assert len(found.cuts) == 1
 
 
 def test_an_impossible_budget_ends_at_the_smallest_network() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8}).eval()
-    reduced, _ = prune_until(net, lambda _n, _m: False, _fill, "magnitude", 8, ("light",), SIZE)
+    reduced = prune_until(net, lambda _n, _m: False, _fill, "magnitude", 8, ("light",), SIZE).net
     assert {m.out_channels for n, m in reduced.named_modules() if n.startswith("repair.") and isinstance(m, nn.Conv2d)
             } == {8, 12}  # fmt: skip
 
