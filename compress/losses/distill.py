@@ -147,7 +147,7 @@ class Distill(Objective):
         with torch.no_grad():
             net(sample)
             if spec.hints:  # without any, its answer to noise of this size tells nothing, and it may take no such size
-                teacher(sample)
+                teacher(sample, *(() if isinstance(teacher, Adapted) else (THUMB_STRIDE,)))
         inside, outside = ([tap.take().shape[1] for tap in taps] for taps in (self.taps, self._said))
         self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
 
