@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+FOREIGN = "foreign.json"
+"""The file that says how to open a network from outside; it lies beside that network's files."""
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -31,7 +34,16 @@ class Net(Artefact):
 
 @dataclass(frozen=True)
 class Teacher(Net):
-    """The trained network that is given."""
+    """The trained network that is given: ours, or one from outside, with ``foreign.json`` (``compress.foreign``)."""
+
+    @property
+    def weights(self) -> Path:
+        foreign = self.folder / FOREIGN
+        return foreign if foreign.is_file() else super().weights
+
+    @property
+    def foreign(self) -> bool:
+        return self.weights.name == FOREIGN
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── ConfigError            2  everything wrong with a plan, all at once
 │   ├── DataError              2  a picture or a folder of pictures that can't be used
 │   ├── WeightsError           2  a network file that can't be trusted or read
+│   │   └── NetworkRefused     2  a network file that asks for more than to be read, or claims what it has not
 │   ├── StoreError             2  the store can't be written, or what lies in it was changed
 │   ├── BuildError             2  a build that can't be made or doesn't do what it should
 │   ├── NetworkError           2  a network that can't be followed from its input to its answer
@@ -63,6 +64,10 @@ class DataError(UserError):
 
 class WeightsError(UserError):
     """A network file that can't be trusted or read."""
+
+
+class NetworkRefused(WeightsError):
+    """A network file that asks for more than to be read, or claims what it has not; nothing of it was loaded."""
 
 
 class StoreError(UserError):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compress.bundle.manifest import MANIFEST, from_bytes
+from compress.config.foreign_checks import teacher_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.errors import SignatureError
@@ -92,6 +93,8 @@ def _paths(plan: Plan) -> Iterator[str]:
 
         yield from slice_problems(data)
     weights = recipe.teacher.weights
+    if "teacher" in plan.stages:
+        yield from teacher_problems(recipe)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
     yield from _signing(recipe.package)

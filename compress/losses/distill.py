@@ -14,6 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.hooks import RemovableHandle
 
 from compress.data.batches import ASKED_AT, Batch
+from compress.errors import ConfigError
+from compress.foreign.adapted import Adapted, listened
 from compress.losses.picture import charbonnier, matched, picture_loss
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
@@ -104,9 +106,14 @@ class Tap:
 
     def __init__(self, net: nn.Module, name: str) -> None:
         self.seen: Tensor | None = None
+        self.name = name
         self.handle: RemovableHandle = net.get_submodule(name).register_forward_hook(self._keep)
 
-    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def _keep(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        """Raises ConfigError for a module whose output is no picture of features."""
+        if not isinstance(output, Tensor) or output.dim() != 4:
+            shape = "x".join(map(str, output.shape)) if isinstance(output, Tensor) else type(output).__name__
+            raise ConfigError((f"distill.hints: '{self.name}' gives {shape}; name a module that gives (N, C, h, w)",))
         self.seen = output
 
     def take(self) -> Tensor:
@@ -137,11 +144,12 @@ class Distill(Objective):
         super().__init__()
         self.spec = spec
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
-        self._said = [Tap(teacher, hint.teacher) for hint in spec.hints]
+        self._said = [Tap(listened(teacher), hint.teacher) for hint in spec.hints]
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
         with torch.no_grad():
             net(sample)
-            teacher(sample, THUMB_STRIDE)
+            if spec.hints:  # without any, its answer to noise of this size tells nothing, and it may take no such size
+                teacher(sample, *(() if isinstance(teacher, Adapted) else (THUMB_STRIDE,)))
         inside, outside = ([tap.take().shape[1] for tap in taps] for taps in (self.taps, self._said))
         self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
 
@@ -168,9 +176,16 @@ class Distill(Objective):
 
     @torch.no_grad()
     def _ask(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The teacher's picture of an eighth of the full size, and its features."""
-        small = F.avg_pool2d(batch.dark, ASKED_AT // batch.downscale)
-        taught: Tensor = self._teacher[0].to(small.device)(small, THUMB_STRIDE // ASKED_AT)
+        """The teacher's picture of an eighth of the full size, and its features.
+
+        One from outside has no stride to be told: it is asked at the full size, and its answer shrunk (ADR 0026).
+        """
+        teacher, shrink = self._teacher[0].to(batch.dark.device), ASKED_AT // batch.downscale
+        taught: Tensor
+        if isinstance(teacher, Adapted):
+            taught = F.avg_pool2d(teacher(batch.dark), shrink)
+        else:
+            taught = teacher(F.avg_pool2d(batch.dark, shrink), THUMB_STRIDE // ASKED_AT)
         return taught.float(), tuple(tap.take().float() for tap in self._said)
 
     def _told_terms(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from compress.errors import DataError
 
 Picture = NDArray[np.uint8]
 
@@ -22,15 +26,33 @@ def to_picture(y: Tensor) -> Picture:
     return np.ascontiguousarray(bytes_.permute(1, 2, 0).cpu().numpy())
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """(N, C, H, W) with its last row and column repeated until H and W are multiples."""
-    down, right = -x.shape[2] % multiple, -x.shape[3] % multiple
-    return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
+def pad_to_multiple(x: Tensor, multiple: int, padding: str = "replicate") -> Tensor:
+    """(N, C, H, W) filled up at the bottom and at the right until H and W are multiples; as ``pad_to_size``."""
+    return pad_to_size(x, x.shape[2] + -x.shape[2] % multiple, x.shape[3] + -x.shape[3] % multiple, padding)
+
+
+def pad_to_size(x: Tensor, height: int, width: int, padding: str = "replicate") -> Tensor:
+    """(N, C, H, W) with its last row and column repeated, or with ``padding="reflect"`` mirrored at them.
+
+    Raises DataError where there is less to mirror than is missing.
+    """
+    down, right = height - x.shape[2], width - x.shape[3]
+    if padding == "reflect" and (down >= x.shape[2] or right >= x.shape[3]):
+        sizes = f"{x.shape[2]}x{x.shape[3]} px can't be mirrored to {height}x{width}"
+        raise DataError(f"{sizes}; use larger pictures, or padding: replicate")
+    return F.pad(x, (0, right, 0, down), mode=padding) if down or right else x
+
+
+def padded_for(net: nn.Module, x: Tensor, grid: int = 1) -> Tensor:
+    """``x`` filled up, the way that ``net`` wants it, to multiples of what it takes and of ``grid``."""
+    multiple = math.lcm(int(net.size_multiple), grid)  # type: ignore[arg-type]
+    return pad_to_multiple(x, multiple, str(getattr(net, "padding", "replicate")))
 
 
 @torch.no_grad()
 def enhance(net: nn.Module, dark: Picture) -> Picture:
     """The bright picture that ``net`` (in eval mode) makes of a dark one."""
-    x = to_tensor(dark).to(next(net.parameters()).device, memory_format=torch.channels_last)
-    y: Tensor = net(pad_to_multiple(x, int(net.size_multiple)))  # type: ignore[arg-type]
+    weight = next(net.parameters(), None)  # a network that another runtime computes has none
+    x = to_tensor(dark).to(weight.device if weight is not None else "cpu", memory_format=torch.channels_last)
+    y: Tensor = net(padded_for(net, x))
     return to_picture(y[:, :, : dark.shape[0], : dark.shape[1]])

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.artefacts import FOREIGN
 from compress.config.names import did_you_mean
 from compress.errors import WeightsError
 from compress.models import NETWORK_NAMES, build_net, network_class
@@ -78,12 +79,16 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def load_net(path: Path, network: str | None = None) -> nn.Module:
-    """The network in a file, float32, in eval mode.
+    """The network in a file, float32, in eval mode; of a ``foreign.json`` the adapted network beside it.
 
     Raises WeightsError: truncated, not safetensors, unknown network, or tensors that don't fit it.
     """
     from safetensors.torch import load_file
 
+    if path.name == FOREIGN:
+        from compress.foreign.taken import open_taken
+
+        return open_taken(path)
     metadata = read_metadata(path)
     name = network or metadata.get("network")
     if name is None:
@@ -94,7 +99,7 @@ def load_net(path: Path, network: str | None = None) -> nn.Module:
     tensors = {key: value.float() for key, value in load_file(path).items()}
     if metadata.get(PRUNED) == "yes":
         _narrow(net, tensors)
-    problems = _misfits(net.state_dict(), tensors)
+    problems = misfits(net.state_dict(), tensors)
     if problems:
         raise WeightsError(f"{path}: doesn't fit network '{name}': {'; '.join(problems[:3])}")
     net.load_state_dict(tensors)
@@ -114,7 +119,8 @@ def _narrow(net: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
                 module.bias = nn.Parameter(weight.new_zeros(weight.shape[0]))
 
 
-def _misfits(wanted: dict[str, torch.Tensor], given: dict[str, torch.Tensor]) -> list[str]:
+def misfits(wanted: dict[str, torch.Tensor], given: dict[str, torch.Tensor]) -> list[str]:
+    """What keeps ``given`` from being loaded where ``wanted`` is, a line each."""
     missing = [f"'{key}' is missing" for key in wanted if key not in given]
     extra = [f"'{key}' is unknown" for key in given if key not in wanted]
     shapes = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from compress.schema.calibration import DataSpec, NamedSlice, Slices
 from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
+from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
@@ -27,6 +28,7 @@ from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, Har
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
 
 __all__ = [
+    "AdapterSpec",
     "Augment",
     "Board",
     "Budget",
@@ -57,6 +59,7 @@ __all__ = [
     "Seed",
     "Slices",
     "SensitivitySpec",
+    "SourceSpec",
     "StageName",
     "StudentSpec",
     "Target",

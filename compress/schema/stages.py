@@ -7,18 +7,25 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from compress.models import NETWORKS
+from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
 from compress.schema.training import Hint, PictureLoss, Train
 
 
 class TeacherSpec(Section):
-    """The trained network that is given."""
+    """The trained network that is given: one of ours (``weights``), or with ``source.network`` any other."""
 
     weights: str = Field("builtin:low_light", description="a .safetensors file, or builtin:NAME")
     network: str | None = Field(None, description="registered network; none: what the file itself says")
+    source: SourceSpec = SourceSpec()
+    adapter: AdapterSpec = AdapterSpec()
 
     def identity(self) -> dict[str, Any]:
+        if self.source.network is not None:
+            from compress.foreign.identity import source_identity
+
+            return {"source": source_identity(self.source), "adapter": self.adapter.identity()}
         from compress.models.weights import resolve_weights
         from compress.store.digests import file_digest
 

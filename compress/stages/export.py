@@ -90,13 +90,17 @@ def export(
     Every network gets builds of the fixed ``export.size`` (its sides rounded up to what the network
     takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size. Operators that
     the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
-    is listed as not built, and so is a float network for a device without float layers.
+    is listed as not built, and so is a float network for a device without float layers. A teacher from outside is left
+    out: it may be what no runtime takes.
 
     An SDK whose builds are made on their board gets that done there, where ``board`` names one.
 
     Raises BuildError for a network that can't be exported, or a file that answers otherwise than it, and DeviceError
     for a board that is named and can't do its part.
     """
+    if teacher is not None and teacher.foreign:
+        progress.say("teacher: from outside, so not built: it is neither measured on the device nor in the report")
+        teacher = None
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
     plain = {variant: net for variant, net in nets.items() if net is not None}
     shape = _shape((*plain.values(), quantized), export, progress)

@@ -12,7 +12,15 @@ from compress.stage import stage
 
 @stage(gives=Teacher, version=1)
 def teacher(teacher: TeacherSpec, out: Path) -> None:
-    """Copies the weights after loading them once: what can't be rebuilt is refused here, before training."""
+    """Copies the weights after loading them once: what can't be rebuilt is refused here, before training.
+
+    A network from outside is looked through before it is loaded, and tried once (``compress.foreign.taken``).
+    """
+    if teacher.source.network is not None:
+        from compress.foreign.taken import take_in
+
+        take_in(teacher.source, teacher.adapter, out)
+        return
     from compress.models.weights import load_net, resolve_weights, save_net
 
     path = resolve_weights(teacher.weights)

@@ -19,10 +19,14 @@ from torch.nn import functional as F
 
 from compress.data.batches import Picture, StoredGuide
 from compress.data.source import PairSource
+from compress.foreign.adapted import listened
 from compress.losses.distill import Tap
-from compress.models.enhance import pad_to_multiple, to_picture, to_tensor
+from compress.models.enhance import padded_for, to_picture, to_tensor
 from compress.schema import Hint
 from compress.stage import Progress
+
+HINT_GRID = 8
+"""Features are kept at one value for so many pixels a side."""
 
 
 @torch.no_grad()
@@ -35,7 +39,7 @@ def consult(
     """
     folder = scratch / "guide"
     folder.mkdir(exist_ok=True)
-    taps = [Tap(teacher, hint.teacher) for hint in hints]
+    taps = [Tap(listened(teacher), hint.teacher) for hint in hints]
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for index in range(len(source)):
         if not (folder / f"output-{index:05d}.npy").exists():
@@ -47,12 +51,15 @@ def consult(
 
 
 def _ask(teacher: nn.Module, dark: Picture, taps: list[Tap], folder: Path, index: int) -> None:
-    x = pad_to_multiple(to_tensor(dark), int(teacher.size_multiple))  # type: ignore[arg-type]
+    x = padded_for(teacher, to_tensor(dark), HINT_GRID if taps else 1)
     with torch.autocast("cpu", torch.bfloat16):
         y: Tensor = teacher(x.to(memory_format=torch.channels_last))
     for k, tap in enumerate(taps):
-        feature = F.interpolate(tap.take().float(), size=(x.shape[2] // 8, x.shape[3] // 8), mode="area")
-        _save(folder / f"hint{k}-{index:05d}.npy", feature[0].to(torch.float16).numpy())
+        size = (x.shape[2] // HINT_GRID, x.shape[3] // HINT_GRID)
+        feature = F.interpolate(tap.take().float(), size=size, mode="area")[0]
+        # What was filled up does not belong to the picture, and would be mirrored with it.
+        feature = feature[:, : -(-dark.shape[0] // HINT_GRID), : -(-dark.shape[1] // HINT_GRID)]
+        _save(folder / f"hint{k}-{index:05d}.npy", feature.to(torch.float16).numpy())
     _save(folder / f"output-{index:05d}.npy", to_picture(y[:, :, : dark.shape[0], : dark.shape[1]]))
 
 

@@ -9,6 +9,8 @@ from torch import nn
 
 from compress.data.source import open_data
 from compress.errors import ConfigError
+from compress.foreign.adapted import Adapted, listened
+from compress.foreign.asking import shrunken_asks
 from compress.losses.distill import Distill
 from compress.models.weights import load_net
 from compress.schema import DataSpec, DistillSpec, Train
@@ -36,13 +38,16 @@ def train_under(
 
 
 def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Module) -> None:
-    """Names of modules can be checked only when the networks are there. Raises ConfigError, one line for each."""
-    named = [("distill.hints: teacher", teacher, hint.teacher) for hint in spec.hints]
+    """What can be checked only when the networks are there: names of modules, and whether the teacher can be asked.
+
+    Raises ConfigError, one line for each.
+    """
+    named = [("distill.hints: teacher", listened(teacher), hint.teacher) for hint in spec.hints]
     named += [("distill.hints: student", net, hint.student) for hint in spec.hints]
     named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
     named += [("phases.without", net, name) for phase in train.phases for name in phase.without]
     named += [("phases.level_of", net, phase.level_of) for phase in train.phases if phase.level_of]
-    problems = []
+    problems = list(shrunken_asks(train)) if isinstance(teacher, Adapted) else []
     for key, owner, name in named:
         known = [module for module, _ in owner.named_modules() if module]
         if name not in known:

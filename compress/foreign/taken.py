@@ -1,0 +1,181 @@
+"""A foreign network as an artefact: its files and ``foreign.json``, what opens them again; no path of the user's.
+
+Taking in: copy, look through the copy, open it from there, try it on one picture. What is opened later is what was
+looked through.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.artefacts import FOREIGN
+from compress.errors import WeightsError
+from compress.foreign.code import call, is_file, module_digest
+from compress.foreign.hub_folder import arguments_in
+from compress.foreign.identity import network_files, weights_file
+from compress.foreign.kinds import Kind, kind_of, split_callable
+from compress.foreign.one_line import one_line
+from compress.foreign.onnx_file import check_onnx
+from compress.foreign.pt2_file import check_pt2
+from compress.foreign.state_dict import read_state_dict
+from compress.foreign.torchscript_file import check_torchscript
+from compress.models.weights import misfits
+from compress.records import Record
+from compress.schema import AdapterSpec, SourceSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from compress.foreign.adapted import Adapted
+
+_CODE, _WEIGHTS = "code", "weights.safetensors"
+_PROBE = (128, 192)
+_CLOSED: dict[Kind, str] = {
+    "onnx": "an ONNX network has no modules",
+    "pt2": "an exported program has lost its modules",
+    "torchscript": "a TorchScript network's modules can't be listened to",
+}
+
+
+class Card(Record):
+    """``foreign.json``. ``callable`` as in the recipe, its file without folders; ``arguments``: a JSON object;
+    ``module_sha256``: of a module that is imported by name and not kept here; ``digests`` of all files beside this."""
+
+    kind: Kind
+    adapter: AdapterSpec
+    digests: dict[str, str]
+    callable: str | None = None
+    arguments: str = "{}"
+    module_sha256: str | None = None
+    trusted: bool = False
+    onnxruntime: str | None = None
+
+
+def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path) -> None:
+    """Copy the network into ``out`` (empty), look through it, open it and try it once.
+
+    Raises NetworkRefused before anything is loaded; WeightsError for what can't be opened or answers otherwise than
+    the adapter says; ConfigError for an adapter that is not whole.
+    """
+    from compress.store.digests import hash_file
+
+    network = source.network or ""
+    kind, weights = kind_of(network), weights_file(source)
+    for name, path in network_files(source).items():
+        place = out / _CODE / name if kind == "module" else out / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+    if weights is not None:
+        _keep_weights(weights, source, out / _WEIGHTS)
+    if kind == "torchscript":
+        check_torchscript(out / "network.torchscript", source.trust == "torchscript")
+    digests = {p.relative_to(out).as_posix(): hash_file(p) for p in sorted(out.rglob("*")) if p.is_file()}
+    card = Card(kind=kind, adapter=adapter, digests=digests, trusted=source.trust == "torchscript")
+    card = card.model_copy(update=_of_module(source) if kind == "module" else _of_runtime(kind))
+    card.write(out / FOREIGN)
+    _try(open_taken(out / FOREIGN))
+
+
+def _keep_weights(weights: Path, source: SourceSpec, place: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(read_state_dict(weights, source.entry, source.prefix), place)
+
+
+def _of_module(source: SourceSpec) -> dict[str, Any]:
+    network = source.network or ""
+    module, name = split_callable(network)
+    folder = Path(source.weights or "").expanduser()
+    arguments = arguments_in(folder) if folder.is_dir() else {}
+    facts = {"callable": f"{module}:{name}", "arguments": json.dumps(arguments, sort_keys=True)}
+    if is_file(network):
+        return facts | {"callable": f"{Path(module).name}:{name}"}
+    return facts | {"module_sha256": module_digest(network)}
+
+
+def _of_runtime(kind: Kind) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    return {"onnxruntime": version("onnxruntime")} if kind == "onnx" else {}
+
+
+def open_taken(path: Path) -> Adapted:
+    """The network of a ``foreign.json``, in eval mode, in our convention.
+
+    Raises NetworkRefused as ``take_in`` does, WeightsError for a module whose source is another one now.
+    """
+    from compress.foreign.adapted import Adapted
+
+    card, folder = Card.read(path), path.parent
+    name = card.callable or f"the {card.kind} network"
+    return Adapted(_open(card, folder), card.adapter, name, _CLOSED.get(card.kind)).eval()
+
+
+def _open(card: Card, folder: Path) -> nn.Module:
+    from compress.foreign.closed import exported, scripted
+    from compress.foreign.onnx_net import OnnxNet
+
+    place = folder / f"network.{card.kind}"
+    if card.kind == "module":
+        return _module(card, folder)
+    if card.kind == "onnx":
+        check_onnx(place)
+        return OnnxNet(place)
+    if card.kind == "pt2":
+        check_pt2(place)
+        return exported(place)
+    check_torchscript(place, card.trusted)
+    return scripted(place)
+
+
+def _module(card: Card, folder: Path) -> nn.Module:
+    from torch import nn
+
+    network = card.callable or ""
+    if card.module_sha256 is not None and module_digest(network) != card.module_sha256:
+        raise WeightsError(f"{network}: its source has changed since it was taken in; run stage teacher again")
+    root = folder / _CODE if card.module_sha256 is None else None
+    net = call(network, root, json.loads(card.arguments))
+    if not isinstance(net, nn.Module):
+        raise WeightsError(f"{network}: gives {type(net).__name__}, no torch module")
+    _fill(net, folder / _WEIGHTS, network)
+    return net.eval().requires_grad_(False)
+
+
+def _fill(net: nn.Module, weights: Path, network: str) -> None:
+    """Older files lack the counts of BatchNorm, which no answer depends on."""
+    tensors = read_state_dict(weights, None, "")
+    wanted = net.state_dict()
+    first = next(iter(tensors)).partition(".")[0] + "."
+    shared = all(key.startswith(first) for key in tensors) and not any(key.startswith(first) for key in wanted)
+    for key, value in wanted.items():
+        if key.endswith("num_batches_tracked"):
+            tensors.setdefault(key, value)
+    problems = misfits(wanted, tensors)
+    if problems:
+        way = f"; all of the file's names begin with '{first}': set source.prefix" if shared else ""
+        raise WeightsError(f"{network}: the weights don't fit: {'; '.join(problems[:3])}{way}")
+    net.load_state_dict(tensors)
+
+
+def _try(net: Adapted) -> None:
+    """On one picture, or one tile. Raises WeightsError."""
+    import torch
+
+    side = [-(-side // net.size_multiple) * net.size_multiple for side in _PROBE]
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            y = net(torch.linspace(0, 0.3, 3 * side[0] * side[1]).reshape(1, 3, *side))
+        except WeightsError as error:
+            size = getattr(net.inner, "size", None)
+            fixed = f"; it takes {size[0]}x{size[1]} only: set adapter.tile=[{size[0]},{size[1]}]" if size else ""
+            raise WeightsError(f"{error}{fixed if net.spec.tile is None else ''}") from None
+        except RuntimeError as error:
+            raise WeightsError(f"{net.name}: can't be run: {one_line(error)}") from None
+    if not bool(torch.isfinite(y).all()):
+        raise WeightsError(f"{net.name}: answers with values that are no numbers; check adapter.range and the weights")
