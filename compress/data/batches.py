@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from compress.data.source import PairSource
 from compress.errors import DataError
-from compress.schema import Augment, Phase, PictureLoss
+from compress.schema import Augment, Phase
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +55,6 @@ class Batch:
 
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
     whose input says how bright ``bright`` and ``taught`` are to be taken. ``without``: modules of it to leave out.
-    ``loss``: what it is judged by, where that is not what the whole training is judged by.
     """
 
     dark: Tensor
@@ -66,7 +65,6 @@ class Batch:
     asks: bool = False
     level_of: str | None = None
     without: tuple[str, ...] = ()
-    loss: PictureLoss | None = None
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
@@ -223,14 +221,11 @@ class BatchPlan:
         bright = _stacked([pairs[k][1] for k in taken], kept, phase.downscale)
         if joins:
             dark, bright = (picture[list(mine)] for picture in _joined(rng, dark, bright))
-        taught: Tensor | None = None
-        hints: tuple[Tensor, ...] = ()
-        if self.guide is not None and not phase.ask:
-            taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
-            hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(
-            dark, bright, taught, hints, phase.downscale, phase.ask, phase.level_of, phase.without, phase.loss
-        )  # fmt: skip
+        if self.guide is None or phase.ask:
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of, phase.without)
+        taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
+        hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
+        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of, phase.without)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
         top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID

@@ -79,8 +79,7 @@ def _plain(net: nn.Module) -> nn.Module:
 
 
 def _of(weights: PictureLoss, batch: Batch) -> PictureLoss:
-    """Weights for a batch: its own, if it has some; where the truth is as bright as it should be, that is compared."""
-    weights = batch.loss or weights
+    """Weights for a batch: where the truth is as bright as the picture should be, that is what is compared."""
     return weights if batch.level_of is None else weights.model_copy(update={"matched": 0.0})
 
 

@@ -28,23 +28,17 @@ from compress.models.brighten import (
     start_mixing,
     start_passing_on,
     start_small,
-    tone_of,
 )
 from compress.models.repair import Repair
 
 
 class Light(nn.Module):
-    """Illumination from a thumbnail: logits of the gain (N, 3, h, w) and colour terms (N, 12, 1, 1).
-
-    The logit of a place is what its surroundings say, plus what the whole picture says: a constant and a slope over
-    ``tone``. A slope over the log of the input would make the gain a power of it, a gamma curve; ``tone`` bends nearly
-    as the log does and needs a square root only (ADR 0025).
-    """
+    """Illumination from a thumbnail (N, 6, h, w): logits of the gain (N, 3, h, w) and colour terms (N, 12, 1, 1)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         w = width
-        self.enter = start_mixing(nn.Conv2d(9, w, 3, padding=1))
+        self.enter = start_mixing(nn.Conv2d(6, w, 3, padding=1))
         self.local1 = start_passing_on(nn.Conv2d(w, w, 3, padding=2, dilation=2))
         self.local2 = start_passing_on(nn.Conv2d(w, w, 3, padding=4, dilation=4))
         self.down1 = start_mixing(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1))
@@ -52,18 +46,16 @@ class Light(nn.Module):
         self.deep = start_passing_on(nn.Conv2d(2 * w, 2 * w, 3, padding=2, dilation=2))
         self.hidden = start_mixing(nn.Conv2d(4 * w, 4 * w, 1))
         self.to_gain = nn.Conv2d(4 * w, 3, 1)
-        self.to_slope = start_small(nn.Conv2d(4 * w, 3, 1), 0.01)
         self.to_colour = start_small(nn.Conv2d(4 * w, COLOUR_TERMS, 1), 0.01)
         self.leave = nn.Conv2d(w, 3, 3, padding=1)
 
-    def forward(self, spread: Tensor, tone: Tensor) -> tuple[Tensor, Tensor]:
-        """``spread`` (N, 6, h, w) is ``spread_features`` of a thumbnail, ``tone`` (N, 3, h, w) its ``tone_of``."""
-        seen = F.relu(self.enter(torch.cat((spread, tone), dim=1)))
+    def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
+        seen = F.relu(self.enter(small))
         deep = F.relu(self.deep(F.relu(self.down2(F.relu(self.down1(seen))))))
         whole = torch.cat((deep.mean((2, 3), keepdim=True), deep.amax((2, 3), keepdim=True)), dim=1)
         local = F.relu(self.local2(F.relu(self.local1(seen)))) + seen
         code = F.relu(self.hidden(whole))
-        return self.leave(local) + self.to_gain(code) + self.to_slope(code) * tone, self.to_colour(code)
+        return self.leave(local) + self.to_gain(code), self.to_colour(code)
 
 
 class LightTwin(nn.Module):
@@ -84,7 +76,7 @@ class LightTwin(nn.Module):
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
         blocks = self.unshuffle(x)
         small = self.unshuffle.means(F.avg_pool2d(blocks, thumb_stride // 2))
-        logit, terms = self.light(spread_features(small), tone_of(small))
+        logit, terms = self.light(spread_features(small))
         factor, addend = self.colours.split(gain_of(logit), small, terms)
         bright = shoulder(blocks * self._for_blocks(factor, thumb_stride) + self._for_blocks(addend, thumb_stride))
         y = bright + self.repair(bright)

@@ -9,17 +9,6 @@ from pydantic import Field
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 
 
-class PictureLoss(Section):
-    """Weights of the supervised terms, all on RGB in [0, 1]."""
-
-    charbonnier: Weight = 1.0
-    ssim: Weight = 0.2
-    log_error: Weight = Field(0.0, description="log of each picture's mean squared error, as PSNR has it")
-    brightness: Weight = Field(0.0, description="L1 between 16x16 block means")
-    colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
-    matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
-
-
 class Phase(Section):
     """A part of the training: how often, how large, how many at once."""
 
@@ -46,8 +35,6 @@ class Phase(Section):
         None,
         description="module whose input, a picture, says how bright the truth is taken to be; freeze what is before it",
     )
-
-    loss: PictureLoss | None = Field(None, description="what this phase is judged by; none: what the whole training is")
 
     @property
     def at_rest(self) -> tuple[str, ...]:
@@ -78,6 +65,17 @@ class Train(Section):
     precision: Literal["bf16", "fp32"] = Field("bf16", description="of activations during training")
     augment: Augment = Augment()
     checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints")
+
+
+class PictureLoss(Section):
+    """Weights of the supervised terms, all on RGB in [0, 1]."""
+
+    charbonnier: Weight = 1.0
+    ssim: Weight = 0.2
+    log_error: Weight = Field(0.0, description="log of each picture's mean squared error, as PSNR has it")
+    brightness: Weight = Field(0.0, description="L1 between 16x16 block means")
+    colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
 
 
 class Hint(Section):

@@ -94,15 +94,6 @@ def test_gradients_reach_student_and_adapter() -> None:
         assert parameter.grad is not None and float(parameter.grad.abs().sum()) > 0
 
 
-def test_a_batch_may_say_what_it_is_judged_by() -> None:
-    net = build_net("light_twin", {"width": 16, "light_width": 8})
-    objective = Supervised(PictureLoss(charbonnier=1.0, ssim=1.0))
-    batch = _batch(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
-    _, parts = objective(net, batch)
-    _, own = objective(net, replace(batch, loss=PictureLoss(charbonnier=0.0, ssim=0.0, log_error=1.0)))
-    assert parts.keys() == {"charbonnier", "ssim"} and own.keys() == {"log_error"}
-
-
 @pytest.mark.parametrize("downscale", [1, 2, 4])
 def test_asked_anew_the_teacher_says_how_bright_whatever_the_truth_is(downscale: int) -> None:
     class Teacher(nn.Module):

@@ -49,7 +49,7 @@ def test_float_layers_compute_in_float16_and_pictures_stay_float32(source: Path)
     half = to_half(model, "net")
     types, kept = _types(half), set(quantized_nodes(model))
     layers = [node for node in half.graph.node if node.op_type == "Conv" and node.name not in kept]
-    assert len(layers) == (22 if source.stem == "float" else 17)
+    assert len(layers) == (21 if source.stem == "float" else 16)
     assert {types[name] for node in layers for name in node.input} == {TensorProto.FLOAT16}
     ends = (*half.graph.input, *half.graph.output)
     assert [(end.name, end.type.tensor_type.elem_type) for end in ends] == [("dark", 1), ("bright", 1)]
