@@ -136,7 +136,8 @@ def test_gradients_reach_every_parameter(name: str, form: object) -> None:
 def test_it_is_pruned_to_a_multiple_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     net = small(name)
     before = count_macs(net, *SIZE)
-    reduced, cuts = prune_until(net, lambda _n, macs: macs <= 0.7 * before, lambda _n: None, "magnitude", 8, (), SIZE)
+    found = prune_until(net, lambda _n, macs: macs <= 0.7 * before, lambda _n: None, "magnitude", 8, (), SIZE)
+    reduced, cuts = found.net, found.cuts
     assert cuts and count_macs(reduced, *SIZE) <= 0.7 * before
     touched = {cut.module for cut in cuts}
     widths = {key: m.out_channels for key, m in reduced.named_modules() if isinstance(m, nn.Conv2d)}
