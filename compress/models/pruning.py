@@ -86,7 +86,8 @@ def prune_until(
     """A copy of ``net`` with channels taken out until ``enough(net, macs)``, or nothing more can go.
 
     ``gradients`` fills ``.grad`` for Taylor importance (Molchanov et al., CVPR 2019). ``kind`` is
-    "taylor" or "magnitude"; ``keep`` are module prefixes left whole; MACs are counted at ``size``.
+    "taylor" or "magnitude"; ``keep`` are module prefixes that give all of their channels still; MACs
+    are counted at ``size``.
     Raises NetworkError for a network that can't be traced.
     """
     search = _Search(find_probe(net, size), kind, multiple, keep, size)
@@ -194,7 +195,7 @@ class _Search:
 
     def _why_whole(self, net: nn.Module, atom: Atom) -> str | None:
         for part in atom:
-            if self._kept(part.name):
+            if self._kept(part.name) and part.side != "in":  # what it reads may go, what it gives stays
                 return f"coupled to '{part.name}', which is kept"
             others = _sharing(net, part.name) if part.side != "raw" else ()
             if others:

@@ -88,7 +88,9 @@ class PruneSpec(Section):
     keep_macs: float | None = Field(0.8, gt=0, le=1, description="share of the MACs to keep")
     max_latency_ms: float | None = Field(None, gt=0, description="or: FP32 latency to get under, on this machine")
     importance: Literal["magnitude", "taylor"] = "taylor"
-    keep: tuple[str, ...] = Field(("light",), description="module name prefixes that are not pruned")
+    keep: tuple[str, ...] = Field(
+        ("light",), description="module name prefixes that go on giving all of their channels"
+    )
     train: Train = Train()
 
     def identity(self) -> dict[str, Any]:

@@ -43,6 +43,17 @@ def test_the_cut_that_reaches_the_budget_is_no_larger_than_needed() -> None:
     assert len(found.cuts) == 1
 
 
+def test_a_kept_layer_may_read_less_and_gives_as_much() -> None:
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 40, "depth": 3, "light_width": 9}).eval()
+    keep = ("light", "repair.middle1", "repair.middle2")
+    found = prune_until(net, lambda _n, macs: macs <= 0.91 * count_macs(net, *SIZE), _fill, "taylor", 8, keep, SIZE)
+    assert [(cut.module, len(cut.channels)) for cut in found.cuts] == [("repair.enter", 8)]
+    layers = dict(found.net.get_submodule("repair").named_children())
+    shapes = {n: (m.in_channels, m.out_channels) for n, m in layers.items() if isinstance(m, nn.Conv2d)}
+    assert shapes == {"enter": (12, 32), "middle1": (32, 40), "middle2": (40, 40), "leave": (40, 12)}
+
+
 def test_an_impossible_budget_ends_at_the_smallest_network() -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8}).eval()
     reduced = prune_until(net, lambda _n, _m: False, _fill, "magnitude", 8, ("light",), SIZE).net
