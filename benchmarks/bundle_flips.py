@@ -181,9 +181,10 @@ def main() -> int:
     parser.add_argument("--leave-out", action="append", default=[], metavar="VERIFIER", help="the scripts take longest")
     given = parser.parse_args()
     shares = [len(range(job, given.flips, given.jobs)) for job in range(given.jobs)]
+    bundle, key = given.bundle.resolve(), given.key.resolve()  # the verifiers start in other folders
     with ProcessPoolExecutor(given.jobs) as pool:
         made = [
-            pool.submit(tally, given.bundle, given.key, share, given.seed * 1000 + job, tuple(given.leave_out))
+            pool.submit(tally, bundle, key, share, given.seed * 1000 + job, tuple(given.leave_out))
             for job, share in enumerate(shares)
         ]
         found = joined([each.result() for each in made])
