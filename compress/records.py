@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 Variant = Literal["input", "teacher", "student", "control", "pruned", "int8", "ptq"]
+FAKE_QUANT: tuple[Variant, ...] = ("int8", "ptq")
+"""The variants with int8 layers."""
 Origin = Literal["measured", "simulated", "estimated", "counted"]
 RuntimeName = Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"]
 Through = Literal["torch", "none"] | RuntimeName
@@ -171,11 +173,16 @@ class SpeedRow(Record):
 
 
 class SpeedReport(Record):
-    """``speed.json``: all builds interleaved on one device in one session; no row: not measured."""
+    """``speed.json``: all builds interleaved on one device in one session; no row: not measured.
+
+    ``also``: the shipped network before quantization once more, in the precision of the device's float layers where
+    that is not f32: what INT8 buys beyond it.
+    """
 
     device: str
     fingerprint: dict[str, str]
     rows: tuple[SpeedRow, ...]
+    also: tuple[SpeedRow, ...] = ()
     not_measured: str | None = None
 
 

@@ -129,6 +129,7 @@ def _signing(package: PackageSpec) -> Iterator[str]:
 
 def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
+    yield from _this_machine(target)
     if target.device.runtime not in target.export.builds:
         builds = ", ".join(target.export.builds)
         yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"
@@ -142,6 +143,19 @@ def _target(plan: Plan) -> Iterator[str]:
         yield from _integer_tflite(target.export.tflite)
     if target.int16_layers and "sensitivity" in plan.stages:
         yield from _wide_codes(target)
+
+
+def _this_machine(target: Target) -> Iterator[str]:
+    """What the target wants of this machine and what no setting of it will change."""
+    from compress.devices.runner.conditions import unmet
+    from compress.devices.runner.fingerprint import stable_facts
+
+    if target.device.kind != "local" or not target.device.conditions.pins:
+        return
+    facts = stable_facts()
+    pins = target.device.conditions.model_dump(mode="json")["pins"]
+    for line in unmet([pin for pin in pins if pin["fact"] in facts], facts):
+        yield f"target.device.conditions.pins: {line} on this machine; take another target"
 
 
 def _wide_codes(target: Target) -> Iterator[str]:

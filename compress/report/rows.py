@@ -206,6 +206,7 @@ def gains(results: Results) -> tuple[str, ...]:
         _compare("pruning", "student", "pruned", results) if full == "pruned" else None,
         _compare("QAT against PTQ", "ptq", "int8", results),
         _compare(f"INT8 against its float self ({LABELS[full]})", full, "int8", results),
+        *(_also(row, results) for row in results.speed.also),
     ]
     return tuple(line for line in lines if line)
 
@@ -230,6 +231,16 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     if not pair and not (times[0] and times[1]):
         return None
     return f"{what}: " + ", ".join(parts) + (f"; {remark}" if remark else "")
+
+
+def _also(row: SpeedRow, results: Results) -> str | None:
+    """What INT8 buys beyond a shorter float: a network that is only run in one needs no quantizing."""
+    int8 = _speed("int8", row.runtime, results)
+    if int8 is None:
+        return None
+    origin = _origins((row.origin, int8.origin))
+    gain = f"p50 {row.p50_ms:.2f} → {int8.p50_ms:.2f} ms ({row.p50_ms / int8.p50_ms:.2f}x, {origin})"
+    return f"INT8 against the same run in {row.precision} ({LABELS[row.variant]}): {gain}"
 
 
 def _quality_pair(before: Variant, after: Variant, results: Results) -> tuple[QualityRow, QualityRow] | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.devices.board import BoardKind
 from compress.errors import BuildError
-from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.records import FAKE_QUANT, Build, Inspection, QuantizationTable, RuntimeName, TensorSpec
 from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
 
@@ -56,6 +56,14 @@ class RunOptions:
     threads: int = 2
     float_precision: FloatPrecision = "f32"
     cores: str | None = None
+
+    def of(self, build: Build) -> RunOptions:
+        """How ``build`` is run. OpenVINO takes its precision there, and its FP32 builds are what INT8 is held against.
+
+        In builds of other runtimes the precision is written, or theirs alone.
+        """
+        reference = build.runtime == "openvino" and build.variant not in FAKE_QUANT
+        return replace(self, float_precision="f32") if reference else self
 
 
 @dataclass(frozen=True)

@@ -128,5 +128,5 @@ def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> Bo
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
     files = tuple(named.folder / name for name in open_runtime(build.runtime).board_files(build.files))
     return BoardBuild(
-        named.name, build.runtime, files, options.threads, options.float_precision, tensors, options.cores
+        named.name, build.runtime, files, options.threads, options.of(build).float_precision, tensors, options.cores
     )  # fmt: skip

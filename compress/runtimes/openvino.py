@@ -126,7 +126,8 @@ class _OpenVinoSession(Session):
         import openvino
 
         self.infer(x)
-        self._request.set_input_tensor(openvino.Tensor(self._bytes(x), shared_memory=True))
+        self._prepared = openvino.Tensor(self._bytes(x), shared_memory=True)  # the request alone would not keep it
+        self._request.set_input_tensor(self._prepared)
         # start and wait: infer() would also build a dictionary of answers
         return lambda: (self._request.start_async(), self._request.wait())[1]
 
