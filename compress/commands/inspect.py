@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compress.errors import EXIT_PASS, ConfigError, NetworkError, WeightsError
+from compress.errors import EXIT_PASS, ConfigError, NetworkError, WeightsError, one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -73,8 +73,9 @@ def _facts(
         free = Graph(model)
         graph = Graph(facts.sized(model, size))
     except Exception as error:  # onnx raises its own kinds from C++
-        first = next(iter(str(error).splitlines()), type(error).__name__)[:160]
-        raise NetworkError(f"{network}: shapes can't be inferred for {size[0]}x{size[1]}: {first}") from None
+        raise NetworkError(
+            f"{network}: shapes can't be inferred for {size[0]}x{size[1]}: {one_line(error, kind=False)}"
+        ) from None
     return facts.Facts(
         network=network,
         inputs=facts.borders(free, iter(model.graph.input)),

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import FOREIGN
-from compress.errors import WeightsError
+from compress.errors import WeightsError, one_line
 from compress.foreign.code import call, is_file, module_digest
 from compress.foreign.hub_folder import arguments_in
 from compress.foreign.identity import network_files, weights_file
 from compress.foreign.kinds import Kind, kind_of, split_callable
-from compress.foreign.one_line import one_line
 from compress.foreign.onnx_file import check_onnx
 from compress.foreign.pt2_file import check_pt2
 from compress.foreign.state_dict import read_state_dict

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import NetworkError, WeightsError
+from compress.errors import NetworkError, WeightsError, one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -46,8 +46,7 @@ def open_onnx(path: Path) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(str(path))
     except (onnx.checker.ValidationError, ValueError) as error:
-        first = next(iter(str(error).splitlines()), "")
-        raise WeightsError(f"{path}: not a valid ONNX model ({first[:160]}); export it again") from None
+        raise WeightsError(f"{path}: not a valid ONNX model ({one_line(error)}); export it again") from None
     return model
 
 
@@ -100,7 +99,7 @@ def open_net(text: str, weights: Path | None) -> nn.Module:
     try:
         net = getattr(importlib.import_module(module), name)()
     except Exception as error:  # somebody else's code
-        raise WeightsError(f"{text}: {type(error).__name__}: {' '.join(str(error).split())[:160]}") from None
+        raise WeightsError(f"{text}: {one_line(error)}") from None
     finally:
         sys.path.remove(os.getcwd())
     if not isinstance(net, nn.Module):
@@ -150,7 +149,6 @@ def as_onnx(net: nn.Module, size: tuple[int, int]) -> Iterator[onnx.ModelProto]:
                 input_names=["input"], output_names=["output"],
             )  # fmt: skip
         except Exception as error:  # the exporter and a foreign network may raise anything
-            first = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-            raise NetworkError(f"can't be written as ONNX for {size[0]}x{size[1]}: {first}") from None
+            raise NetworkError(f"can't be written as ONNX for {size[0]}x{size[1]}: {one_line(error)}") from None
         simple, same = onnxsim.simplify(onnx.load(str(path)))  # folds the arithmetic of sizes, as export does
         yield simple if same else onnx.load(str(path))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from compress.errors import NetworkError
+from compress.errors import NetworkError, one_line
 
 _WAY_OUT = "write that without it, or leave the network whole and distil it into a student"
 _SIDES_PX = (32, 64)
@@ -35,7 +35,7 @@ def find_probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Prob
 
     Raises NetworkError where it takes none of them.
     """
-    first: Exception | None = None
+    first: Exception = ValueError("no size to try")
     for height, width in dict.fromkeys((*((side, side) for side in _SIDES_PX), size)):
         for dtype in (torch.float64, torch.float32):
             probe = Probe((1, channels, height, width), dtype)
@@ -45,7 +45,9 @@ def find_probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Prob
                 return probe
             except Exception as error:  # whatever a foreign network raises
                 first = error
-    raise NetworkError(f"the network does not run on a (1, {channels}, {size[0]}, {size[1]}) picture: {told(first)}")
+    raise NetworkError(
+        f"the network does not run on a (1, {channels}, {size[0]}, {size[1]}) picture: {one_line(first)}"
+    )
 
 
 def trace_problem(net: nn.Module, probe: Probe) -> None:
@@ -95,8 +97,3 @@ class _Values(TorchDispatchMode):
             frames = [each for each in traceback.extract_stack() if not each.filename.startswith(own)]
             self.line = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "a layer"
         return func(*args, **(kwargs or {}))
-
-
-def told(error: Exception | None) -> str:
-    """The first line of what was raised."""
-    return " ".join(f"{type(error).__name__}: {error}".splitlines()[0].split())[:200]
