@@ -68,20 +68,23 @@ def trace_problem(net: nn.Module, probe: Probe) -> None:
             f"can't be pruned: its path depends on the picture ({watch.line} reads a tensor's value), "
             f"so one run does not show all of it; {_WAY_OUT}"
         )
-    first = answer
-    while isinstance(first, list | tuple | dict) and len(first):
-        first = next(iter(first.values())) if isinstance(first, dict) else first[0]
+    first = _first_part(answer)
     if not isinstance(first, Tensor) or not first.requires_grad:
         raise NetworkError(
             "can't be pruned: its answer can't be followed back to its layers "
             f"(numpy, detach or no_grad in its forward); {_WAY_OUT}"
         )
     with torch.no_grad():
-        again = traced(probe.picture(0))
-    while isinstance(again, list | tuple | dict) and len(again):
-        again = next(iter(again.values())) if isinstance(again, dict) else again[0]
+        again = _first_part(traced(probe.picture(0)))
     if not torch.allclose(first, again, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise NetworkError(f"can't be pruned: it answers the same picture otherwise each time; {_WAY_OUT}")
+
+
+def _first_part(answer: Any) -> Any:
+    """The first of what a network gives, however nested."""
+    while isinstance(answer, list | tuple | dict) and len(answer):
+        answer = next(iter(answer.values())) if isinstance(answer, dict) else answer[0]
+    return answer
 
 
 class _Values(TorchDispatchMode):
