@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import NetworkError, WeightsError, one_line
@@ -30,57 +30,22 @@ def open_onnx(path: Path) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
+    from compress.foreign.onnx_file import all_nodes, check_onnx
+
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole ONNX file ({str(error)[:80]}); export it again") from None
-    if not model.graph.node:
-        raise WeightsError(f"{path}: not an ONNX file, or one without layers; export it again")
-    custom = next((node for node in _nodes(model) if node.domain not in _KNOWN_DOMAINS), None)
+    custom = next((node for node in all_nodes(model) if node.domain not in _KNOWN_DOMAINS), None)
     if custom is not None:
         asked = f"{custom.domain}.{custom.op_type}"
         raise WeightsError(f"{path}: asks for the custom operator {asked}, whose library is not loaded; export without")
-    for tensor in _tensors(model):
-        if tensor.data_location == tensor.EXTERNAL:
-            _check_external(tensor, path)
+    check_onnx(path)
     try:
         onnx.checker.check_model(str(path))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise WeightsError(f"{path}: not a valid ONNX model ({one_line(error)}); export it again") from None
     return model
-
-
-def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
-    ahead = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    while ahead:
-        node = ahead.pop()
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                ahead.extend(graph.node)
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[Any]:
-    yield from model.graph.initializer
-    for node in _nodes(model):
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from graph.initializer
-
-
-def _check_external(tensor: Any, path: Path) -> None:
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
-    folder, place = path.parent.resolve(), path.parent / location
-    outside = not location or "\\" in location or ".." in PurePosixPath(location).parts or location.startswith("/")
-    if outside or not place.resolve().is_relative_to(folder):
-        raise WeightsError(f"{path}: '{tensor.name}' lies in '{location}', outside of the file's folder")
-    if not place.is_file():
-        raise WeightsError(f"{path}: its data '{location}' is not there; copy it beside the file")
-    numbers = (said.get("offset", "0"), said.get("length", "0"))
-    if not all(each.isascii() and each.isdigit() for each in numbers) or sum(map(int, numbers)) > place.stat().st_size:
-        raise WeightsError(f"{path}: '{tensor.name}' claims more bytes than '{location}' has")
 
 
 def open_net(text: str, weights: Path | None) -> nn.Module:
