@@ -40,7 +40,9 @@ def check_onnx(path: Path) -> tuple[str, ...]:
     for node in nodes:
         if node.domain not in DOMAINS and node.domain not in own:
             asked = f"{node.domain}.{node.op_type}"
-            raise NetworkRefused(f"{path}: asks for the custom operator {asked}, from a library; export it without")
+            raise NetworkRefused(
+                f"{path}: asks for the custom operator {asked}, whose library is not loaded; export it without"
+            )
     size_bytes = path.stat().st_size
     found = {_check_tensor(tensor, path, size_bytes) for tensor in _tensors(model.graph, nodes)}
     return tuple(sorted(name for name in found if name))
