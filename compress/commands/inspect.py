@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SIZE = (400, 600)
 _AS_OPTIONS = {
-    "source.trust=torchscript": "--trust torchscript", "source.network=": "", "source.weights": "--weights",
-    "source.entry": "--entry", "source.prefix": "--prefix",
+    "source.trust=torchscript": "--trust torchscript", "source.network=": "", "source.network: ": "",
+    "source.weights": "--weights", "source.entry": "--entry", "source.prefix": "--prefix",
 }  # fmt: skip
 _HINTS = (
     "for hint: {teacher: NAME, student: NAME}; of one that runs several times its last answer; those with - feed none"

@@ -87,7 +87,8 @@ def _by_its_name(source: SourceSpec, out: Path) -> Iterator[None]:
     except WeightsError as error:
         network = source.network or ""
         copy = f"network.{kind_of(network)}"
-        raise type(error)(str(error).replace(str(out / copy), network).replace(copy, network)) from None
+        said = str(error).replace(str(out / copy), network)
+        raise type(error)(f"{network}{said.removeprefix(copy)}" if said.startswith(f"{copy}:") else said) from None
 
 
 def _keep(source: SourceSpec, adapter: AdapterSpec, weights: Path | None, out: Path) -> None:

@@ -104,7 +104,7 @@ def tried(multiple: int | None, failed: tuple[int, ...]) -> str:
 
 def _said(text: str) -> str:
     """As YAML has it on one line."""
-    import yaml
+    from compress.config.yaml_loader import parse_yaml
 
-    plain = _PLAIN.match(text) and yaml.safe_load(f"{{key: {text}}}") == {"key": text}
+    plain = _PLAIN.match(text) and parse_yaml(f"{{key: {text}}}", "") == {"key": text}
     return text if plain else json.dumps(text, ensure_ascii=False)
