@@ -221,6 +221,18 @@ class Noisy(nn.Module):
         return self.leave(x) + torch.rand_like(x)
 
 
+class InPlace(nn.Module):
+    """Changes the picture that it is given, and talks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leave = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        print("hello")
+        return self.leave(x.mul_(2.0).clamp_(0.0, 1.0))
+
+
 class TwiceTheSize(nn.Module):
     """Super-resolution by two, of sides that are even: it halves them on the way."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +48,9 @@ def inspect(
     from compress.inspection.inspect import inspect_network
 
     try:
-        found = inspect_network(source, size or SIZE, limits, layers)
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():  # what the author's code prints is no JSON
+            warnings.simplefilter("ignore")
+            found = inspect_network(source, size or SIZE, limits, layers)
     except WeightsError as error:
         raise type(error)(_as_options(str(error))) from None
     click.echo(found.text(), nl=False) if as_json else _print(found)

@@ -32,7 +32,12 @@ def graph_of(net: Opened, size: tuple[int, int]) -> onnx.ModelProto:
     if net.file is not None:
         return _of_file(net.file)
     if net.modules:
-        path_problem(net.net, find_probe(net.net, size))
+        try:
+            path_problem(net.net, find_probe(net.net, size))
+        except NetworkError:
+            raise
+        except Exception as error:  # somebody else's code, in double precision and watched
+            raise NetworkError(f"can't be followed ({one_line(error)}); {_WAY_OUT}") from None
     return _of_torch(net.net, size)
 
 

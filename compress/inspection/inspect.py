@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compress.errors import NetworkError, one_line
+from compress.errors import NetworkError, WeightsError, one_line
 from compress.inspection import facts
-from compress.inspection.answers import Answer, Sizes, answer_to, try_sizes
+from compress.inspection.answers import MULTIPLES, Answer, Sizes, answer_to, try_sizes
 from compress.inspection.facts import Border, Facts, Hurt, Lack, LayerFact
 from compress.inspection.graphs import graph_of
 from compress.inspection.layers import FEW_PARAMETERS, module_layers
@@ -48,7 +48,7 @@ def inspect_network(source: SourceSpec, asked: tuple[int, int], limits: Limits, 
     with opened(source) as net:
         sizes = _sizes(net)
         size = net.size or _up(asked, sizes.multiple or 1)
-        answer = answer_to(net.net, size)
+        answer = _answer(net, sizes, size)
         try:
             graph = _read(graph_of(net, size), size, limits)
         except NetworkError as error:
@@ -66,6 +66,16 @@ def inspect_network(source: SourceSpec, asked: tuple[int, int], limits: Limits, 
             ways=ways(source, _measured(net, sizes, size, answer, graph.problem)),
             layers=named or (graph.layers if layers else ()),
         )  # fmt: skip
+
+
+def _answer(net: Opened, sizes: Sizes, size: tuple[int, int]) -> Answer:
+    try:
+        return answer_to(net.net, size)
+    except WeightsError as error:
+        if sizes.multiple is not None or net.size is not None:
+            raise
+        way = f"nor on multiples of {MULTIPLES[0]} to {MULTIPLES[-1]}; give a size that it takes (--size H W)"
+        raise WeightsError(f"{error}; {way}") from None
 
 
 def _sizes(net: Opened) -> Sizes:
@@ -103,15 +113,14 @@ def _read(model: onnx.ModelProto, size: tuple[int, int], limits: Limits) -> _OfG
 
 def _macs(net: Opened, size: tuple[int, int]) -> int | None:
     """Of one run in torch: convolutions and matrix products."""
-    import warnings
-
     from compress.models.pruning import count_macs
 
     if net.file is not None:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    try:
         return count_macs(net.net, *size) or None
+    except Exception:  # somebody else's code, watched
+        return None
 
 
 def _warnings(

@@ -95,7 +95,7 @@ def _output(found: Measured) -> str:
 
 def tried(multiple: int | None, failed: tuple[int, ...]) -> str:
     """``tried: 4 runs, 1 and 2 fail``."""
-    names = " and ".join(map(str, failed))
+    names = " and ".join(filter(None, (", ".join(map(str, failed[:-1])), *map(str, failed[-1:]))))
     if multiple is None:
         return f"tried: {names} fail"
     fail = f", {names} {'fails' if len(failed) == 1 else 'fail'}" if failed else ""

@@ -79,7 +79,7 @@ def path_problem(net: nn.Module, probe: Probe) -> None:
 def _whole_answer(net: nn.Module, probe: Probe, what: str) -> Any:
     watch = _Values()
     with torch.enable_grad(), watch:
-        answer = net(probe.picture(0).requires_grad_())
+        answer = net(probe.picture(0).requires_grad_() * 1.0)  # no leaf: it may be changed in place
     if watch.line:
         raise NetworkError(
             f"can't be {what}: its path depends on the picture ({watch.line} reads a tensor's value), "

@@ -105,6 +105,7 @@ def test_what_is_refused(tmp_path: Path, capsys: Capture) -> None:
         (str(tmp_path / "none.onnx"), "no such file"),
         ("public_styles:Nothing", "AttributeError"),
         ("public_styles:annotations", "public_styles:annotations"),
+        ("no_such:Net", "no module 'no_such' with a source file; give"),
     ):
         assert execute(("inspect", word)) == 2
         told = capsys.readouterr().err
@@ -129,6 +130,7 @@ def saved(name: str, folder: Path) -> tuple[str, str, str]:
         ("Transformer", ("output",), 8, "Softmax"),
         ("Decomposition", ("0",), 1, "Sigmoid"),
         ("FewParameters", ("output",), 1, "PRelu"),
+        ("InPlace", ("output",), 1, "Clip"),
     ],
 )
 def test_networks_in_the_style_of_public_ones(
@@ -221,3 +223,16 @@ def test_weights_of_many_forms(tmp_path: Path, capsys: Capture) -> None:
         assert execute(("inspect", *words)) == 2
         told = capsys.readouterr().err
         assert says in told and told.count("\n") == 1 and "source." not in told
+
+
+def test_a_network_that_takes_none_of_the_sizes(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "net.py").write_text("from torch import nn\ndef net():\n    return nn.Linear(33, 33)\n")
+    assert execute(("inspect", f"{tmp_path}/net.py:net", "--size", "32", "32")) == 2
+    told = capsys.readouterr().err
+    assert "nor on multiples of 1 to 64; give a size that it takes (--size H W)" in told and told.count("\n") == 1
+    found = facts(capsys, f"{tmp_path}/net.py:net", "--size", "11", "33")
+    assert found.size_multiple is None and found.pictures == ("output",)
+    assert any(
+        "no size multiple that was tried runs: the network fails on 1x3x65x67" in line for line in found.warnings
+    )
+    assert any(line.startswith("    size_multiple: FILL_IN  # tried: 1, 2, 4") for line in found.ways[0].lines)

@@ -23,7 +23,9 @@ def graph(net: nn.Module, kind: Kind = "module") -> onnx.ModelProto:
     return graph_of(Opened(net.eval(), kind, None, None), SIZE)
 
 
-@pytest.mark.parametrize("name", ["Transformer", "Decomposition", "FewParameters", "CurveEstimator", "SmallUNet"])
+@pytest.mark.parametrize(
+    "name", ["Transformer", "Decomposition", "FewParameters", "CurveEstimator", "SmallUNet", "InPlace"]
+)
 def test_networks_that_can_be_traced_are(name: str) -> None:
     assert len(graph(getattr(public_styles, name)()).graph.node) > 3
 

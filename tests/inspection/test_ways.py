@@ -87,6 +87,7 @@ def test_what_a_network_is_not_fit_for_has_a_reason() -> None:
 
 def test_what_was_tried_is_said() -> None:
     assert tried(4, (1, 2)) == "tried: 4 runs, 1 and 2 fail"
+    assert tried(None, (1, 2, 4)) == "tried: 1, 2 and 4 fail"
     assert tried(2, (1,)) == "tried: 2 runs, 1 fails"
     assert tried(1, ()) == "tried: 1 runs"
 
