@@ -122,7 +122,8 @@ def _print_uses(found: Facts) -> None:
             click.echo(line)
     for way in found.ways:
         if way.problem:
-            click.echo(f"# not {_USES[way.use]}: {way.problem}")
+            why = "see the warning" if way.problem == found.graph_problem else way.problem
+            click.echo(f"# not {_USES[way.use]}: {why}")
 
 
 def _sizes(found: Facts) -> str:
