@@ -12,10 +12,10 @@ from typing import Literal
 from compress.bundle.declared import compare_declared, read_declared
 from compress.bundle.feeding import Feeding, check_formula, sides
 from compress.bundle.reach import Tiling
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Build, IOContract, Record, RuntimeName, TensorSpec, Variant
 from compress.runtimes import open_runtime
-from compress.runtimes.base import Port, Ports, first_line
+from compress.runtimes.base import Port, Ports
 
 CONTRACT = "contract.json"
 
@@ -81,7 +81,7 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
     try:
         given, answered = read_declared(build, folder)
     except Exception as error:  # the parsers raise what they like on a file of another kind
-        return [f"can't read its ends back: {first_line(error)}"]
+        return [f"can't read its ends back: {one_line(error, kind=False)}"]
     contract = build.contract
     return [
         *compare_declared("input", build, contract.input, given), *check_formula(contract.input),
@@ -112,4 +112,4 @@ def read_ports(build: Build, folder: Path) -> Ports:
         return open_runtime(build.runtime).ports(folder, build.files)
     except Exception as error:  # the parsers raise what they like on a broken file
         main = build.files[0]
-        raise BuildError(f"build {build.name}: can't read {main} back: {first_line(error)}") from None
+        raise BuildError(f"build {build.name}: can't read {main} back: {one_line(error, kind=False)}") from None

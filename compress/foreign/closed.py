@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from compress.errors import WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import WeightsError, one_line
 
 
 class Program(nn.Module):

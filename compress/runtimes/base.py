@@ -31,11 +31,6 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 
-def first_line(error: Exception) -> str:
-    """What an SDK's error says first, or its kind where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 @dataclass(frozen=True)
 class Port:
     """An input or output as a build's files declare it; 0 in ``shape`` stands for free."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import BuildError
-from compress.runtimes.base import Size, first_line
+from compress.errors import BuildError, one_line
+from compress.runtimes.base import Size
 from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
                 output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: axes} if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
-        problem = f"can't be exported with opset {request.opset}: {first_line(error)}"
+        problem = f"can't be exported with opset {request.opset}: {one_line(error, kind=False)}"
         raise BuildError(f"{path.name}: {problem}") from None
     finally:
         logging.getLogger("torch.onnx").setLevel(level)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.sessions import onnx_options
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -83,7 +83,9 @@ class _OnnxSession(Session):
         try:
             answer: Batch = self._session.run([OUTPUT], {INPUT: x})[0]
         except Exception as error:  # ONNX Runtime's errors share no base class
-            raise BuildError(f"{self._name} does not take {list(x.shape)} {x.dtype}: {first_line(error)}") from None
+            raise BuildError(
+                f"{self._name} does not take {list(x.shape)} {x.dtype}: {one_line(error, kind=False)}"
+            ) from None
         if answer.shape != x.shape:
             raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
         return answer
@@ -118,7 +120,7 @@ def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: b
     try:
         return onnxruntime.InferenceSession(resized or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {first_line(error)}") from None
+        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {one_line(error, kind=False)}") from None
 
 
 def read_file(path: Path) -> onnx.ModelProto:
@@ -128,7 +130,7 @@ def read_file(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
-        raise BuildError(f"{path}: not a whole ONNX file: {first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole ONNX file: {one_line(error, kind=False)}") from None
 
 
 def _optimized(path: Path) -> list[onnx.NodeProto]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.sessions import openvino_settings
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.openvino_bytes import take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -143,7 +143,7 @@ def _read(path: Path) -> openvino.Model:
     try:
         return _core().read_model(str(path))
     except Exception as error:  # the reader raises RuntimeError and its own kinds
-        raise BuildError(f"{path}: OpenVINO can't read it: {first_line(error)}") from None
+        raise BuildError(f"{path}: OpenVINO can't read it: {one_line(error, kind=False)}") from None
 
 
 def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledModel:
@@ -151,7 +151,7 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
     try:
         return _core().compile_model(model, "CPU", settings)
     except Exception as error:  # the plugin raises RuntimeError and its own kinds
-        raise BuildError(f"OpenVINO can't compile the build: {first_line(error)}") from None
+        raise BuildError(f"OpenVINO can't compile the build: {one_line(error, kind=False)}") from None
 
 
 def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
@@ -161,7 +161,7 @@ def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
         model.reshape(shape)
         fits = list(model.output().get_shape()) == shape
     except Exception as error:  # shape inference raises its own kinds
-        raise BuildError(f"{name} can't be set to {wanted}: {first_line(error)}") from None
+        raise BuildError(f"{name} can't be set to {wanted}: {one_line(error, kind=False)}") from None
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")

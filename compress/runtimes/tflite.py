@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.no_runtime import NoRuntime
 from compress.devices.runner.sessions import tflite_interpreter
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Tflite(Runtime):
             fits = interpreter.get_output_details()[0]["shape"].tolist() == wanted
         except (ValueError, RuntimeError) as error:
             if wanted == own:
-                raise BuildError(f"{files[0]}: LiteRT can't run it: {first_line(error)}") from None
+                raise BuildError(f"{files[0]}: LiteRT can't run it: {one_line(error, kind=False)}") from None
             fits = False
         if not fits:
             raise BuildError(f"{files[0]} has one size, {own[1]}x{own[2]}; build another for {wanted[1]}x{wanted[2]}")
@@ -206,7 +206,7 @@ def _open(path: Path, threads: int) -> Any:
         with quiet():
             return interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
-        raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole TFLite file: {one_line(error, kind=False)}") from None
 
 
 @contextmanager
