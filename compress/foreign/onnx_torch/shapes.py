@@ -188,9 +188,7 @@ def _einsum_maker(place: Place) -> Made:
 
 
 def _concat_maker(place: Place) -> Made:
-    operands = [
-        Given(name) if place.constant(n) is None else place.constant(n) for n, name in enumerate(place.node.inputs)
-    ]
+    operands = [place.tensor(number) for number in range(len(place.node.inputs))]
     return place.op(partial(_concat, axis=place.attributes["axis"]), *operands)
 
 
@@ -200,33 +198,25 @@ def _gather_maker(place: Place) -> Made:
         at = place.operand(1)
     elif at.dim() == 0:
         at = int(at)
-    return place.op(partial(_gather, axis=place.attributes.get("axis", 0)), _tensor(place, 0), at)
-
-
-def _tensor(place: Place, number: int) -> Any:
-    """Never as a number."""
-    constant = place.constant(number)
-    return Given(place.node.inputs[number]) if constant is None else constant
+    return place.op(partial(_gather, axis=place.attributes.get("axis", 0)), place.tensor(0), at)
 
 
 def _gather_elements_maker(place: Place) -> Made:
-    return place.op(
-        partial(_gather_elements, axis=place.attributes.get("axis", 0)), _tensor(place, 0), _tensor(place, 1)
-    )
+    return place.op(partial(_gather_elements, axis=place.attributes.get("axis", 0)), place.tensor(0), place.tensor(1))
 
 
 def _reshape_maker(place: Place) -> Made:
     copies = not place.attributes.get("allowzero", 0)
-    return place.op(partial(_reshape, zero_copies=copies), _tensor(place, 0), place.numbers(1))
+    return place.op(partial(_reshape, zero_copies=copies), place.tensor(0), place.numbers(1))
 
 
 SHAPES: dict[str, Maker] = {
-    "Shape": _shape_of, "Size": lambda place: place.op(_size, _tensor(place, 0)), "Reshape": _reshape_maker,
-    "Flatten": lambda place: place.op(partial(_flatten, axis=place.attributes.get("axis", 1)), _tensor(place, 0)),
-    "Squeeze": lambda place: place.op(_squeeze, _tensor(place, 0), place.numbers(1, "axes")),
-    "Unsqueeze": lambda place: place.op(_unsqueeze, _tensor(place, 0), place.numbers(1, "axes")),
-    "Expand": lambda place: place.op(_expand, _tensor(place, 0), place.numbers(1)),
-    "Tile": lambda place: place.op(_tile, _tensor(place, 0), place.numbers(1)),
+    "Shape": _shape_of, "Size": lambda place: place.op(_size, place.tensor(0)), "Reshape": _reshape_maker,
+    "Flatten": lambda place: place.op(partial(_flatten, axis=place.attributes.get("axis", 1)), place.tensor(0)),
+    "Squeeze": lambda place: place.op(_squeeze, place.tensor(0), place.numbers(1, "axes")),
+    "Unsqueeze": lambda place: place.op(_unsqueeze, place.tensor(0), place.numbers(1, "axes")),
+    "Expand": lambda place: place.op(_expand, place.tensor(0), place.numbers(1)),
+    "Tile": lambda place: place.op(_tile, place.tensor(0), place.numbers(1)),
     "Gather": _gather_maker, "GatherElements": _gather_elements_maker, "Concat": _concat_maker,
     "Slice": _slice_maker, "Split": _split_maker, "Transpose": _transpose_maker, "ConstantOfShape": _filled_maker,
     "Range": lambda place: place.op(_range, place.operand(0), place.operand(1), place.operand(2)),
