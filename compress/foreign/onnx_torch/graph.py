@@ -27,7 +27,8 @@ Side = int | None
 class Node:
     """One operator. ``place``: its name behind that of the author's module, where the file says which that was.
 
-    An input that is left out is an empty name. ``attributes`` as Python values, tensors as tensors.
+    An input that is left out is an empty name. ``attributes`` as Python values, tensors as tensors. ``joined``: names
+    of further nodes that it stands for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
