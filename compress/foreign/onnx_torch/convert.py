@@ -48,7 +48,7 @@ class _Conversion:
 
     def network(self) -> OnnxGraph:
         graph = self.graph
-        net = OnnxGraph(graph.file, graph.input, graph.input_shape, graph.outputs)
+        net = OnnxGraph(graph.file, graph.input, graph.input_shape, graph.outputs, graph.half)
         steps: list[Step] = []
         for node in graph.nodes:
             try:

@@ -42,8 +42,12 @@ class OnnxGraph(nn.Module):
     file's nodes that it stands for (several where they share weights, or were joined).
     """
 
-    def __init__(self, file: str, name: str, shape: Sequence[int | None], outputs: Sequence[str]) -> None:
+    def __init__(
+        self, file: str, name: str, shape: Sequence[int | None], outputs: Sequence[str], half: bool = False
+    ) -> None:
+        """``name``, ``shape``: of the input; ``half``: the file is in half precision."""
         super().__init__()
+        self.was_half = half
         self.file, self.input, self.outputs = file, name, tuple(outputs)
         self.sides = tuple(shape[2:])
         self.size = cast(tuple[int, int], self.sides) if None not in self.sides else None

@@ -95,6 +95,22 @@ def _concat(*values: Any, axis: int) -> Tensor:
     return torch.cat(values, axis)
 
 
+_TO_THE_END = (2**31 - 1, 2**63 - 1)
+"""What ONNX Runtime takes for the end of a side, whichever way it is gone through."""
+
+
+def _backwards(size: int, first: int, last: int, step: int) -> list[int]:
+    """The places of a side that a negative step goes through, both ends kept within the side as ONNX says."""
+    first = min(max(first + size if first < 0 else first, 0), size - 1)
+    last = -1 if last in _TO_THE_END else min(max(last + size if last < 0 else last, -1), size - 1)
+    return list(range(first, last, step))
+
+
+def _not_too_low(place: Any) -> Any:
+    """torch warns of the lowest numbers there are."""
+    return place if isinstance(place, Tensor) else max(place, -(2**62))
+
+
 def _slice(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
     begin, end = whole(starts), whole(ends)
     along = list(range(len(begin))) if axes is None else [int(axis) % x.dim() for axis in whole(axes)]
@@ -102,16 +118,14 @@ def _slice(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
     cut: list[slice] = [slice(None)] * x.dim()
     for axis, first, last, step in zip(along, begin, end, by, strict=True):
         if step > 0:
-            cut[axis] = slice(first, last, None if step == 1 else step)
+            cut[axis] = slice(_not_too_low(first), _not_too_low(last), None if step == 1 else step)
             continue
         size = int(x.shape[axis])
-        last = None if int(last) < -size else int(last)
-        places = list(range(size))[slice(int(first), last, step)]
-        x = (
-            x.flip(axis)
-            if places == list(range(size))[::-1]
-            else x.index_select(axis, torch.tensor(places, device=x.device))
-        )
+        places = _backwards(size, int(first), int(last), step)
+        if places == list(range(size))[::-1]:
+            x = x.flip(axis)
+        else:
+            x = x.index_select(axis, torch.tensor(places, dtype=torch.int64, device=x.device))
     return x if all(each == slice(None) for each in cut) else x[tuple(cut)]
 
 
