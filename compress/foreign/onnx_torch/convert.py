@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.errors import NetworkError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, one_line
 from compress.foreign.onnx_file import check_onnx
 from compress.foreign.onnx_torch.graph import Graph, Node, read_graph
 from compress.foreign.onnx_torch.joining import joined

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compress.errors import NetworkError, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, WeightsError, one_line
 
 QUANTIZED = (
     "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",

@@ -16,7 +16,7 @@ from compress.foreign.onnx_torch.op import tracing
 
 @dataclass(frozen=True)
 class Step:
-    """One call. ``host``: arithmetic of shapes, on the CPU. ``last``: values that nobody asks for afterwards."""
+    """One call. ``host``: arithmetic of shapes. ``last``: values that nobody asks for afterwards."""
 
     path: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -86,7 +86,7 @@ class OnnxGraph(nn.Module):
             values.update(zip(step.outputs, several, strict=False))
             for name in step.last:
                 values.pop(name, None)
-        return {name: values[name].to(x.device) for name in self.outputs}
+        return {name: values[name] for name in self.outputs}
 
     def _call(self, path: tuple[str, ...], given: Sequence[Tensor]) -> Any:
         inner = self._modules[path[0]]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from compress.errors import NetworkError, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, WeightsError, one_line
 from compress.foreign.onnx_torch.network import OnnxGraph
 
 ROUNDING = 2e-4

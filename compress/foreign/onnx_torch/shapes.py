@@ -19,8 +19,13 @@ def _shape_of(place: Place) -> Made:
 
 
 def _sides(x: Tensor, *, start: int, end: int | None) -> Tensor:
-    sides = torch._shape_as_tensor(x) if tracing() else torch.tensor(x.shape, dtype=torch.int64)
+    sides = torch._shape_as_tensor(x) if tracing() else _as_tensor(x)
     return sides[start:end]
+
+
+def _as_tensor(x: Tensor) -> Tensor:
+    device = x.device if x.device.type != "meta" else torch.device("cpu")  # a shape that is settled while converting
+    return torch.tensor(x.shape, dtype=torch.int64, device=device)
 
 
 def _size(x: Tensor) -> Tensor:
@@ -166,15 +171,17 @@ def _filled_maker(place: Place) -> Made:
 
 
 def _filled(shape: Numbers | Tensor, *, value: Any, kind: torch.dtype) -> Tensor:
-    return torch.full(whole(shape), value, dtype=kind)
+    device = shape.device if isinstance(shape, Tensor) else None
+    return torch.full(whole(shape), value, dtype=kind, device=device)
 
 
 def _range(start: Any, end: Any, step: Any) -> Tensor:
     first = next((each for each in (start, end, step) if isinstance(each, Tensor)), None)
-    kind = first.dtype if first is not None else None
+    kind, device = (first.dtype, first.device) if first is not None else (None, None)
     if tracing():
-        return torch.arange(start, end, step, dtype=kind)
-    return torch.arange(*(each.item() if isinstance(each, Tensor) else each for each in (start, end, step)), dtype=kind)
+        return torch.arange(start, end, step, dtype=kind, device=device)
+    numbers = (each.item() if isinstance(each, Tensor) else each for each in (start, end, step))
+    return torch.arange(*numbers, dtype=kind, device=device)
 
 
 def _depth_to_space(x: Tensor, *, block: int, mode: str) -> Tensor:

@@ -18,6 +18,7 @@ from compress.errors import WeightsError
 from compress.foreign.onnx_torch.convert import as_torch
 from compress.foreign.onnx_torch.network import OnnxGraph
 from compress.models import NETWORK_NAMES, build_net
+from compress.models.pruning import count_macs, prune_until
 from compress.models.quantized import insert_fake_quant, strip
 from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
@@ -197,6 +198,22 @@ def test_gradients_reach_every_layer(tmp_path: Path) -> None:
     assert isinstance(converted, OnnxGraph) and isinstance(answer, Tensor)
     answer.square().mean().backward()
     assert [name for name, parameter in converted.named_parameters() if parameter.grad is None] == []
+
+
+def test_it_is_pruned_as_the_authors_is(tmp_path: Path) -> None:
+    net = author("SuperResolution")
+    converted = as_torch(written(net, tmp_path / "net.onnx"))
+    found = []
+    for each in (net, converted):
+        limit = 0.9 * count_macs(each, 32, 32)
+        found.append(
+            prune_until(each, lambda _, macs, m=limit: macs <= m, lambda _: None, "magnitude", 4, (), (32, 32))
+        )
+    mine, theirs = found[1], found[0]
+    assert count_macs(mine.net, 32, 32) == count_macs(theirs.net, 32, 32) < count_macs(net, 32, 32)
+    assert [each.module.removesuffix(".Conv") for each in mine.left_alone] == [
+        each.module for each in theirs.left_alone
+    ]
 
 
 def test_of_our_tiny_student_through_the_teachers_way(tmp_path: Path) -> None:
