@@ -97,6 +97,9 @@ def _paths(plan: Plan) -> Iterator[str]:
         yield from teacher_problems(recipe)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
+    for place, each in enumerate(recipe.validation.weights):
+        if not Path(each.file).expanduser().is_file():
+            yield f"validation.weights.{place}: no file '{each.file}'"
     yield from _signing(recipe.package)
     yield from _previous(plan)
 

@@ -15,6 +15,7 @@ from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
     DistillSpec,
+    MetricWeights,
     PackageSpec,
     PruneSpec,
     QuantizeSpec,
@@ -24,7 +25,7 @@ from compress.schema.stages import (
     TeachSpec,
     ValidateSpec,
 )
-from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, Scheme, Target
+from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, MetricLimit, Scheme, Target
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "HardwareFact",
     "Hint",
     "LayerTiming",
+    "MetricLimit",
+    "MetricWeights",
     "NamedSlice",
     "Names",
     "PackageSpec",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from compress.metrics.table import ALWAYS, MetricName
+from compress.metrics.wanted import Wanted
 from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
@@ -122,6 +125,13 @@ class SensitivitySpec(Section):
         return self.model_dump(mode="json", exclude={"run"})
 
 
+class MetricWeights(Section):
+    """The file with a metric's weights; nothing is downloaded."""
+
+    metric: MetricName
+    file: str
+
+
 class ValidateSpec(Section):
     """What is measured on the test split."""
 
@@ -136,6 +146,19 @@ class ValidateSpec(Section):
         "int8",
         "ptq",
     )
+    metrics: tuple[MetricName, ...] = Field(ALWAYS, description="by name; psnr and ssim are measured in any case")
+    weights: tuple[MetricWeights, ...] = Field((), description="where the weights of no-reference metrics lie")
+
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The metrics beside PSNR and SSIM, each once."""
+        files = {each.metric: Path(each.file).expanduser() for each in self.weights}
+        return tuple(Wanted(name, files.get(name)) for name in dict.fromkeys(self.metrics) if name not in ALWAYS)
+
+    def identity(self) -> dict[str, Any]:
+        """Of weights their digest and not their path. Without further metrics as it was before there were any."""
+        kept = self.model_dump(mode="json", exclude={"metrics", "weights"})
+        others = [each.identity() for each in self.wanted()]
+        return {**kept, "metrics": others} if others else kept
 
 
 class PackageSpec(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,6 @@ from compress.records import (
     BuildList,
     Origin,
     QualityReport,
-    QualityRow,
     SpeedReport,
     SpeedRow,
     Through,
@@ -147,10 +145,11 @@ def _quality(
     from compress.data.slices import brightness_slices, named_slices
     from compress.data.source import data_digest, decoder_name, open_data
     from compress.metrics import DEFINITION
+    from compress.metrics.scoring import Scorer
 
     source = open_data(data, "test")
     count = _count(source, validation)
-    scores: dict[int, list[_Score]] = defaultdict(list)
+    scorer = Scorer([route.variant for route in routes], full, validation.wanted())
     brightness: list[float] = []
     shown = _shown(routes, full)
     album = Album(out, count, _kinds(shown, device))
@@ -159,37 +158,17 @@ def _quality(
         dark, bright = source.pair(index)
         brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
-        for number, score in enumerate(_scores(routes, full, answers, bright)):
-            scores[number].append(score)
+        scorer.add(answers, bright)
         looked_at: dict[Kind, Picture] = {kind: answers[routes.index(route)] for kind, route in shown.items()}
         album.add(index, source.names[index], {**looked_at, "truth": bright})
     album.close()
     images = source.names[:count]
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
-        images=images, rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
+        images=images, metrics=scorer.facts(),
+        rows=tuple(scorer.row(place, route.through, _origin(route, device)) for place, route in enumerate(routes)),
         slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Score:
-    """One picture through one route. ``to_float_db``: PSNR to what the float network makes of it."""
-
-    psnr_db: float
-    ssim: float
-    psnr_gtmean_db: float
-    to_float_db: float | None
-
-
-def _scores(routes: list[_Route], full: Variant, answers: list[Picture], bright: Picture) -> Iterator[_Score]:
-    from compress.metrics import gtmean_psnr_db, psnr_db, ssim
-
-    floating = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}.get(full)
-    for route, answer in zip(routes, answers, strict=True):
-        quantized = route.variant in ("int8", "ptq")
-        to_float = psnr_db(answer, floating) if quantized and floating is not None else None
-        yield _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
 
 
 def _shown(routes: list[_Route], full: Variant) -> dict[Kind, _Route]:
@@ -219,16 +198,6 @@ def _origin(route: _Route, device: DeviceSpec) -> Origin:
     simulates = route.through in RUNTIMES and open_runtime(route.through).simulates
     here = route.variant == "input" or route.on_device or device.kind == "local" and not simulates
     return "measured" if here else "simulated"
-
-
-def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
-    return QualityRow(
-        variant=route.variant, runtime=route.through, origin=_origin(route, device),
-        psnr_db=tuple(round(score.psnr_db, 6) for score in scores),
-        ssim=tuple(round(score.ssim, 8) for score in scores),
-        psnr_gtmean_db=tuple(round(score.psnr_gtmean_db, 6) for score in scores),
-        psnr_to_float_db=tuple(round(s.to_float_db, 6) for s in scores if s.to_float_db is not None),
-    )  # fmt: skip
 
 
 def _speed(
