@@ -108,6 +108,9 @@ class Runtime(ABC):
     carries_int16 = False
     """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
 
+    enlarges = False
+    """Whether its builds may answer with a larger picture than they were given; tried for those that say so."""
+
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
 

@@ -30,6 +30,7 @@ class OnnxRuntime(Runtime):
 
     name = "onnx"
     carries_int16 = True
+    enlarges = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)

@@ -37,6 +37,7 @@ class OpenVino(Runtime):
 
     name = "openvino"
     carries_int16 = True
+    enlarges = True
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
         return files

@@ -9,7 +9,17 @@ digested outside (``data.source.data_identity``), as this package imports nothin
 from __future__ import annotations
 
 from compress.schema.calibration import DataSpec, NamedSlice, Slices
-from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
+from compress.schema.derived import (
+    Board,
+    ControlSpec,
+    FloatLayers,
+    LayerTiming,
+    Names,
+    PictureSize,
+    Promotion,
+    Seed,
+    TaskData,
+)
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
@@ -26,6 +36,7 @@ from compress.schema.stages import (
     ValidateSpec,
 )
 from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, MetricLimit, Scheme, Target
+from compress.schema.task import TaskSpec
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
 
 __all__ = [
@@ -66,6 +77,8 @@ __all__ = [
     "StageName",
     "StudentSpec",
     "Target",
+    "TaskData",
+    "TaskSpec",
     "TeachSpec",
     "TeacherSpec",
     "Train",

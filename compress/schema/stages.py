@@ -40,8 +40,17 @@ class TeachSpec(Section):
 
     network: str = "retinex_unet"
     width: PositiveInt = Field(32, description="channels at half resolution")
+    scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The network's settings, by name."""
+        return {"width": self.width} | ({} if self.scale is None else {"scale": self.scale})
+
+    def identity(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"scale"} if self.scale is None else set())
 
 
 class StudentSpec(Section):
@@ -52,6 +61,7 @@ class StudentSpec(Section):
     depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
     light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
+    scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
 
     @property

@@ -23,7 +23,7 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     from compress.training.course import train_net
 
     torch.manual_seed(seed.seed)
-    net = build_net(teach.network, {"width": teach.width})
+    net = build_net(teach.network, teach.given)
     objective = Supervised(teach.loss)
     train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress)
     save_net(net, out / "net.safetensors", half=True)
