@@ -65,6 +65,13 @@ class IOContract(Record):
     size_multiple: int
     preprocessing: str
     postprocessing: str
+    scale: int = 1
+    """Height and width of the answer over those of the picture; not written where it is 1."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = plain(self)
+        return data if self.scale != 1 else {key: value for key, value in data.items() if key != "scale"}
 
 
 class Inspection(Record):
@@ -181,6 +188,9 @@ class Slice(Record):
     images: tuple[str, ...]
 
 
+DARK_INPUT = "dark input"
+
+
 class QualityReport(Record):
     """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction."""
 
@@ -193,6 +203,8 @@ class QualityReport(Record):
     slices: tuple[Slice, ...] = ()
     metrics: tuple[MetricFacts, ...] = ()
     """Those asked for beside PSNR and SSIM."""
+    input_label: str = DARK_INPUT
+    """What doing nothing gives, in words; not written where it is the dark input."""
 
     def metric(self, name: str) -> MetricFacts | None:
         """What is known of a further metric; None where it was not asked for."""
@@ -200,7 +212,8 @@ class QualityReport(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_empty(plain(self), "metrics")
+        data = without_empty(plain(self), "metrics")
+        return data if self.input_label != DARK_INPUT else {k: v for k, v in data.items() if k != "input_label"}
 
 
 class SpeedRow(Record):

@@ -98,7 +98,7 @@ Chosen so that the dark pictures' mean luminance is about 5 to 15 % of white, as
 """
 
 NOISY_CAMERA = NightCamera(exposure=(1.0, 1.0), gamma=(2.0, 3.0), shot=(1e-3, 0.012))
-"""All the light there was, and the upper half of the published noise: PSNR of some 17 to 27 dB in a developed picture."""
+"""All the light there was, and the upper half of the published noise: PSNR of some 17 to 27 dB when developed."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compress.records import MetricFacts, QualityRow
-from compress.report.rows import LABELS, Results
+from compress.report.rows import LABELS, Results, label_of
 from compress.report.verdict import mean
 
 NOT_MEASURED = "not measured"
@@ -20,7 +20,7 @@ def metric_rows(results: Results) -> tuple[tuple[str, ...], ...]:
     """A row for each that PSNR was measured of, in the order of the chain: the means over the test pictures."""
     rows = sorted(results.quality.rows, key=lambda row: tuple(LABELS).index(row.variant))
     return tuple(
-        (LABELS[row.variant], "–" if row.runtime == "none" else row.runtime)
+        (label_of(row.variant, results.quality), "–" if row.runtime == "none" else row.runtime)
         + tuple(_cell(row, each) for each in results.quality.metrics)
         for row in rows
     )  # fmt: skip

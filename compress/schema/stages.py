@@ -159,10 +159,12 @@ class ValidateSpec(Section):
     metrics: tuple[MetricName, ...] = Field(ALWAYS, description="by name; psnr and ssim are measured in any case")
     weights: tuple[MetricWeights, ...] = Field((), description="where the weights of no-reference metrics lie")
 
-    def wanted(self) -> tuple[Wanted, ...]:
-        """The metrics beside PSNR and SSIM, each once."""
+    def wanted(self, judged_by: tuple[MetricName, ...] = ()) -> tuple[Wanted, ...]:
+        """The metrics beside PSNR and SSIM, each once; ``judged_by``: those that the task wants in any case."""
         files = {each.metric: Path(each.file).expanduser() for each in self.weights}
-        return tuple(Wanted(name, files.get(name)) for name in dict.fromkeys(self.metrics) if name not in ALWAYS)
+        return tuple(
+            Wanted(name, files.get(name)) for name in dict.fromkeys((*judged_by, *self.metrics)) if name not in ALWAYS
+        )
 
     def identity(self) -> dict[str, Any]:
         """Of weights their digest and not their path. Without further metrics as it was before there were any."""

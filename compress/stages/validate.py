@@ -25,6 +25,7 @@ from compress.records import (
 from compress.runtimes import RUNTIMES, open_runtime, runs_here
 from compress.schema import DataSpec, DeviceSpec, Slices, ValidateSpec
 from compress.stage import Progress, stage
+from compress.tasks import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from compress.data.source import PairSource
     from compress.devices.local import Measured
     from compress.runtimes.on_board import OnBoard
+    from compress.tasks.base import Task
 
     Picture = NDArray[np.uint8]
 
@@ -62,7 +64,7 @@ def validate(
     """
     listed = BuildList.read(builds.folder / "builds.json")
     board = _on_board(listed, builds.folder, validation, data, device, progress)
-    routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
+    routes = list(_routes(listed, builds.folder, quantized, validation, device, board, task_of(data)))
     quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress)
     quality.write(out / "quality.json")
     if board is None:
@@ -99,9 +101,9 @@ def _count(source: PairSource, validation: ValidateSpec) -> int:
 
 def _routes(
     listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec,
-    board: OnBoard | None,
+    board: OnBoard | None, task: Task,
 ) -> Iterator[_Route]:  # fmt: skip
-    """The dark input, then every network through the device's runtime; what ships also through all others.
+    """The input as it is, then every network through the device's runtime; what ships also through all others.
 
     Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in. What the board itself
     answered takes the place of what its runtime answers here.
@@ -110,7 +112,7 @@ def _routes(
     from compress.models.quantized import load_fake_quant
     from compress.runtimes.picture import PictureRunner
 
-    yield _Route("input", "none", lambda picture: picture)
+    yield _Route("input", "none", task.untouched)
     for variant in validation.quality:
         found = _runnable(listed, variant, device)
         if variant == "int8" and board is not None and board.answers:
@@ -147,9 +149,9 @@ def _quality(
     from compress.metrics import DEFINITION
     from compress.metrics.scoring import Scorer
 
-    source = open_data(data, "test")
+    source, task = open_data(data, "test"), task_of(data)
     count = _count(source, validation)
-    scorer = Scorer([route.variant for route in routes], full, validation.wanted())
+    scorer = Scorer([route.variant for route in routes], full, validation.wanted(task.metrics))
     brightness: list[float] = []
     shown = _shown(routes, full)
     album = Album(out, count, _kinds(shown, device))
@@ -159,13 +161,15 @@ def _quality(
         brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
         scorer.add(answers, bright)
-        looked_at: dict[Kind, Picture] = {kind: answers[routes.index(route)] for kind, route in shown.items()}
+        looked_at: dict[Kind, Picture] = {
+            kind: task.drawn(dark, answers[routes.index(route)]) for kind, route in shown.items()
+        }
         album.add(index, source.names[index], {**looked_at, "truth": bright})
     album.close()
     images = source.names[:count]
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
-        images=images, metrics=scorer.facts(),
+        images=images, metrics=scorer.facts(), input_label=task.input_label,
         rows=tuple(scorer.row(place, route.through, _origin(route, device)) for place, route in enumerate(routes)),
         slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compress.records import DARK_INPUT
 from compress.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class Enhance(Task):
     """What this project was made for, and what a recipe means that says nothing of a task."""
 
     folders = (("low", "high"),)
-    input_label = "dark input"
+    input_label = DARK_INPUT
     brightness_is_free = True
 
     @property

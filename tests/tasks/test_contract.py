@@ -131,7 +131,7 @@ def _write(folder: Path, shapes: dict[str, tuple[int, int]]) -> None:
 )
 def test_paired_folders_by_their_own_names(spec: TaskSpec, shapes: dict[str, tuple[int, int]], tmp_path: Path) -> None:
     _write(tmp_path, shapes)
-    source = open_data(_data(spec, kind="paired", root=str(tmp_path), size=None, val_fraction=0.5), "test")
+    source = open_data(_data(spec, kind="paired", root=str(tmp_path), size=None, val_fraction=0.4), "test")
     low, high = source.pair(1)
     assert [low.shape[:2], high.shape[:2]] == list(shapes.values())
 
