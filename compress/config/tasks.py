@@ -58,10 +58,11 @@ def _networks(recipe: Recipe) -> Iterator[str]:
     student = recipe.student
     if student.network in STUDENT_NAMES:
         yield f"student.network: '{student.network}' brightens; for task {spec.kind} there are: {', '.join(able)}"
-    named = {"student": student.scale or 1}
+    named = {"student": student.scale or 1} if student.network in able else {}
     if "teach" in recipe.stages:
-        named["teach"] = recipe.teach.scale or 1
-        if recipe.teach.network in NETWORKS and recipe.teach.network not in able:
+        if recipe.teach.network in able:
+            named["teach"] = recipe.teach.scale or 1
+        elif recipe.teach.network in NETWORKS:
             yield f"teach.network: '{recipe.teach.network}' brightens; for task {spec.kind}: {', '.join(able)}"
     for name, given in named.items():
         if given != scale:
