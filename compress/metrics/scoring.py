@@ -82,6 +82,8 @@ class _Other:
 
     @classmethod
     def open(cls, wanted: Wanted) -> _Other:
+        if wanted.metric.kind == "detection":
+            return cls(wanted, None, "it is of boxes, and these networks answer with pictures")
         if not wanted.metric.needs_weights:
             return cls(wanted, None, None)
         problem = why_not(wanted.name, wanted.weights)

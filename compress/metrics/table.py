@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from compress.metrics.detection import MAP_DEFINITION
 from compress.metrics.full_reference import ms_ssim, psnr_db, ssim, vif
 
 if TYPE_CHECKING:
     from compress.metrics.full_reference import Picture
 
-MetricKind = Literal["full_reference", "no_reference"]
-"""Against a truth, or of the picture alone."""
+MetricKind = Literal["full_reference", "no_reference", "detection"]
+"""Of a picture against a truth, of a picture alone, or of boxes against a truth (``compress.metrics.detection``)."""
 
-MetricName = Literal["psnr", "ssim", "ms_ssim", "vif", "niqe", "musiq"]
+MetricName = Literal["psnr", "ssim", "ms_ssim", "vif", "niqe", "musiq", "map50", "map50_95"]
 
 ALWAYS: tuple[MetricName, ...] = ("psnr", "ssim")
 """Measured whether named or not: budgets, slices and comparisons stand on them."""
@@ -24,7 +25,7 @@ ALWAYS: tuple[MetricName, ...] = ("psnr", "ssim")
 class Metric:
     """``least_side``: smallest height and width in pixels that it is defined for; ``library``: its distribution.
 
-    ``compare``: of output and truth, None for one that is computed from the output alone (``no_reference``).
+    ``compare``: of two pictures, output and truth; None for one of the output alone, and for one of boxes.
     ``needs_weights``: a file must be named in ``validation.weights``; nothing is ever downloaded.
     """
 
@@ -67,4 +68,6 @@ METRICS: dict[MetricName, Metric] = {
     "musiq": _without_truth(
         "MUSIQ", "MUSIQ, trained on what its weights were (Ke et al., ICCV 2021)", 32, higher=True
     ),
+    "map50": Metric("detection", "mAP50", "", True, 3, 1, "numpy", f"at IoU .5, {MAP_DEFINITION}"),
+    "map50_95": Metric("detection", "mAP50:95", "", True, 3, 1, "numpy", f"at IoU .5 to .95, {MAP_DEFINITION}"),
 }  # fmt: skip

@@ -99,6 +99,12 @@ def test_what_is_absent_is_named_and_never_fetched(name: str, tmp_path: Path, mo
     assert "no file" in (alone.why_not(name, tmp_path / "no.pth") or "")
 
 
+def test_a_metric_of_boxes_is_not_measured_of_pictures() -> None:
+    results = _scored((Wanted("map50"),))
+    assert {row[2] for row in metric_rows(results)} == {"not measured"}
+    assert "not measured: it is of boxes, and these networks answer with pictures" in metric_notes(results)[0]
+
+
 def test_limits_by_name() -> None:
     results = _scored((Wanted("vif"), Wanted("ms_ssim")))
     found = _judged(
@@ -134,7 +140,8 @@ def test_weights_count_by_their_bytes(tmp_path: Path) -> None:
 def test_definition_is_said_of_each() -> None:
     for name, metric in METRICS.items():
         assert metric.heading and metric.definition and metric.library, name
-        assert (metric.compare is None) == (metric.kind == "no_reference") == metric.needs_weights
+        assert (metric.compare is None) == (metric.kind != "full_reference")
+        assert metric.needs_weights == (metric.kind == "no_reference")
 
 
 def test_rows_of_before_have_no_others() -> None:
