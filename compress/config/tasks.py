@@ -19,7 +19,7 @@ def for_task(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     task = recipe.task
     if task == TaskSpec():
         return recipe, data
-    known = TaskData(**data.model_dump(), task=task)
+    known = TaskData(**dict(data), task=task)
     scale = open_task(task).scale
     if scale == 1:
         return recipe, known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,6 +16,3 @@ class TaskSpec(Section):
 
     kind: TaskKind = Field("enhance", description="compress.tasks has a file for each")
     scale: int | None = Field(None, ge=2, description="super_resolution: the answer's sides over the input's")
-
-    def identity(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_none=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from compress.config.load import load_plans
+from compress.config.tasks import for_task
 from compress.errors import ConfigError
 from compress.plan import Plan
-from compress.schema import DataSpec, StudentSpec, TaskData, TeachSpec
+from compress.schema import DataSpec, NamedSlice, Recipe, StudentSpec, TaskData, TaskSpec, TeachSpec
 from compress.wiring import wire
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,3 +74,11 @@ def test_weights_of_a_metric_that_are_not_there_are_said() -> None:
     assert _plan(*words).recipe.validation.metrics == ("psnr", "musiq")
     found = _problems(*words, "validation.weights=[{metric: musiq, file: no.pth}]")
     assert found == "validation.weights.0: no file 'no.pth'"
+
+
+def test_a_sets_own_slices_come_along() -> None:
+    data = DataSpec(licence="free", kind="embedded", slices=(NamedSlice(name="faces", pictures=("astronaut-*",)),))
+    recipe = Recipe(stages=("teach",), task=TaskSpec(kind="denoise"))
+    told = for_task(recipe, data)[1]
+    assert isinstance(told, TaskData) and told.slices == data.slices
+    assert for_task(Recipe(stages=("teach",)), data)[1] is data
