@@ -49,7 +49,7 @@ def task_problems(plan: Plan) -> Iterator[str]:
     scale = open_task(spec).scale
     for name in plan.target.export.builds:
         if scale != 1 and not open_runtime(name).enlarges:
-            yield f"target.export.builds: a {name} build that enlarges can't be made yet; take onnx and openvino"
+            yield f"target.export.builds: a {name} build that enlarges can't be made yet; take onnx, openvino or tflite"
 
 
 def _networks(recipe: Recipe) -> Iterator[str]:
