@@ -92,13 +92,20 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
 def _compare_sizes(build: Build) -> list[str]:
     """Whether height, width and size_multiple are those of the tensors, which were compared with the file's."""
     problems = []
-    multiple = build.contract.size_multiple
+    contract = build.contract
+    multiple = contract.size_multiple
+    if contract.scale < 1:
+        problems.append(f"scale is {contract.scale}")
     if multiple < 1:
         problems.append(f"size_multiple is {multiple}")
     for what, spec in (("input", build.contract.input), ("output", build.contract.output)):
         if len(spec.shape) != 4:
             continue  # its shape was complained of already
         height, width = sides(spec)
+        if what == "output" and contract.scale > 1:
+            if height % contract.scale or width % contract.scale:
+                problems.append(f"{what} is {height}x{width}, no {contract.scale} times anything")
+            height, width = height // contract.scale, width // contract.scale
         if (build.height or 0, build.width or 0) != (height, width):
             problems.append(f"{what} is {height}x{width}, the build says {build.height}x{build.width}")
         if multiple > 0 and (height % multiple or width % multiple):

@@ -9,8 +9,9 @@ from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.config.foreign_checks import teacher_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
+from compress.config.tasks import task_problems
 from compress.errors import SignatureError
-from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES
+from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES, students_of_any_task
 from compress.plan import COMMAND_LINE, NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
@@ -28,7 +29,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_student(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_student(plan), *task_problems(plan), *_paths(plan), *_target(plan)]
     try:
         check(plan)
         problems.extend(_needs_target(plan))
@@ -68,8 +69,9 @@ def _student(plan: Plan) -> Iterator[str]:
     student = plan.recipe.student
     if student.network not in NETWORK_NAMES:
         return
-    if student.network not in STUDENT_NAMES:
-        yield f"student.network: '{student.network}' is no student; there are: {', '.join(STUDENT_NAMES)}"
+    students = STUDENT_NAMES + students_of_any_task()
+    if student.network not in students:
+        yield f"student.network: '{student.network}' is no student; there are: {', '.join(students)}"
         return
     takes = NETWORKS[student.network].defaults
     for name in student.given:
@@ -97,6 +99,9 @@ def _paths(plan: Plan) -> Iterator[str]:
         yield from teacher_problems(recipe)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
+    for place, each in enumerate(recipe.validation.weights):
+        if not Path(each.file).expanduser().is_file():
+            yield f"validation.weights.{place}: no file '{each.file}'"
     yield from _signing(recipe.package)
     yield from _previous(plan)
 

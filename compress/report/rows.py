@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compress.records import (
+    DARK_INPUT,
     BuildList,
     NetFacts,
     Origin,
@@ -24,7 +25,7 @@ from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 
 LABELS: dict[Variant, str] = {
-    "input": "dark input",
+    "input": DARK_INPUT,
     "teacher": "teacher",
     "control": "student, not distilled",
     "student": "float student",
@@ -54,10 +55,7 @@ class SummaryRow:
     p50_ms: float | None
     speed_origin: Origin | None
     size_bytes: int | None
-
-    @property
-    def label(self) -> str:
-        return LABELS[self.variant]
+    label: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,13 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         p50_ms=timing.p50_ms if timing else None,
         speed_origin=timing.origin if timing else None,
         size_bytes=_size_bytes(variant, timed_with, results, net),
+        label=label_of(variant, results.quality),
     )
+
+
+def label_of(variant: Variant, quality: QualityReport) -> str:
+    """What a variant is called in a table."""
+    return quality.input_label if variant == "input" else LABELS[variant]
 
 
 def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:

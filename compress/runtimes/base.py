@@ -8,7 +8,7 @@ never reads the plan.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 FloatPrecision = Literal["f32", "bf16", "f16"]
 Size = tuple[int, int]
 """Height and width in pixels."""
+
+
+def times_larger(answer: Sequence[int], given: Sequence[int]) -> int | None:
+    """How many times higher and wider an answer (N, C, H, W) is than what was given; None where it is nothing whole."""
+    same = tuple(answer[:2]) == tuple(given[:2])
+    times = answer[2] // given[2] if same and len(answer) == 4 and given[2] else 0
+    return times if times and list(answer[2:]) == [times * side for side in given[2:]] else None
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,8 @@ class Session(ABC):
     def infer(self, x: Batch) -> Batch:
         """The bright (N, 3, H, W) of dark ones, as many as it was loaded for; the answer is the caller's own.
 
+        A build that enlarges answers a whole number of times as high and wide.
+
         Raises BuildError when ``x`` does not fit the build.
         """
 
@@ -107,6 +116,9 @@ class Runtime(ABC):
 
     carries_int16 = False
     """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
+    enlarges = False
+    """Whether its builds may answer with a larger picture than they were given; tried for those that say so."""
 
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""

@@ -103,9 +103,9 @@ def run_builds(
     answers: dict[bytes, Picture] = {}
     for each in builds:
         for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
-            answers[picture.tobytes()] = from_tensor(
-                answer[None], each.build.contract.output, picture.shape[0], picture.shape[1]
-            )
+            contract = each.build.contract
+            sides = (contract.scale * side for side in picture.shape[:2])
+            answers[picture.tobytes()] = from_tensor(answer[None], contract.output, *sides)
     if done.facts.unmet_sdk:
         return OnBoard({}, {}, done.facts, {})
     return OnBoard(answers, done.samples_ms, done.facts, done.lasting)

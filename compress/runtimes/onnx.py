@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from compress.devices.runner.sessions import onnx_options
 from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
+from compress.runtimes.base import (
+    PLAIN,
+    BuildOptions,
+    Port,
+    Ports,
+    RunOptions,
+    Runtime,
+    Session,
+    Size,
+    times_larger,
+)
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -30,6 +40,7 @@ class OnnxRuntime(Runtime):
 
     name = "onnx"
     carries_int16 = True
+    enlarges = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
@@ -86,7 +97,7 @@ class _OnnxSession(Session):
             raise BuildError(
                 f"{self._name} does not take {list(x.shape)} {x.dtype}: {one_line(error, kind=False)}"
             ) from None
-        if answer.shape != x.shape:
+        if times_larger(answer.shape, x.shape) is None:
             raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
         return answer
 
@@ -102,11 +113,12 @@ class _OnnxSession(Session):
 
 
 def _resized(model: onnx.ModelProto, size: Size | None, batch: int) -> bytes:
-    for value in (*model.graph.input, *model.graph.output):
-        dims = value.type.tensor_type.shape.dim
+    given, answered = (value.type.tensor_type.shape.dim for value in (model.graph.input[0], model.graph.output[0]))
+    times = (times_larger([dim.dim_value for dim in answered], [dim.dim_value for dim in given]) or 1) if size else 1
+    for dims, larger in ((given, 1), (answered, times)):
         dims[0].dim_value = batch
         for dim, side in zip(dims[2:], size or (), strict=size is not None):
-            dim.dim_value = side
+            dim.dim_value = larger * side
     del model.graph.value_info[:]
     return bytes(model.SerializeToString())
 

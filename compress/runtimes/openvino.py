@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from compress.devices.runner.sessions import openvino_settings
 from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
+from compress.runtimes.base import (
+    PLAIN,
+    BuildOptions,
+    Port,
+    Ports,
+    RunOptions,
+    Runtime,
+    Session,
+    Size,
+    times_larger,
+)
 from compress.runtimes.openvino_bytes import take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -37,6 +47,7 @@ class OpenVino(Runtime):
 
     name = "openvino"
     carries_int16 = True
+    enlarges = True
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
         return files
@@ -156,15 +167,23 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
 
 def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
     """Set batch and size of the pictures; refused where the graph has sizes written into it."""
+    before = model.input().get_partial_shape(), model.output().get_partial_shape()
+    times = 1 if any(each.is_dynamic for each in before) else _times(*(list(each.to_shape()) for each in before))
     wanted = f"{shape[1]}x{shape[2]}" + (f" in batches of {shape[0]}" if shape[0] != 1 else "")
     try:
         model.reshape(shape)
-        fits = list(model.output().get_shape()) == shape
+        answered = list(model.output().get_shape())
+        fits = _times(shape, answered) == times if times else _times(shape, answered) is not None
     except Exception as error:  # shape inference raises its own kinds
         raise BuildError(f"{name} can't be set to {wanted}: {one_line(error, kind=False)}") from None
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")
+
+
+def _times(given: list[int], answered: list[int]) -> int | None:
+    """How many times larger an answer (N, H, W, 3) is than a picture."""
+    return times_larger(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
 
 
 def _settle_names(model: openvino.Model) -> None:
