@@ -1,6 +1,7 @@
 """Frames of a video file by FFmpeg (PyAV), one at a time, in the order they are shown in.
 
-A recording that breaks off is used as far as it can be decoded, and that is said: what a power cut left is real. What
+A damaged or broken off recording is used as far as it can be decoded, and that is said: what a power cut left is real.
+Behind damage, frames are left out up to the next one that stands alone: until then the decoder makes pictures up. What
 can't be taken for what it shows is refused: a size that changes on the way, and high dynamic range, for which 8 bit
 and the networks' range say something else.
 """
@@ -38,9 +39,9 @@ class VideoFrame:
 
 
 def read_video(path: Path, every: int, say: Callable[[str], None]) -> Iterator[VideoFrame]:
-    """Every ``every``-th frame of a video, those apart that the decoder calls damaged.
+    """Every ``every``-th of the frames that can be decoded.
 
-    ``say`` is told where the video breaks off. Raises DataError, one line: without PyAV, for a file that is no video,
+    ``say`` is told of damage, and where the video breaks off. Raises DataError, one line: without PyAV, for a file that is no video,
     holds no frame, changes its size, is smaller than 16 pixels, or is of high dynamic range.
     """
     av = _library(path)
@@ -48,7 +49,7 @@ def read_video(path: Path, every: int, say: Callable[[str], None]) -> Iterator[V
         stream = next(iter(container.streams.video), None)
         if stream is None:
             raise DataError(f"{path}: holds no pictures, only sound or data; leave it out of the folder")
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE"  # threads by frame tell of damage late, at a place that differs
         size: tuple[int, int] | None = None
         count, last = 0, None
         for frame in _decoded(av, container, stream, path, say):
@@ -57,7 +58,7 @@ def read_video(path: Path, every: int, say: Callable[[str], None]) -> Iterator[V
                                 f"{count}; cut it there into two files")  # fmt: skip
             if count == 0:
                 _check(path, frame)
-            if count % every == 0 and not frame.is_corrupt:
+            if count % every == 0:
                 yield VideoFrame(count, _picture(frame))
             count, last = count + 1, frame.time
         if not count:
@@ -86,7 +87,7 @@ def _library(path: Path) -> Any:
 
 def _opened(av: Any, path: Path) -> Any:
     try:
-        return av.open(str(path), options=dict(_OPENING))
+        return av.open(str(path), options=dict(_OPENING), metadata_errors="replace")
     except PermissionError as error:
         raise DataError(f"{path}: can't be read (permission denied)") from error
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -96,14 +97,22 @@ def _opened(av: Any, path: Path) -> Any:
 
 
 def _decoded(av: Any, container: Any, stream: Any, path: Path, say: Callable[[str], None]) -> Iterator[Any]:
-    count = 0
+    damaged, whole = 0, True
     try:
-        for frame in container.decode(stream):
-            count += 1
-            yield frame
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                damaged, whole = damaged + 1, False
+                continue
+            for frame in frames:
+                whole = (whole or frame.key_frame) and not frame.is_corrupt
+                if whole:
+                    yield frame
     except (av.FFmpegError, OSError) as error:
-        if count:
-            say(f"{path.name}: breaks off behind frame {count - 1} ({_reason(error)}); the frames before it are used")
+        say(f"{path.name}: breaks off ({_reason(error)}); the frames before that are used")
+    if damaged:
+        say(f"{path.name}: {damaged} of its packets are damaged; frames up to the next whole one are left out")
 
 
 def _say_if_short(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from compress.errors import DataError
@@ -74,15 +76,15 @@ def _without_truth(spec: DataSpec, split: Split, limit: int | None) -> Frames:
     from compress.data.pictures import read_picture
     from compress.data.source import data_digest
 
-    held = TemporaryDirectory(prefix="compress-frames-")
-    chosen = [each for each in choose_frames(spec, Path(held.name), _silent).frames if each.split == split][:limit]
-    if not chosen:
-        raise DataError(f"the {split} split has no pictures")
+    folder = tempfile.mkdtemp(prefix="compress-frames-")
 
     def frame(index: int) -> Frame:
-        assert held  # as long as somebody may ask
         return Frame(chosen[index].name, read_picture(chosen[index].path), None)
 
+    weakref.finalize(frame, shutil.rmtree, folder, ignore_errors=True)  # it stays as long as somebody may ask
+    chosen = [each for each in choose_frames(spec, Path(folder), _silent).frames if each.split == split][:limit]
+    if not chosen:
+        raise DataError(f"the {split} split has no pictures")
     return Frames(spec.kind, data_digest(spec), tuple(each.name for each in chosen), frame)
 
 
