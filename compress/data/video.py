@@ -41,8 +41,8 @@ class VideoFrame:
 def read_video(path: Path, every: int, say: Callable[[str], None]) -> Iterator[VideoFrame]:
     """Every ``every``-th of the frames that can be decoded.
 
-    ``say`` is told of damage, and where the video breaks off. Raises DataError, one line: without PyAV, for a file that is no video,
-    holds no frame, changes its size, is smaller than 16 pixels, or is of high dynamic range.
+    ``say`` is told of damage, and where the video breaks off. Raises DataError, one line: without PyAV, for a file that
+    is no video, holds no frame, changes its size, is smaller than 16 pixels, or is of high dynamic range.
     """
     av = _library(path)
     with _opened(av, path) as container:

@@ -147,7 +147,8 @@ def _worst_drop(evidence: Evidence) -> Figure:
         return Figure(math.nan, row.origin)
     worst = max(range(len(drops)), key=drops.__getitem__)
     named = evidence.quality.images[worst] if worst < len(evidence.quality.images) else f"image {worst}"
-    return Figure(drops[worst], _weaker(row.origin, full.origin), f"on {named}")
+    note = f"on {named}" + (f"; of {FIDELITY}" if evidence.quality.fidelity else "")
+    return Figure(drops[worst], _weaker(row.origin, full.origin), note)
 
 
 def _fps(evidence: Evidence) -> Figure:
