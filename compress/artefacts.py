@@ -47,6 +47,18 @@ class Teacher(Net):
 
 
 @dataclass(frozen=True)
+class Labels(Artefact):
+    """The teacher's answers to frames without ground truth: ``frames.json`` and PNG files (``compress.data.labelled``).
+
+    ``truth/`` holds the answers, ``dark/`` frames out of videos; dark pictures that are files stay where they are.
+    """
+
+    @property
+    def listed(self) -> Path:
+        return self.folder / "frames.json"
+
+
+@dataclass(frozen=True)
 class FloatNet(Net):
     """A float network that could ship; ``curve.json`` holds its training curve."""
 

@@ -45,9 +45,16 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Stage names in order; on request ``control`` behind ``distill`` and ``sensitivity`` behind ``quantize``."""
+        """Stage names in order; on request ``control`` behind ``distill`` and ``sensitivity`` behind ``quantize``.
+
+        ``label`` comes behind ``teacher`` where the pictures have no ground truth.
+        """
         recipe = self.recipe
-        behind = {"distill": ("control", recipe.distill.control), "quantize": ("sensitivity", recipe.sensitivity.run)}
+        behind = {
+            "teacher": ("label", self.data.kind == "frames"),
+            "distill": ("control", recipe.distill.control),
+            "quantize": ("sensitivity", recipe.sensitivity.run),
+        }
         names: list[str] = []
         for name in recipe.stages:
             names.append(name)

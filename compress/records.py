@@ -116,11 +116,14 @@ class NotBuilt(Record):
 
 
 class NetFacts(Record):
-    """Counted facts of a network; MACs for one picture of ``macs_height`` x ``macs_width``."""
+    """Counted facts of a network; MACs for one picture of ``macs_height`` x ``macs_width``.
+
+    None: not counted, for a network from outside that can't be looked into.
+    """
 
     variant: Variant
-    params: int
-    macs: int
+    params: int | None
+    macs: int | None
     macs_height: int
     macs_width: int
     weights_size_bytes: int
@@ -191,8 +194,21 @@ class Slice(Record):
 DARK_INPUT = "dark input"
 
 
+class Fidelity(Record):
+    """Of frames without ground truth: figures are against the 8-bit pictures of a teacher, its digest in ``teacher``.
+
+    ``frames``: in words, how the frames were chosen and split.
+    """
+
+    teacher: str
+    frames: str
+
+
 class QualityReport(Record):
-    """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction."""
+    """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction.
+
+    ``fidelity``: None where they are against ground truth; else they say how near to a teacher, not how good.
+    """
 
     definition: str
     decoder: str
@@ -201,6 +217,7 @@ class QualityReport(Record):
     images: tuple[str, ...]
     rows: tuple[QualityRow, ...]
     slices: tuple[Slice, ...] = ()
+    fidelity: Fidelity | None = None
     metrics: tuple[MetricFacts, ...] = ()
     """Those asked for beside PSNR and SSIM."""
     input_label: str = DARK_INPUT
@@ -212,7 +229,7 @@ class QualityReport(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data = without_empty(plain(self), "metrics")
+        data = without_empty(plain(self), "metrics", "fidelity")
         return data if self.input_label != DARK_INPUT else {k: v for k, v in data.items() if k != "input_label"}
 
 
@@ -367,3 +384,8 @@ class SensitivityReport(Record):
     cost_unit: Literal["ms", "MMAC"]
     cost_origin: Origin
     holds: bool
+
+    @property
+    def of_fidelity(self) -> bool:
+        """Whether decibels are of fidelity to the teacher, for lack of a ground truth."""
+        return self.definition.startswith("fidelity")

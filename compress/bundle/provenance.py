@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from compress.bundle.manifest import LinkEntry
-from compress.records import Record, VerdictRecord
+from compress.records import Record, VerdictRecord, without_empty
 from compress.stage import Chain
 
 Sources = Callable[[str], str]
@@ -38,6 +41,12 @@ class Provenance(Record):
     decoder: str
     compress_version: str
     chain: tuple[StageProvenance, ...]
+    labelled_by: str | None = None
+    """Digest of the teacher whose pictures stand for a ground truth; None where there is one."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "labelled_by")
 
 
 def stage_provenance(chain: Chain) -> tuple[StageProvenance, ...]:

@@ -135,11 +135,13 @@ _FREE_SIDES = """\
 
 
 def bundle_readme(
-    title: str, reasons: Sequence[str], key_id: str, builds: Sequence[BuildContract], present: Collection[str]
-) -> str:
+    title: str, reasons: Sequence[str], key_id: str, builds: Sequence[BuildContract], present: Collection[str],
+    reference: Sequence[str] = (),
+) -> str:  # fmt: skip
     """The text of ``README.md``; the same inputs give the same text.
 
     ``present``: names of the files and folders in the bundle's own folder; what is not there is not spoken of.
+    ``reference``: what quality was measured against, where that was no ground truth.
     """
     listed = "".join(f"\n- {reason}" for reason in reasons)
     text = _HEAD.format(
@@ -148,6 +150,8 @@ def bundle_readme(
         second=MODEL_SIGNATURE, unlisted="".join(f" ! -path ./{name}" for name in sorted(UNLISTED)),
     )  # fmt: skip
     text += _files(present)
+    if reference:
+        text += "\n## What the figures in `report/` are\n\n" + "".join(f"- {line}\n" for line in reference)
     if not builds:
         return text + "\n## Builds\n\nNone could be made.\n"
     first = builds[0]

@@ -47,17 +47,23 @@ def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
     from compress.commands.gate import bundle_place
     from compress.regression.baseline import read_accepted
     from compress.regression.compare import read_bundle
+    from compress.regression.yardstick import why_not_comparable
+    from compress.report.reference import called
     from compress.store.store import Store
 
     accepted = read_accepted(file)
     folder, builds = bundle_place(word, Store(store_root))
     bundle = read_bundle(folder, builds)
-    before = {(row.variant, row.runtime): row for row in accepted.quality.rows}
+    why = why_not_comparable(bundle.quality, accepted.quality)
+    if why:
+        click.echo(f"quality is not comparable: {why}")
+    before = {} if why else {(row.variant, row.runtime): row for row in accepted.quality.rows}
     for row in bundle.quality.rows:
         old = before.get((row.variant, row.runtime))
         now = _mean(row.psnr_db), _mean(row.ssim)
         was = f", was {_mean(old.psnr_db):.3f} dB and {_mean(old.ssim):.4f}" if old else ", not in the baseline"
-        click.echo(f"{row.variant} through {row.runtime}: {now[0]:.3f} dB, SSIM {now[1]:.4f}{was}")
+        psnr = f"{called(bundle.quality, 'PSNR')} " if bundle.quality.fidelity else ""
+        click.echo(f"{row.variant} through {row.runtime}: {psnr}{now[0]:.3f} dB, SSIM {now[1]:.4f}{was}")
     sizes = {each.build: each.size_bytes for each in accepted.sizes}
     for build in builds:
         was = f", was {sizes[build.name]:,}" if build.name in sizes else ", not in the baseline"
@@ -67,7 +73,8 @@ def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
 
 def _lines(accepted: Accepted) -> list[str]:
     quality = [
-        f"quality     {row.variant} through {row.runtime}: {_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
+        f"{'fidelity to the teacher' if accepted.quality.fidelity else 'quality    '} "
+        f"{row.variant} through {row.runtime}: {_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
         for row in accepted.quality.rows if row.variant == "int8"
     ]  # fmt: skip
     return [*quality, *(f"build       {each.build}: {each.size_bytes:,} bytes" for each in accepted.sizes)]

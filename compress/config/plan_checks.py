@@ -7,6 +7,7 @@ from pathlib import Path
 
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.config.foreign_checks import teacher_problems
+from compress.config.frames_checks import frames_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.config.tasks import task_problems
@@ -29,7 +30,8 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_student(plan), *task_problems(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_student(plan), *task_problems(plan), *_paths(plan), *frames_problems(plan)]
+    problems.extend(_target(plan))
     try:
         check(plan)
         problems.extend(_needs_target(plan))

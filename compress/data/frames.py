@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.artefacts import Labels
 from compress.data.pictures import fit
 from compress.data.source import open_data, spread
 from compress.schema import DataSpec
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def write_frames(data: DataSpec, size: tuple[int, int], count: int, path: Path) -> None:
+def write_frames(data: DataSpec, size: tuple[int, int], count: int, path: Path, labels: Labels | None = None) -> None:
     """Write ``count`` pictures, spread over the training split, as .npy: float32 (N, 3, H, W) RGB in [0, 1].
 
     A picture larger than ``size`` is cut to its middle, a smaller one padded with its last row and column.
@@ -22,7 +23,7 @@ def write_frames(data: DataSpec, size: tuple[int, int], count: int, path: Path) 
     """
     import numpy as np
 
-    source = open_data(data, "train")
+    source = open_data(data, "train", labels)
     frames = [_middle(source.pair(index)[0], size) for index in spread(len(source), count)]
     np.save(path, np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255))
 

@@ -44,14 +44,17 @@ def named_slices(names: tuple[str, ...], slices: Slices) -> tuple[Slice, ...]:
 
 
 def slice_problems(spec: DataSpec) -> tuple[str, ...]:
-    """A line for each of the user's slices that holds no test picture. Reads the listing of the folders alone."""
+    """A line for each of the user's slices that holds no test picture. Reads the listing of the folders alone.
+
+    Which frames are tested on is known once they were looked through; a slice without any is left out then.
+    """
     try:
-        names = _test_names(spec) if spec.slices else ()
+        names = _test_names(spec) if spec.slices and spec.kind != "frames" else ()
     except DataError:
         return ()  # what is wrong with the folder is told when it is opened
     return tuple(
         f"data.slices: '{each.name}' holds no test picture; {', '.join(each.pictures)} matches none of {len(names)}"
-        for each in spec.slices if not any(_matches(name, each.pictures) for name in names)
+        for each in spec.slices if spec.kind != "frames" and not any(_matches(name, each.pictures) for name in names)
     )  # fmt: skip
 
 

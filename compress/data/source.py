@@ -1,6 +1,7 @@
 """Where pictures come from: one way in for every stage, whatever the calibration set is.
 
-Pictures are pairs: ``low`` is what the camera saw in the dark, ``high`` is the same scene well lit.
+Pictures are pairs: ``low`` is what the camera saw in the dark, ``high`` is the same scene well lit, or, of frames
+without ground truth, what the teacher makes of it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
+from compress.errors import DataError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from compress.artefacts import Labels
     from compress.schema import DataSpec
 
     Picture = NDArray[np.uint8]
@@ -47,8 +51,8 @@ class PairSource(ABC):
         """
 
 
-def open_data(spec: DataSpec, split: Split) -> PairSource:
-    """The pairs of one split of a calibration set.
+def open_data(spec: DataSpec, split: Split, labels: Labels | None = None) -> PairSource:
+    """The pairs of one split of a calibration set; ``labels``: what the teacher said of frames without ground truth.
 
     Everything wrong with the set that shows without decoding it (missing folders, names without a
     partner, sizes that differ, formats that aren't RGB) is found here.
@@ -60,6 +64,12 @@ def open_data(spec: DataSpec, split: Split) -> PairSource:
         from compress.data.embedded import open_embedded
 
         return open_embedded(spec, split)
+    if spec.kind == "frames":
+        from compress.data.labelled import open_labelled
+
+        if labels is None:
+            raise DataError(f"{spec.root}: frames have no ground truth; they are opened behind the stage label")
+        return open_labelled(spec, labels, split)
     from compress.data.paired import open_paired
 
     return open_paired(spec, split)
@@ -87,6 +97,10 @@ def data_digest(spec: DataSpec) -> str:
         from compress.tasks import task_of
 
         files, version = embedded_files(spec), PICTURES_VERSION + task_of(spec).mark
+    elif spec.kind == "frames":
+        from compress.data.scenes import scene_files
+
+        files, version = scene_files(spec), ""
     else:
         from compress.data.paired import paired_files
 
@@ -99,8 +113,13 @@ def data_identity(spec: DataSpec) -> dict[str, Any]:
     return {**spec.identity(), "digest": data_digest(spec)}
 
 
-def decoder_name() -> str:
-    """What decodes the pictures, for the report, for instance ``Pillow 13.0.0``."""
+def decoder_name(*, videos: bool = False) -> str:
+    """What decodes the pictures, for the report, for instance ``Pillow 13.0.0``; with ``videos`` what decodes those."""
     import PIL
 
-    return f"Pillow {PIL.__version__}"
+    name = f"Pillow {PIL.__version__}"
+    if not videos:
+        return name
+    from compress.data.video import decoder_name as video_decoder
+
+    return f"{name}, {video_decoder()}"

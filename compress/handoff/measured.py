@@ -8,6 +8,8 @@ from compress.records import QualityReport, QualityRow, SpeedReport, SpeedRow
 from compress.regression.judge import judge_quality
 from compress.regression.records import Allowance
 from compress.regression.stored import differing_facts, judge_stored
+from compress.regression.yardstick import why_not_comparable
+from compress.report.reference import called
 
 _FACTS_SHOWN = 3
 
@@ -30,7 +32,8 @@ def quality_changes(old: Facts, new: Facts, shipped: frozenset[str], level: Leve
             was, now = (_mean(of(row), digits, unit) if row else None for row in (one, two))
             if was != now:
                 said = note or (_interval(old, new, key) if name == "PSNR" else "")
-                what = f"{key[0]} through {key[1]}: {name}"
+                side = new.quality or old.quality
+                what = f"{key[0]} through {key[1]}: {called(side, name) if side else name}"
                 changes.append(Change(section="quality", what=what, old=was, new=now, level=level, note=said))
     return tuple(changes)
 
@@ -83,8 +86,9 @@ def _mean(values: tuple[float, ...], digits: int, unit: str) -> str | None:
 def _not_comparable(old: QualityReport | None, new: QualityReport | None) -> str:
     if old is None or new is None:
         return ""
-    if (old.definition, old.data_digest) != (new.definition, new.data_digest):
-        return "not comparable: other pictures, or another definition"
+    why = why_not_comparable(new, old)
+    if why:
+        return f"not comparable: {why}"
     return "" if old.images == new.images else "not comparable: other pictures of the same set"
 
 

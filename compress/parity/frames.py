@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +57,8 @@ def data_frames(spec: DataSpec, split: Split, limit: int | None) -> Frames:
     """The first ``limit`` pairs of a split, all where that is None. Raises DataError for a set that can't be used."""
     from compress.data.source import data_digest, open_data
 
+    if spec.kind == "frames":
+        return _without_truth(spec, split, limit)
     source = open_data(spec, split)
     names = source.names[:limit]
     if not names:
@@ -63,6 +68,28 @@ def data_frames(spec: DataSpec, split: Split, limit: int | None) -> Frames:
         return Frame(names[index], *source.pair(index))
 
     return Frames(spec.kind, data_digest(spec), names, frame)
+
+
+def _without_truth(spec: DataSpec, split: Split, limit: int | None) -> Frames:
+    """Frames of a folder or video; what is decoded out of a video lies in a temporary folder meanwhile."""
+    from compress.data.chosen import choose_frames
+    from compress.data.pictures import read_picture
+    from compress.data.source import data_digest
+
+    folder = tempfile.mkdtemp(prefix="compress-frames-")
+
+    def frame(index: int) -> Frame:
+        return Frame(chosen[index].name, read_picture(chosen[index].path), None)
+
+    weakref.finalize(frame, shutil.rmtree, folder, ignore_errors=True)  # it stays as long as somebody may ask
+    chosen = [each for each in choose_frames(spec, Path(folder), _silent).frames if each.split == split][:limit]
+    if not chosen:
+        raise DataError(f"the {split} split has no pictures")
+    return Frames(spec.kind, data_digest(spec), tuple(each.name for each in chosen), frame)
+
+
+def _silent(line: str) -> None:
+    """What a video lacks was said when it was trained on."""
 
 
 def golden_frames(bundle: Path, limit: int | None) -> Frames:

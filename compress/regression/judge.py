@@ -7,6 +7,7 @@ import math
 from compress.records import QualityReport, QualityRow, Slice
 from compress.regression.interval import mean_interval, median_interval
 from compress.regression.records import Allowance, Difference
+from compress.regression.yardstick import why_not_comparable
 
 _FEWEST_ROUNDS = 30
 _MOST_SHOWN = 3
@@ -23,9 +24,12 @@ def judge_quality(
     misses are on the side that fails, so equal builds fail by chance in less than 1 % of gates (ADR 0019).
     """
     name = f"int8 through {runtime}"
-    if (candidate.definition, candidate.data_digest) != (baseline.definition, baseline.data_digest):
-        why = "measured on other pictures, or by another definition; run the baseline's recipe again on these"
+    why = why_not_comparable(candidate, baseline)
+    if why:
+        why += "; run the baseline's recipe again on these"
         return (_not_compared(f"{name}, PSNR", "dB", -allowed.psnr_loss_db, why),)
+    if candidate.fidelity:
+        name += ", fidelity to the teacher"
     rows = _row(candidate, runtime), _row(baseline, runtime)
     common = [image for image in candidate.images if image in baseline.images]
     if rows[0] is None or rows[1] is None or not common:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from compress.looks.records import FOLDER, Looks, read_looks
 from compress.records import QualityReport, QualityRow
+from compress.regression.yardstick import why_not_comparable
 
 MOST_LINKED = 3
 
@@ -50,8 +51,9 @@ class Pictures:
 
 def compare_pictures(candidate: QualityReport, baseline: QualityReport) -> Pictures:
     """INT8 through the first runtime that both were measured with."""
-    if (candidate.definition, candidate.data_digest) != (baseline.definition, baseline.data_digest):
-        return Pictures(why_not="measured on other pictures, or by another definition")
+    why_not = why_not_comparable(candidate, baseline)
+    if why_not:
+        return Pictures(why_not=why_not)
     theirs = {row.runtime: row for row in _int8(baseline)}
     mine = next((row for row in _int8(candidate) if row.runtime in theirs), None)
     common = [image for image in candidate.images if image in baseline.images]

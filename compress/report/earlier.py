@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from compress.errors import StoreError
 from compress.records import BuildList, QualityReport, SpeedReport
+from compress.regression.yardstick import why_not_comparable
 from compress.report.rows import Results, summary_rows
 from compress.report.subject import Earlier, Subject, device_runtime
 from compress.store.store import Entry, Store
@@ -49,7 +50,7 @@ def _results(entry: Entry, export: Entry) -> Results | None:
 
 def _same_pictures(one: Results, other: Results) -> bool:
     mine, theirs = one.quality, other.quality
-    return (mine.data_digest, mine.definition, mine.images) == (theirs.data_digest, theirs.definition, theirs.images)
+    return not why_not_comparable(mine, theirs) and mine.images == theirs.images
 
 
 def _same_run(one: Results, other: Results) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
+from compress.report.reference import headings
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
@@ -12,7 +13,7 @@ from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 
 def markdown_table(results: Results) -> str:
     """The rows of ``summary_rows`` as a Markdown table, one line each, figures right-aligned."""
-    lines = [_line(HEADINGS), _line(["---", "---"] + ["---:"] * (len(HEADINGS) - 2))]
+    lines = [_line(headings(results.quality, HEADINGS)), _line(["---", "---"] + ["---:"] * (len(HEADINGS) - 2))]
     lines += [_line(cells(row)) for row in summary_rows(results)]
     return "\n".join(lines) + "\n"
 
@@ -76,7 +77,8 @@ def _slices(results: Results) -> list[str]:
     shipped = shipped_row(results)
     if shipped is None:
         return []
-    table = [_line(SLICE_HEADINGS), _line(["---"] + ["---:"] * (len(SLICE_HEADINGS) - 2) + ["---"])]
+    names = headings(results.quality, SLICE_HEADINGS)
+    table = [_line(names), _line(["---"] + ["---:"] * (len(names) - 2) + ["---"])]
     table += [_line(cells) for cells in slice_rows(results.quality, shipped)]
     return [f"## By slice: INT8 through {shipped.runtime}\n", "\n".join(table) + "\n"]
 

@@ -21,6 +21,7 @@ from compress.records import (
     SpeedRow,
     Variant,
 )  # fmt: skip
+from compress.report.reference import called, reference_lines
 from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 
@@ -56,6 +57,8 @@ class SummaryRow:
     speed_origin: Origin | None
     size_bytes: int | None
     label: str
+    reference: bool = False
+    """The others' figures are fidelity to this one."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,14 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         speed_origin=timing.origin if timing else None,
         size_bytes=_size_bytes(variant, timed_with, results, net),
         label=label_of(variant, results.quality),
+        reference=variant == "teacher" and results.quality.fidelity is not None,
     )
 
 
 def label_of(variant: Variant, quality: QualityReport) -> str:
     """What a variant is called in a table."""
+    if variant == "teacher" and quality.fidelity:
+        return f"{LABELS[variant]} (is the reference)"
     return quality.input_label if variant == "input" else LABELS[variant]
 
 
@@ -182,8 +188,10 @@ def footnotes(results: Results) -> tuple[str, ...]:
     quality, speed = results.quality, results.speed
     if quality.rows:
         how = _origins(row.origin for row in quality.rows)
+        notes += reference_lines(quality)
+        named = "Fidelity (PSNR, SSIM)" if quality.fidelity else "PSNR, SSIM"
         notes.append(
-            f"PSNR, SSIM: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
+            f"{named}: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
             f"decoder {quality.decoder}; data {quality.data_digest[:12]}."
         )
     if speed.rows:
@@ -221,9 +229,9 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     pair = _quality_pair(before, after, results)
     if pair:
         old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
-        parts.append(f"PSNR {old:.2f} → {new:.2f} dB ({new - old:+.2f})")
+        parts.append(f"{called(results.quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})")
     nets = _net(before, results), _net(after, results)
-    if nets[0] and nets[1] and nets[0].macs != nets[1].macs:
+    if nets[0] and nets[1] and nets[0].macs and nets[1].macs and nets[0].macs != nets[1].macs:
         parts.append(f"MACs {nets[0].macs / 1e9:.3f} → {nets[1].macs / 1e9:.3f} G")
     times = _speed(before, results.runtime, results), _speed(after, results.runtime, results)
     if times[0] and times[1]:

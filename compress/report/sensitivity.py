@@ -23,8 +23,9 @@ def lines(report: SensitivityReport) -> Iterator[str]:
 
 def summary(report: SensitivityReport) -> Iterator[str]:
     """What int8 costs, what was promoted, what that brought and costs, and what to do where it was not enough."""
+    of = " of fidelity to the teacher" if report.of_fidelity else ""
     yield (
-        f"int8 costs {report.drop_db:.3f} dB (worst image {report.worst_drop_db:.3f}) on {len(report.images)} "
+        f"int8 costs {report.drop_db:.3f} dB{of} (worst image {report.worst_drop_db:.3f}) on {len(report.images)} "
         f"{report.split} pictures; {_limits(report)}"
     )
     for row in report.rows:

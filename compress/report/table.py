@@ -17,6 +17,7 @@ from compress.records import BuildList, QualityReport, SensitivityReport, SpeedR
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
+from compress.report.reference import FIDELITY, headings
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
 
@@ -76,12 +77,14 @@ def print_result(plan: Plan, artefacts: Sequence[Artefact], console: Console) ->
         _print_bundle(bundle, console)
     if results is None:
         for artefact in artefacts:
-            _print_artefact(artefact, console)
+            _print_artefact(artefact, plan.data.kind == "frames", console)
 
 
 def _print_figures(title: str, results: Results, console: Console) -> None:
+    title += f": {FIDELITY}" if results.quality.fidelity else ""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0)
-    for place, heading in enumerate(HEADINGS):  # two lines a heading and a folded name: fits into 80 columns
+    # two lines a heading and a folded name: fits into 80 columns
+    for place, heading in enumerate(_short(headings(results.quality, HEADINGS))):
         table.add_column(heading.replace(" ", "\n"), justify="left" if place < 2 else "right", no_wrap=place > 0)
     for row in summary_rows(results):
         table.add_row(*(Text(text) for text in cells(row)), style="bold" if row.variant == "int8" else "")
@@ -109,6 +112,11 @@ def _print_metrics(results: Results, console: Console) -> None:
     console.print(table)
     for note in metric_notes(results):
         console.print(Text(note, style="dim"))
+
+
+def _short(names: tuple[str, ...]) -> tuple[str, ...]:
+    """80 columns have room for the word once; the title says it of the whole table."""
+    return tuple(name.replace(f"{FIDELITY}, ", "fidelity " if "PSNR" in name else "") for name in names)
 
 
 def _print_builds(listed: BuildList, console: Console) -> None:
@@ -149,8 +157,11 @@ def _print_bundle(bundle: Bundle, console: Console) -> None:
         console.print(Text(f"  {line}"), soft_wrap=True)
 
 
-def _print_artefact(artefact: Artefact, console: Console) -> None:
-    """A stage's result in a chain that measures nothing: the network's file and how its training went."""
+def _print_artefact(artefact: Artefact, fidelity: bool, console: Console) -> None:
+    """A stage's result in a chain that measures nothing: the network's file and how its training went.
+
+    ``fidelity``: what was trained to is a teacher's picture.
+    """
     if not isinstance(artefact, Net):
         console.print(Text(f"{type(artefact).__name__}: {artefact.folder}"), soft_wrap=True)
         return
@@ -160,11 +171,12 @@ def _print_artefact(artefact: Artefact, console: Console) -> None:
     if path.is_file():
         curve = _Curve.model_validate_json(path.read_bytes())
         if curve.points:
-            console.print(Text("  " + _curve_line(curve)))
+            console.print(Text("  " + _curve_line(curve, fidelity)))
 
 
-def _curve_line(curve: _Curve) -> str:
+def _curve_line(curve: _Curve, fidelity: bool) -> str:
     first, last = curve.points[0], curve.points[-1]
     line = f"trained {curve.steps:,} steps, loss {first.loss:.4f} → {last.loss:.4f}"
     watched = [point.val_psnr_db for point in curve.points if point.val_psnr_db is not None]
-    return line + (f", validation PSNR {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")
+    what = f"{FIDELITY}, PSNR" if fidelity else "PSNR"
+    return line + (f", validation {what} {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")

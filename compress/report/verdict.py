@@ -28,6 +28,7 @@ from compress.records import (
     Variant,
     VerdictRecord,
 )  # fmt: skip
+from compress.report.reference import FIDELITY
 from compress.schema import Budget
 
 Result = Literal["pass", "fail", "incomplete"]
@@ -78,6 +79,11 @@ class Evidence:
                     return row
         raise Missing(f"no quality of {variant} through {' or '.join(runtimes)}")
 
+    @property
+    def what(self) -> str:
+        """What PSNR and SSIM are of, where it is no ground truth."""
+        return f"{FIDELITY}, not quality" if self.quality.fidelity else ""
+
     def int8_quality(self) -> QualityRow:
         """Quality of what ships."""
         return self.quality_row("int8", self.runtime)
@@ -110,24 +116,25 @@ def mean(values: tuple[float, ...]) -> float:
 
 def _psnr(evidence: Evidence) -> Figure:
     row = evidence.int8_quality()
-    return Figure(mean(row.psnr_db), row.origin)
+    return Figure(mean(row.psnr_db), row.origin, evidence.what)
 
 
 def _ssim(evidence: Evidence) -> Figure:
     row = evidence.int8_quality()
     if not row.ssim:
         raise Missing(f"no SSIM of int8 through {row.runtime}")
-    return Figure(mean(row.ssim), row.origin)
+    return Figure(mean(row.ssim), row.origin, evidence.what)
 
 
 def _gain(evidence: Evidence) -> Figure:
     row, dark = evidence.int8_quality(), evidence.quality_row("input", "none")
-    return Figure(mean(row.psnr_db) - mean(dark.psnr_db), _weaker(row.origin, dark.origin))
+    return Figure(mean(row.psnr_db) - mean(dark.psnr_db), _weaker(row.origin, dark.origin), evidence.what)
 
 
 def _drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
     note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
+    note += f"; of {FIDELITY}" if evidence.quality.fidelity else ""
     return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
 
 
@@ -140,7 +147,8 @@ def _worst_drop(evidence: Evidence) -> Figure:
         return Figure(math.nan, row.origin)
     worst = max(range(len(drops)), key=drops.__getitem__)
     named = evidence.quality.images[worst] if worst < len(evidence.quality.images) else f"image {worst}"
-    return Figure(drops[worst], _weaker(row.origin, full.origin), f"on {named}")
+    note = f"on {named}" + (f"; of {FIDELITY}" if evidence.quality.fidelity else "")
+    return Figure(drops[worst], _weaker(row.origin, full.origin), note)
 
 
 def _fps(evidence: Evidence) -> Figure:
@@ -163,7 +171,7 @@ def _speedup(evidence: Evidence) -> Figure:
 def _params(evidence: Evidence) -> Figure:
     for variant in ("int8", evidence.float_variant):
         for net in evidence.builds.nets:
-            if net.variant == variant:
+            if net.variant == variant and net.params is not None:
                 return Figure(net.params, "counted", f"of {variant}")
     raise Missing("parameters were not counted")
 
@@ -230,7 +238,7 @@ def _metric(name: MetricName, evidence: Evidence) -> Figure:
     if not values:
         why = facts.not_measured if facts is not None else "add it to validation.metrics"
         raise Missing(f"no {METRICS[name].heading} of int8 through {row.runtime}: {why or 'not measured'}")
-    return Figure(mean(values), row.origin)
+    return Figure(mean(values), row.origin, evidence.what if METRICS[name].compare else "")
 
 
 def _check(name: str, rule: Rule, limit: float, evidence: Evidence) -> Check:

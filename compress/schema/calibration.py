@@ -8,6 +8,9 @@ from pydantic import Field, field_validator
 
 from compress.schema.section import PositiveInt, Section
 
+_OF_FRAMES = {"test_fraction", "every", "min_change", "gap"}
+"""Settings that no other kind looks at: they stay out of its identity."""
+
 
 class NamedSlice(Section):
     """Test pictures to be looked at by themselves, by patterns of their names: ``night-*``."""
@@ -27,11 +30,23 @@ class DataSpec(Section):
 
     description: str = ""
     licence: str = Field(..., description="who owns the pictures and what they may be used for")
-    kind: Literal["embedded", "paired"] = Field(..., description="photographs shipped with a library, or a folder")
-    root: str | None = Field(None, description="paired: the folder")
+    kind: Literal["embedded", "paired", "frames"] = Field(
+        ..., description="photographs shipped with a library, a folder of pairs, or frames without ground truth"
+    )
+    root: str | None = Field(None, description="paired: the folder; frames: a folder of pictures or videos, or a video")
     train: str = Field("train", description="paired: subfolder with low/ and high/ for training and validation")
     test: str = Field("test", description="paired: subfolder with low/ and high/ that nothing is trained on")
     val_fraction: float = Field(0.05, ge=0, lt=0.5, description="share of the training scenes kept for validation")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="frames: share kept for the test")
+    every: PositiveInt | None = Field(
+        None, description="frames: every n-th; not given: every picture, every 10th of a video"
+    )
+    min_change: float = Field(
+        0.03, ge=0, lt=1, description="frames: left out where it differs less, in share of its brightness, from another"
+    )
+    gap: int | None = Field(
+        None, ge=0, description="frames: left out between two splits of a scene; not given: a twentieth of it, 1 to 5"
+    )
     exclude: tuple[str, ...] = Field((), description="names of training pairs to leave out")
     size: tuple[PositiveInt, PositiveInt] | None = Field(None, description="embedded: height and width of the pictures")
     copies: PositiveInt = Field(4, description="embedded: differently darkened copies of a photograph")
@@ -49,4 +64,5 @@ class DataSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """Without the folder; the stages' keys hold the pictures' digest beside it (``data.source.data_identity``)."""
-        return self.model_dump(mode="json", exclude={"root", "memory_mib", "description", "licence", "slices"})
+        apart = {"root", "memory_mib", "description", "licence", "slices"}
+        return self.model_dump(mode="json", exclude=apart if self.kind == "frames" else apart | _OF_FRAMES)

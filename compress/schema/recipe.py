@@ -23,6 +23,7 @@ from compress.schema.task import TaskSpec
 StageName = Literal[
     "teach",
     "teacher",
+    "label",
     "distill",
     "control",
     "prune",

@@ -40,8 +40,9 @@ def _title(report: SensitivityReport) -> str:
 
 
 def _note(report: SensitivityReport) -> str:
+    what = "fidelity to the teacher, PSNR," if report.of_fidelity else "PSNR"
     return (
-        f"measured: mean PSNR on {len(report.images)} {report.data_kind} {report.split} pictures, "
+        f"measured: mean {what} on {len(report.images)} {report.data_kind} {report.split} pictures, "
         f"float {report.float_psnr_db:.2f} dB"
     )
 

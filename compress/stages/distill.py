@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compress.artefacts import Student, Teacher
+from compress.artefacts import Labels, Student, Teacher
 from compress.schema import DataSpec, DistillSpec, Seed, StudentSpec
 from compress.stage import Progress, stage
 
@@ -12,7 +12,7 @@ from compress.stage import Progress, stage
 @stage(gives=Student, version=1, environment=("torch",))
 def distill(
     teacher: Teacher, student: StudentSpec, distill: DistillSpec, data: DataSpec, seed: Seed,
-    out: Path, scratch: Path, progress: Progress,
+    out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Writes ``net.safetensors`` and ``curve.json``.
 
@@ -26,5 +26,5 @@ def distill(
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    train_under(teacher.weights, net, distill, distill.train, data, seed.seed, out, scratch, progress)
+    train_under(teacher.weights, net, distill, distill.train, data, seed.seed, out, scratch, progress, labels)
     save_net(trained_student(net), out / "net.safetensors")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from compress.artefacts import Builds, Control, Net, Pruned, Quantized, Student, Teacher
+from compress.artefacts import Builds, Control, Labels, Net, Pruned, Quantized, Student, Teacher
 from compress.records import (
     Build,
     BuildList,
@@ -28,6 +28,8 @@ from compress.stage import Progress, stage
 
 if TYPE_CHECKING:
     from torch import nn
+
+_OUTSIDE = "from outside, so neither built nor timed"
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,27 @@ class _File:
 def export(
     teacher: Teacher | None, student: Student | None, control: Control | None, pruned: Pruned | None,
     quantized: Quantized, export: ExportSpec, floats: FloatLayers, board: Board, data: DataSpec, out: Path,
-    progress: Progress,
+    progress: Progress, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Write the builds and ``builds.json``.
 
     Every network gets builds of the fixed ``export.size`` (its sides rounded up to what the network
     takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size. Operators that
     the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
-    is listed as not built, and so is a float network for a device without float layers. A teacher from outside is left
-    out: it may be what no runtime takes.
+    is listed as not built, and so is a float network for a device without float layers. A teacher from outside is not
+    built: it may be what no runtime takes.
 
     An SDK whose builds are made on their board gets that done there, where ``board`` names one.
 
     Raises BuildError for a network that can't be exported, or a file that answers otherwise than it, and DeviceError
     for a board that is named and can't do its part.
     """
-    if teacher is not None and teacher.foreign:
-        progress.say("teacher: from outside, so not built: it is neither measured on the device nor in the report")
+    outside = teacher if teacher is not None and teacher.foreign else None
+    if outside:
+        progress.say(f"teacher: {_OUTSIDE}: its quality is measured through torch")
         teacher = None
+    from compress.foreign.facts import foreign_facts
+
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
     plain = {variant: net for variant, net in nets.items() if net is not None}
     shape = _shape((*plain.values(), quantized), export, progress)
@@ -112,7 +117,7 @@ def export(
     plan, absent = _sorted_out([(file, file.runtimes(ready, full)) for file in files], floats)
     builds: list[Build] = []
     with tempfile.TemporaryDirectory() as text:
-        options = _options(ready, export, floats, data, shape, Path(text))
+        options = _options(ready, export, floats, (data, labels), shape, Path(text))
         options = replace(options, host=board.host, reached_by=board.kind)
         for file, runtimes in plan:
             made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
@@ -120,8 +125,12 @@ def export(
                 progress.update(len(builds), sum(len(each) for _, each in plan), f"{file.stem} {runtime}")
                 builds.append(_build(file, runtime, made, options, out))
                 _tell(builds[-1], progress)
+    facts = [_facts(variant, net, shape) for variant, net in plain.items()]
+    if outside:
+        facts.insert(0, foreign_facts(outside, shape.height, shape.width))
+        absent.append(NotBuilt(runtime=floats.runtime, reason=_OUTSIDE, variant="teacher"))
     BuildList(
-        builds=tuple(builds), nets=tuple(_facts(variant, net, shape) for variant, net in plain.items()),
+        builds=tuple(builds), nets=tuple(facts),
         not_built=(
             *(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None), *absent,
         ),
@@ -145,8 +154,8 @@ def _sorted_out(
 
 
 def _options(
-    runtimes: tuple[RuntimeName, ...], export: ExportSpec, floats: FloatLayers, data: DataSpec, shape: _Shape,
-    folder: Path,
+    runtimes: tuple[RuntimeName, ...], export: ExportSpec, floats: FloatLayers,
+    pictures: tuple[DataSpec, Labels | None], shape: _Shape, folder: Path,
 ) -> BuildOptions:  # fmt: skip
     """Calibration frames are written for SDKs in environments of their own: only these may choose ranges."""
     from compress.data.frames import write_frames
@@ -155,7 +164,7 @@ def _options(
     if not any(needs_toolchain(name) for name in runtimes):
         return options
     path = folder / "calibration.npy"
-    write_frames(data, (shape.height, shape.width), export.calibration_frames, path)
+    write_frames(pictures[0], (shape.height, shape.width), export.calibration_frames, path, pictures[1])
     return replace(options, calibration=path)
 
 

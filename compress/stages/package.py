@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized, Teacher, Verdict
+from compress.artefacts import Builds, Bundle, Labels, Measurements, Promoted, Quantized, Teacher, Verdict
 from compress.bundle.contract import BuildContract
 from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def package(
     builds: Builds, measurements: Measurements, verdict: Verdict, quantized: Quantized, promoted: Promoted | None,
     package: PackageSpec, device: DeviceSpec, data: DataSpec, names: Names, chain: Chain, out: Path,
-    teacher: Teacher | None = None,
+    teacher: Teacher | None = None, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Write the bundle into ``out``/bundle, signature last.
 
@@ -52,6 +52,7 @@ def package(
     from compress.bundle.shipped import ship_builds
     from compress.bundle.toolbox import copy_tools
     from compress.handoff.changelog import Sealing, succeed
+    from compress.report.reference import reference_lines
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
@@ -69,13 +70,13 @@ def package(
     provenance = _provenance(found.results.quality, data, names, chain)
     provenance.write(folder / "provenance.json")
     _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
-    _write_golden(found.results.builds, builds.folder, data, package, device, folder)
+    _write_golden(found.results.builds, builds.folder, (data, labels), package, device, folder)
     copy_tools(folder)
     _write_page(found.results.builds, reasons, folder)
     title = f"{names.recipe} on {names.target}"
     previous = Path(package.previous).expanduser() if package.previous else None
     version = succeed(folder, previous, Sealing(title, reasons, key_id, public_pem(key)))
-    _write_readme(contracts, names, reasons, key_id, folder / "README.md")
+    _write_readme(contracts, names, reasons, key_id, folder / "README.md", reference_lines(found.results.quality))
     seal(folder, Contents(title, reasons, link_entries(chain), version), key)
 
 
@@ -131,7 +132,7 @@ def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Cha
     return Provenance(
         recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
         data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
-        chain=stage_provenance(chain),
+        chain=stage_provenance(chain), labelled_by=quality.fidelity.teacher if quality.fidelity else None,
     )  # fmt: skip
 
 
@@ -154,7 +155,12 @@ def _write_origins(
 
 
 def _write_golden(
-    listed: BuildList, source: Path, data: DataSpec, package: PackageSpec, device: DeviceSpec, folder: Path
+    listed: BuildList,
+    source: Path,
+    pictures: tuple[DataSpec, Labels | None],
+    package: PackageSpec,
+    device: DeviceSpec,
+    folder: Path,
 ) -> None:
     from compress.bundle.golden import write_golden
     from compress.data.source import open_data
@@ -162,8 +168,8 @@ def _write_golden(
     from compress.runtimes.base import RunOptions
     from compress.runtimes.picture import PictureRunner
 
-    test = open_data(data, "test")
-    pictures = {test.names[i]: test.pair(i)[0] for i in range(min(package.golden_frames, len(test)))}
+    test = open_data(pictures[0], "test", pictures[1])
+    shown = {test.names[i]: test.pair(i)[0] for i in range(min(package.golden_frames, len(test)))}
     runs: dict[str, tuple[Build, Run]] = {}
     not_run: dict[str, str] = {}
     for build in listed.builds:
@@ -173,14 +179,19 @@ def _write_golden(
             runs[build.name] = build, PictureRunner(build, source, RunOptions(device.threads, precision))
         elif build.ships:
             not_run[build.name] = f"a {build.runtime} build does not run here"
-    write_golden(folder, pictures, runs, not_run, data.licence)
+    write_golden(folder, shown, runs, not_run, pictures[0].licence)
 
 
 def _write_readme(
-    contracts: tuple[BuildContract, ...], names: Names, reasons: tuple[str, ...], key_id: str, path: Path
+    contracts: tuple[BuildContract, ...],
+    names: Names,
+    reasons: tuple[str, ...],
+    key_id: str,
+    path: Path,
+    reference: tuple[str, ...],
 ) -> None:
     from compress.bundle.readme import bundle_readme
 
     present = {each.name for each in path.parent.iterdir()}
-    text = bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts, present)
+    text = bundle_readme(f"{names.recipe} on {names.target}", reasons, key_id, contracts, present, reference)
     path.write_text(text, encoding="utf-8")

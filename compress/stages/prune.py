@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Pruned, Student, Teacher
+from compress.artefacts import Labels, Pruned, Student, Teacher
 from compress.schema import Channels, DataSpec, DistillSpec, PictureSize, PruneSpec, Seed
 from compress.stage import Progress, stage
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def prune(
     student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels,
     pictures: PictureSize, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
+    labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Writes ``net.safetensors``, ``curve.json``, ``cuts.json`` (what was taken out, in order) and ``left_alone.json``
     (layers that keep all channels, and why; as far as looked for).
@@ -39,13 +40,14 @@ def prune(
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
     size = padded_size(*pictures.size, multiple)
     enough = _budget(prune, count_macs(net, *size), size)
-    found = prune_until(net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, prune.keep, size)
+    gradients = _gradients(data, seed.seed, labels)
+    found = prune_until(net, enough, gradients, prune.importance, channels.multiple, prune.keep, size)
     reduced, cuts = found.net, found.cuts
     progress.say(f"took {sum(len(cut.channels) for cut in cuts)} channels out of {len(cuts)} groups")
     for each in found.left_alone:
         progress.say(f"left alone: {each.module}: {each.reason}")
     bare = distill.model_copy(update={"hints": ()})
-    train_under(teacher.weights, reduced, bare, prune.train, data, seed.seed, out, scratch, progress)
+    train_under(teacher.weights, reduced, bare, prune.train, data, seed.seed, out, scratch, progress, labels)
     save_net(reduced, out / "net.safetensors", {PRUNED: "yes"})
     (out / "left_alone.json").write_text(json.dumps([asdict(each) for each in found.left_alone], indent=1) + "\n")
     (out / "cuts.json").write_text(json.dumps([asdict(cut) for cut in cuts], indent=1) + "\n")
@@ -61,7 +63,7 @@ def _budget(spec: PruneSpec, macs_before: int, size: tuple[int, int]) -> Callabl
     return lambda _net, macs: macs <= (spec.keep_macs or 1.0) * macs_before
 
 
-def _gradients(data: DataSpec, seed: int) -> Callable[[nn.Module], None]:
+def _gradients(data: DataSpec, seed: int, labels: Labels | None) -> Callable[[nn.Module], None]:
     """Fills ``.grad`` with the mean over a few training crops of the gradient of the picture loss."""
     import torch
 
@@ -71,7 +73,8 @@ def _gradients(data: DataSpec, seed: int) -> Callable[[nn.Module], None]:
     from compress.schema import Augment, Phase, PictureLoss
     from compress.tasks import task_of
 
-    plan = BatchPlan(open_data(data, "train"), (Phase(epochs=1000, batch=4, crop=192),), Augment(), seed)
+    source = open_data(data, "train", labels)
+    plan = BatchPlan(source, (Phase(epochs=1000, batch=4, crop=192),), Augment(), seed)
     objective = Supervised(PictureLoss(), task_of(data).loss)
     batches = [plan.batch(step) for step in range(4)]
 

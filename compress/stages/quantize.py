@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from compress.artefacts import FloatNet, Quantized, Teacher
+from compress.artefacts import FloatNet, Labels, Quantized, Teacher
 from compress.schema import DataSpec, DistillSpec, QuantizeSpec, Scheme, Seed
 from compress.stage import Progress, stage
 
@@ -13,7 +13,7 @@ from compress.stage import Progress, stage
 @stage(gives=Quantized, version=2, environment=("torch", "nncf"))
 def quantize(
     net: FloatNet, teacher: Teacher, quantize: QuantizeSpec, distill: DistillSpec, scheme: Scheme, data: DataSpec,
-    seed: Seed, out: Path, scratch: Path, progress: Progress,
+    seed: Seed, out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Writes the files that ``Quantized`` lists.
 
@@ -34,7 +34,7 @@ def quantize(
     torch.manual_seed(seed.seed)
     ready = scratch / "ptq"
     if not (ready / "ptq.json").exists():
-        source = open_data(data, "train")
+        source = open_data(data, "train", labels)
         chosen = spread(len(source), quantize.calibration_images)
         floating = load_net(net.weights)
         multiple = int(floating.size_multiple)  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def quantize(
     fake = load_fake_quant(ready, "ptq")
     train_under(
         teacher.weights, fake, distill.model_copy(update={"hints": ()}), quantize.train, data, seed.seed,
-        out, scratch, progress,
+        out, scratch, progress, labels,
     )  # fmt: skip
     for name in ("net.safetensors", "ptq.safetensors", "ptq.json"):
         shutil.copyfile(ready / name, out / name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Promoted, Quantized
+from compress.artefacts import Labels, Promoted, Quantized
 from compress.errors import DataError
 from compress.records import LayerCost, QuantizationTable
 from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, SensitivitySpec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @stage(gives=Promoted, version=2, environment=("torch", "nncf", "openvino"))
 def sensitivity(
     quantized: Quantized, sensitivity: SensitivitySpec, promotion: Promotion, scheme: Scheme, data: DataSpec,
-    timing: LayerTiming, out: Path, scratch: Path, progress: Progress,
+    timing: LayerTiming, out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Write the network again, promoted layers in 16 bit or float, ``sensitivity.json`` and ``sensitivity.svg``.
 
@@ -29,6 +29,7 @@ def sensitivity(
 
     Raises DataError for a set without validation pictures.
     """
+    from compress.metrics import FIDELITY_DEFINITION
     from compress.models.quantized import load_fake_quant, read_table
     from compress.models.weights import load_net
     from compress.report.sensitivity import lines
@@ -39,7 +40,7 @@ def sensitivity(
     from compress.sensitivity.plot import sensitivity_svg
     from compress.sensitivity.promote import MAX_TRIES, wider_precisions
 
-    names, pairs, digest = _pictures(data, sensitivity.max_images)
+    names, pairs, digest = _pictures(data, sensitivity.max_images, labels)
     net, floating = load_fake_quant(quantized.folder, "qat"), load_net(quantized.weights).eval()
     layers = quantized_layers(net)
     wider = wider_precisions(promotion)
@@ -51,6 +52,8 @@ def sensitivity(
     report = make_report(bench, scores, costs, chosen, promotion).model_copy(
         update={"data_kind": data.kind, "data_digest": digest, "images": names}
     )
+    if labels is not None:
+        report = report.model_copy(update={"definition": FIDELITY_DEFINITION})
     for line in lines(report):
         progress.say(line)
     report.write(out / "sensitivity.json")
@@ -64,11 +67,11 @@ def sensitivity(
         shutil.copyfile(quantized.table, out / "quantization.json")
 
 
-def _pictures(data: DataSpec, limit: int) -> tuple[tuple[str, ...], tuple[Pair, ...], str]:
+def _pictures(data: DataSpec, limit: int, labels: Labels | None) -> tuple[tuple[str, ...], tuple[Pair, ...], str]:
     """Names and pictures spread over the validation split, and the digest of the set."""
     from compress.data.source import data_digest, open_data, spread
 
-    source = open_data(data, "val")
+    source = open_data(data, "val", labels)
     if not len(source):
         raise DataError("the set has no validation pictures to measure sensitivity on; set data.val_fraction above 0")
     chosen = spread(len(source), limit)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Measurements, Quantized
+from compress.artefacts import Builds, Labels, Measurements, Quantized, Teacher
 from compress.errors import BuildError
 from compress.looks.album import Album
 from compress.looks.records import Kind, Shown
@@ -55,17 +55,28 @@ class _Route:
 )  # fmt: skip
 def validate(
     builds: Builds, quantized: Quantized, validation: ValidateSpec, data: DataSpec, device: DeviceSpec,
-    slices: Slices, out: Path, progress: Progress,
+    slices: Slices, out: Path, progress: Progress, teacher: Teacher | None = None, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Write ``quality.json`` and ``looks`` (the same every time on one machine) and ``speed.json`` (a measurement).
+
+    A teacher from outside was not built: it runs through torch. With ``labels`` the teacher is the reference itself.
 
     Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
     board that is named and can't be used, Busy when another process has been measuring on the device for too long.
     """
+    from compress.data.source import open_data
+    from compress.models.enhance import enhance
+    from compress.models.weights import load_net
+
     listed = BuildList.read(builds.folder / "builds.json")
-    board = _on_board(listed, builds.folder, validation, data, device, progress)
+    source = open_data(data, "test", labels)
+    board = _on_board(listed, builds.folder, validation, source, device, progress)
     routes = list(_routes(listed, builds.folder, quantized, validation, device, board, task_of(data)))
-    quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress)
+    if labels is not None:
+        routes = [route for route in routes if route.variant != "teacher"]
+    elif teacher is not None and teacher.foreign and "teacher" in validation.quality:
+        routes.insert(1, _Route("teacher", "torch", partial(enhance, load_net(teacher.weights).eval())))
+    quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress, source, labels)
     quality.write(out / "quality.json")
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
@@ -75,16 +86,15 @@ def validate(
 
 
 def _on_board(
-    listed: BuildList, folder: Path, validation: ValidateSpec, data: DataSpec, device: DeviceSpec, progress: Progress
-) -> OnBoard | None:
+    listed: BuildList, folder: Path, validation: ValidateSpec, source: PairSource, device: DeviceSpec,
+    progress: Progress,
+) -> OnBoard | None:  # fmt: skip
     """What the target's board gives, None where it is not asked."""
-    from compress.data.source import open_data
     from compress.runtimes.on_board import Named, Timing, run_builds
 
     site = device.site()
     if site.board is None:
         return None
-    source = open_data(data, "test")
     pictures = tuple(source.pair(index)[0] for index in range(_count(source, validation)))
     timed = tuple(
         Named(build.name, folder, build)
@@ -142,14 +152,15 @@ def _float_self(listed: BuildList) -> Variant:
 
 def _quality(
     routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, slices: Slices, device: DeviceSpec,
-    out: Path, progress: Progress,
+    out: Path, progress: Progress, source: PairSource, labels: Labels | None,
 ) -> QualityReport:  # fmt: skip
+    from compress.data.labelled import as_fidelity
     from compress.data.slices import brightness_slices, named_slices
-    from compress.data.source import data_digest, decoder_name, open_data
+    from compress.data.source import data_digest, decoder_name
     from compress.metrics import DEFINITION
     from compress.metrics.scoring import Scorer
 
-    source, task = open_data(data, "test"), task_of(data)
+    task = task_of(data)
     count = _count(source, validation)
     scorer = Scorer([route.variant for route in routes], full, validation.wanted(task.metrics))
     brightness: list[float] = []
@@ -167,12 +178,13 @@ def _quality(
         album.add(index, source.names[index], {**looked_at, "truth": bright})
     album.close()
     images = source.names[:count]
-    return QualityReport(
+    report = QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
         images=images, metrics=scorer.facts(), input_label=task.input_label,
         rows=tuple(scorer.row(place, route.through, _origin(route, device)) for place, route in enumerate(routes)),
         slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
     )  # fmt: skip
+    return report if labels is None else as_fidelity(report, labels)
 
 
 def _shown(routes: list[_Route], full: Variant) -> dict[Kind, _Route]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from compress.artefacts import Labels
 from compress.data.batches import BatchPlan, Guide
 from compress.data.source import PairSource, open_data
 from compress.metrics import psnr_db
@@ -24,13 +25,13 @@ def mean_psnr_db(net: nn.Module, source: PairSource) -> float:
 def train_net(
     net: nn.Module, objective: Objective, train: Train, data: DataSpec, seed: int,
     out: Path, scratch: Path, progress: Progress, guide: Guide | None = None,
+    labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Train ``net`` in place on the training split and write ``curve.json`` into ``out``."""
-    val = open_data(data, "val")
+    val = open_data(data, "val", labels)
     with ranks() as group:
-        plan = BatchPlan(
-            open_data(data, "train"), train.phases, train.augment, seed, guide, rank=group.rank, ranks=group.count
-        )
+        source = open_data(data, "train", labels)
+        plan = BatchPlan(source, train.phases, train.augment, seed, guide, rank=group.rank, ranks=group.count)
         evaluate = (lambda n: mean_psnr_db(n, val)) if len(val) else None
         curve = fit(net, objective, plan, train, scratch, progress, evaluate, group)
     curve.write(out / "curve.json")

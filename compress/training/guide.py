@@ -8,6 +8,7 @@ mirrored answer stands for the answer to a mirrored picture, which differs a lit
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ from compress.stage import Progress
 
 HINT_GRID = 8
 """Features are kept at one value for so many pixels a side."""
+
+
+@dataclass(frozen=True)
+class TruthGuide:
+    """Of frames without ground truth: the teacher's pictures are the truth already; ``stored`` holds hints, if any."""
+
+    source: PairSource
+    stored: StoredGuide | None
+
+    def output(self, index: int) -> Picture:
+        return self.source.pair(index)[1]
+
+    def hints(self, index: int) -> list[NDArray[np.float16]]:
+        return self.stored.hints(index) if self.stored else []
 
 
 @torch.no_grad()

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from compress.artefacts import Labels
+from compress.data.batches import Guide
 from compress.data.source import open_data
 from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
@@ -18,25 +20,30 @@ from compress.schema import DataSpec, DistillSpec, Train
 from compress.stage import Progress
 from compress.tasks import task_of
 from compress.training.course import train_net
-from compress.training.guide import consult
+from compress.training.guide import TruthGuide, consult
 
 
 def train_under(
     teacher_weights: Path, net: nn.Module, spec: DistillSpec, train: Train, data: DataSpec, seed: int,
-    out: Path, scratch: Path, progress: Progress,
+    out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Train ``net`` in place against ground truth and teacher, and write ``curve.json`` into ``out``.
+
+    Of frames without ground truth the teacher's pictures, ``labels``, are both.
 
     Raises ConfigError for hints and parts of phases that the networks don't have, before any work.
     """
     teacher = load_net(teacher_weights)
     check_names(spec, train, net, teacher)
-    guide = None
+    guide: Guide | None = None
     if not all(phase.ask for phase in train.phases):
-        guide = consult(teacher, open_data(data, "train"), spec.hints, scratch, progress)
+        source = open_data(data, "train", labels)
+        asked = labels is None or spec.hints
+        stored = consult(teacher, source, spec.hints, scratch, progress) if asked else None
+        guide = stored if labels is None else TruthGuide(source, stored)
     torch.manual_seed(seed)
     objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
-    train_net(net, objective, train, data, seed, out, scratch, progress, guide)
+    train_net(net, objective, train, data, seed, out, scratch, progress, guide, labels)
 
 
 def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Module) -> None:

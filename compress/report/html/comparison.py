@@ -14,6 +14,7 @@ from compress.report.html.document import document
 from compress.report.html.page import Table, network_table, status_of
 from compress.report.html.pictures import Board, Tile, board
 from compress.report.markdown import check_cells
+from compress.report.reference import called
 from compress.report.rows import footnotes
 from compress.report.subject import Subject
 
@@ -57,6 +58,8 @@ class Page:
     deltas: tuple[PictureDelta, ...]
     runtime: str
     why_not: str
+    psnr_name: str
+    ssim_name: str
     sides: tuple[Side, ...]
 
 
@@ -80,6 +83,7 @@ def comparison_page(candidate: Compared, baseline: Compared, gate: RegressionRep
         checks=_checks(mine, theirs), reasons=mine.verdict.reasons,
         boards=shown, shown=frozenset(each.image for each in shown), looks_note=_looks_note(mine, theirs, shown),
         deltas=pictures.deltas, runtime=pictures.runtime, why_not=pictures.why_not,
+        psnr_name=called(mine.results.quality, "PSNR"), ssim_name=called(mine.results.quality, "SSIM"),
         sides=(_side("candidate", candidate), _side("baseline", baseline)),
     )  # fmt: skip
     return document("comparison.html.j2", page)

@@ -17,6 +17,7 @@ from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.parity import HEADINGS as PARITY_HEADINGS
 from compress.report.parity import footnotes as parity_notes
 from compress.report.parity import remarks, row_cells
+from compress.report.reference import called, headings
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
@@ -60,6 +61,8 @@ class Page:
     boards: tuple[Board, ...]
     looks_note: str
     images: ImageTable | None
+    psnr_name: str
+    ssim_name: str
     slices: Table | None
     strips: tuple[Strip, ...]
     strip_size: tuple[int, int]
@@ -92,7 +95,8 @@ def network_table(subject: Subject) -> Table:
     rows = summary_rows(subject.results)
     strong = frozenset(place for place, row in enumerate(rows) if row.variant == "int8")
     caption = f"Networks of {subject.title}"
-    return Table(caption, HEADINGS, tuple(cells(row) for row in rows), range(2, len(HEADINGS)), strong)
+    names, texts = headings(subject.results.quality, HEADINGS), tuple(cells(row) for row in rows)
+    return Table(caption, names, texts, range(2, len(HEADINGS)), strong)
 
 
 def status_of(subject: Subject) -> str:
@@ -108,6 +112,7 @@ def _page(subject: Subject, beside: Beside) -> Page:
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
         metrics=_metrics(results), metric_notes=metric_notes(results),
         boards=boards(subject), looks_note=_looks_note(subject), images=image_table(results, subject.looks),
+        psnr_name=called(results.quality, "PSNR"), ssim_name=called(results.quality, "SSIM"),
         slices=_slices(results),
         strips=strips(results.speed), strip_size=(WIDTH, HEIGHT), speed_note=_speed_note(subject),
         plots=plots(results, beside.earlier), earlier_note=_earlier_note(beside),
@@ -131,14 +136,16 @@ def _slices(results: Results) -> Table | None:
     if shipped is None:
         return None
     rows = slice_rows(results.quality, shipped)
-    return Table(f"INT8 through {shipped.runtime} by slice", SLICE_HEADINGS, rows, range(1, len(SLICE_HEADINGS) - 1))
+    names = headings(results.quality, SLICE_HEADINGS)
+    return Table(f"INT8 through {shipped.runtime} by slice", names, rows, range(1, len(SLICE_HEADINGS) - 1))
 
 
 def _looks_note(subject: Subject) -> str:
     if subject.looks is None:
         return "This bundle has no crops: it was made by a version that took none, or without test pictures."
     count, total = len(subject.looks.looks), subject.looks.test_images
-    taken = f"{count} of {total} test pictures, each cut where its ground truth has most detail"
+    shown = "the teacher's picture" if subject.results.quality.fidelity else "its ground truth"
+    taken = f"{count} of {total} test pictures, each cut where {shown} has most detail"
     licence = f" Licence of the pictures: {subject.provenance.data_licence.rstrip('.')}." if subject.provenance else ""
     return f"{taken}; decibels are of the whole picture.{licence}"
 

@@ -40,6 +40,11 @@ class ImageTable:
     origin: Origin
     float_name: str
 
+    @property
+    def gtmean(self) -> bool:
+        """Whether there is such a column: against a teacher's pictures it says nothing."""
+        return any(row.gtmean_db is not None for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -117,13 +122,18 @@ def board(subject: Subject, look: Look, suffix: str = "", kinds: tuple[Kind, ...
     shown = {each.kind: each for each in subject.looks.shown}
     tiles = tuple(
         Tile(
-            kind=f"{crop.kind}{suffix.replace(' ', '-')}", label=KINDS[crop.kind] + suffix,
+            kind=f"{crop.kind}{suffix.replace(' ', '-')}", label=_label(crop.kind, subject) + suffix,
             through=_through(shown[crop.kind]), origin=shown[crop.kind].origin if crop.kind != "truth" else None,
             uri=data_uri(subject.looks_folder / crop.file), psnr_db=_whole_db(subject, look, shown[crop.kind]),
         )
         for crop in look.crops if crop.kind in kinds and crop.kind in shown
     )  # fmt: skip
     return Board(look.image, where, box.height, box.width, tiles)
+
+
+def _label(kind: Kind, subject: Subject) -> str:
+    """Without ground truth the teacher's picture stands in its place."""
+    return "teacher (is the reference)" if kind == "truth" and subject.results.quality.fidelity else KINDS[kind]
 
 
 def data_uri(path: Path) -> str:

@@ -86,7 +86,7 @@ function viewer(root) {
     for (const side of ["left", "right"]) {
       const shown = tile(picks[side].value), truth = current().querySelector('.tile[data-kind^="truth"]');
       const canvas = find("error-" + side), words = canvas.parentElement.querySelector("figcaption");
-      words.textContent = "|" + shown.dataset.label + " − ground truth| × " + gain.value;
+      words.textContent = "|" + shown.dataset.label + " − " + truth.dataset.label + "| × " + gain.value;
       Promise.all([decoded(shown), decoded(truth)]).then(([one, other]) => {
         if (shown === tile(picks[side].value)) amplify(canvas, one, other, Number(gain.value));
       });

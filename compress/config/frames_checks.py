@@ -1,0 +1,44 @@
+"""What a plan on frames without ground truth lacks or contradicts itself in, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from compress.data.scenes import list_scenes
+from compress.errors import DataError
+from compress.plan import Plan
+
+
+def frames_problems(plan: Plan) -> Iterator[str]:
+    """A line for each; of the folder no more is read than its listing."""
+    if plan.data.kind != "frames":
+        if "label" in plan.stages:
+            yield (
+                f"stages: 'label' asks the teacher in place of a ground truth, and calibration set '{plan.data_name}' "
+                "has one; leave the stage out, or take data=frames data.root=FOLDER_OR_VIDEO"
+            )
+        return
+    trained = {"teach": "teach.train", "control": "distill.control"}
+    for name, key in trained.items():
+        if name in plan.stages:
+            way = "set it to false" if name == "control" else "use pairs"
+            yield f"{key}: trains on ground truth without a teacher, and frames have none; {way}"
+    if "teacher" not in plan.stages and set(plan.stages) - {"teach"}:
+        yield "stages: frames have no ground truth, so they need a teacher to be compared with; add 'teacher' in front"
+    if plan.recipe.task.kind == "super_resolution":
+        yield "task.kind: of frames without ground truth only networks that keep the size can be taught; use pairs"
+    yield from _folder(plan)
+
+
+def _folder(plan: Plan) -> Iterator[str]:
+    if plan.data.root is None:
+        yield f"data.root: calibration set '{plan.data_name}' needs frames; add data.root=FOLDER or data.root=VIDEO"
+        return
+    try:
+        videos = [scene.video for scene in list_scenes(plan.data) if scene.video is not None]
+    except DataError as error:
+        yield f"data.root: {error}"
+        return
+    if videos and find_spec("av") is None:
+        yield f"data.root: {videos[0]}: videos need PyAV; install it with: pip install 'compress[video]'"

@@ -1,0 +1,17 @@
+"""Whether two measurements of quality are of the same thing: pictures, definition, and what they are compared with."""
+
+from __future__ import annotations
+
+from compress.records import QualityReport
+
+
+def why_not_comparable(candidate: QualityReport, baseline: QualityReport) -> str:
+    """Why their figures can't be set side by side; empty where they can."""
+    if (candidate.fidelity is None) != (baseline.fidelity is None):
+        truth, other = ("the baseline", "the candidate") if candidate.fidelity else ("the candidate", "the baseline")
+        return f"{truth} is measured against ground truth, {other} is fidelity to the teacher"
+    if (candidate.definition, candidate.data_digest) != (baseline.definition, baseline.data_digest):
+        return "measured on other pictures, or by another definition"
+    if candidate.fidelity and baseline.fidelity and candidate.fidelity.teacher != baseline.fidelity.teacher:
+        return "fidelity to different teachers"
+    return ""

@@ -1,0 +1,60 @@
+"""Plans on frames without ground truth: which stages run, and what is told before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compress.config import frames_checks
+from compress.config.load import load_plans
+from compress.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "a.png")
+    return f"data.root={tmp_path}"
+
+
+def problems(*words: str) -> str:
+    with pytest.raises(ConfigError) as told:
+        load_plans(words)
+    return "\n".join(told.value.problems)
+
+
+def test_any_recipe_with_a_teacher_labels_frames_first(folder: str) -> None:
+    for recipe in ("label_free", "kd_int8", "students", "tiny"):
+        plan = load_plans((f"recipe={recipe}", "target=x86_edge", "data=frames", folder))[0]
+        assert plan.stages[:3] == ("teacher", "label", "distill") and plan.stages.count("label") == 1
+    assert "label" not in load_plans(("recipe=tiny", "target=x86_edge", "data=embedded"))[0].stages
+
+
+def test_where_the_frames_lie_is_asked_for() -> None:
+    words = ("recipe=label_free", "target=x86_edge")
+    assert "data.root: calibration set 'frames' needs frames; add data.root=FOLDER or" in problems(*words)
+    assert "data.root: nowhere: nothing there; set data.root" in problems(*words, "data.root=nowhere")
+
+
+def test_what_needs_ground_truth_is_refused_with_what_to_set(folder: str) -> None:
+    words = ("target=x86_edge", "data=frames", folder)
+    told = problems("recipe=label_free", *words, "distill.control=true")
+    assert "distill.control: trains on ground truth without a teacher, and frames have none; set it to false" in told
+    assert "teach.train: trains on ground truth" in problems("recipe=teach_low_light", *words)
+    assert "needs" in problems("recipe=label_free", *words, "stages=[distill,quantize,export,validate,gate,package]")
+
+
+def test_labels_of_what_has_a_truth_are_refused() -> None:
+    told = problems("recipe=label_free", "target=x86_edge", "data=embedded")
+    assert told.startswith(
+        "stages: 'label' asks the teacher in place of a ground truth, and calibration set 'embedded'"
+    )
+
+
+def test_a_video_without_the_library_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    monkeypatch.setattr(frames_checks, "find_spec", lambda name: None)
+    told = problems("recipe=label_free", "target=x86_edge", f"data.root={tmp_path / 'a.mp4'}")
+    assert "a.mp4: videos need PyAV; install it with: pip install 'compress[video]'" in told
