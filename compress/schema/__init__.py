@@ -12,6 +12,7 @@ from compress.schema.calibration import DataSpec, NamedSlice, Slices
 from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
+from compress.schema.search import Range, SearchSpec
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
     DistillSpec,
@@ -53,8 +54,10 @@ __all__ = [
     "Promotion",
     "PruneSpec",
     "QuantizeSpec",
+    "Range",
     "Recipe",
     "Scheme",
+    "SearchSpec",
     "Section",
     "Seed",
     "Slices",
