@@ -67,15 +67,15 @@ def find_candidates(words: tuple[str, ...]) -> Candidates:
     from compress.search.candidate import SEARCH, Candidates
 
     words = tuple(_LONG + word.removeprefix(_SHORT) if word.startswith(_SHORT) else word for word in words)
+    given = dict(word.partition("=")[::2] for word in words if not word.startswith(SEARCH))
     try:
         plans = load_plans(words)
     except ConfigError as error:
         asked = [word.removeprefix(_SPACE).partition("=")[0] for word in words if word.startswith(_SPACE)]
-        found = [problem for key in asked for problem in key_problems(None, key, ())]
+        found = [problem for key in asked for problem in key_problems(None, key, tuple(given))]
         raise ConfigError(tuple(dict.fromkeys((*error.problems, *found)))) from None
     if len(plans) > 1:
         raise ConfigError((f"a search takes one plan, not a sweep of {len(plans)}; put lists into {_SPACE}KEY=[…]",))
-    given = dict(word.partition("=")[::2] for word in words if not word.startswith(SEARCH))
     candidates = Candidates(given, plans[0])
     problems = search_problems(plans[0], tuple(given), candidates.plan_of)
     if problems := (*problems, *no_network_has(plans[0])):
@@ -121,13 +121,19 @@ def _print(record: SearchRecord, folder: Path) -> None:
     console = table_console()
     keys = list(dict.fromkeys(setting.key for trial in record.trials for setting in trial.point))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("trial", *keys, "params", "KiB", "p50 ms", "99 %", "val dB", "result"):
+    for heading in ("trial", *_headings(keys), "params", "KiB", "p50 ms", "99 %", "val dB", "result"):
         table.add_column(heading, justify="left" if heading == "result" else "right", overflow="fold")
     for trial in record.trials:
         table.add_row(*_cells(trial, keys, record))
     console.print(table)
     for line in _lines(record, folder):
         console.print(Text(line), soft_wrap=True)
+
+
+def _headings(keys: list[str]) -> list[str]:
+    """The last word of each key, where no other ends with it."""
+    ends = [key.rpartition(".")[2] for key in keys]
+    return [end if ends.count(end) == 1 else key for key, end in zip(keys, ends, strict=True)]
 
 
 def _cells(trial: Trial, keys: list[str], record: SearchRecord) -> Iterator[str]:
@@ -151,6 +157,8 @@ def _lines(record: SearchRecord, folder: Path) -> Iterator[str]:
         f"*: no other is both better and faster. ms: measured on {record.reference.device}, untrained first "
         f"(again once trained, where pruned), in turn with the recipe's own build of {record.reference.p50_ms:.2f} ms."
     )
+    if record.reference.busy:
+        yield f"Note: {record.reference.busy}."
     yield f"val dB: {record.objective}, after {shares} of each training."
     if record.exhausted:
         yield "The space has no further points."

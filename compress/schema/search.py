@@ -25,7 +25,20 @@ class Range(Section):
             raise ValueError(f"low {self.low:g} should be below high {self.high:g}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("log needs a low above 0, and no step")
+        if self.step is not None and abs(self._steps - round(self._steps)) > 1e-6:  # noqa: PLR2004
+            raise ValueError(f"step {self.step:g} does not lead from low {self.low:g} to high {self.high:g}")
         return self
+
+    @property
+    def _steps(self) -> float:
+        return (self.high - self.low) / (self.step or 1)
+
+    def listed(self) -> tuple[Number, ...] | None:
+        """All of its numbers, rising, where they are steps; None for any number between two ends."""
+        if self.log or (self.step is None and not self.whole):
+            return None
+        step = self.step or 1
+        return tuple(round(self.low + place * step, 9) for place in range(round(self._steps) + 1))
 
     @property
     def whole(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from compress.schema import Budget
 from compress.search.records import Limit, Trial
 
@@ -10,7 +12,7 @@ def limits_of(budget: Budget) -> tuple[Limit, ...]:
     """What of the target's budget is known of an untrained build. The others are left to the full run's gate."""
     found = (
         ("max_latency_ms", budget.max_latency_ms, "ms"),
-        ("min_fps", None if budget.min_fps is None else 1000.0 / budget.min_fps, "ms"),
+        ("min_fps", None if (budget.min_fps or 0) <= 0 else 1000.0 / (budget.min_fps or 1), "ms"),
         ("max_params", budget.max_params, "parameters"),
         ("max_size_bytes", budget.max_size_bytes, "B"),
     )
@@ -26,7 +28,10 @@ def excess(trial: Trial, limits: tuple[Limit, ...]) -> dict[str, float]:
     """By limit, how far beyond it the candidate is, as a share of it; not above 0 where it holds."""
     figures = {"ms": trial.ms, "parameters": trial.params, "B": trial.size_bytes}
     known = ((each, figures[each.unit]) for each in limits)
-    return {each.name: figure / each.limit - 1.0 for each, figure in known if figure is not None}
+    return {
+        each.name: figure / each.limit - 1.0 if each.limit > 0 else math.inf
+        for each, figure in known if figure is not None
+    }  # fmt: skip
 
 
 def broken(trial: Trial, limits: tuple[Limit, ...]) -> str:

@@ -43,6 +43,14 @@ class Reference(Record):
     device: str
     fingerprint: dict[str, str]
 
+    @property
+    def busy(self) -> str:
+        """In words, where more wanted to run on the machine than it has cores for; empty where not."""
+        load, cores = self.fingerprint.get("load_average_1min", "0"), self.fingerprint.get("cores", "1")
+        if float(load) <= int(cores):
+            return ""
+        return f"the machine was busy when the recipe's own build was timed (load {load} on {cores} cores)"
+
 
 class Limit(Record):
     """A budget that a candidate is held against before it is trained."""

@@ -97,6 +97,8 @@ def _reference(study: Study, candidates: Candidates, console: RunConsole) -> tup
         fingerprint=timed.fingerprint,
     )  # fmt: skip
     study.keep_reference(made)
+    if made.busy:
+        console.say(f"{made.busy}: {p50_ms:.2f} ms; for figures of a quiet one, remove {study.folder} and search again")
     return made, Named("reference", folder, build)
 
 

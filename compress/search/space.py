@@ -57,7 +57,7 @@ class Space:
     def of(cls, spec: SearchSpec) -> Space:
         """The network is chosen first, for the other choices depend on it."""
         keys = sorted(spec.space, key=lambda key: key != NETWORK)
-        return cls(tuple(Choice(key, spec.space[key]) for key in keys))
+        return cls(tuple(Choice(key, _listed(spec.space[key])) for key in keys))
 
     def ask(self, trial: Trial) -> Point:
         """One point, by Optuna."""
@@ -118,6 +118,10 @@ def word(setting: Setting) -> str:
     return f"{setting.key}={setting.value if plain else json.dumps(setting.value)}"
 
 
+def _listed(values: tuple[JsonValue, ...] | Range) -> tuple[JsonValue, ...] | Range:
+    return (values.listed() or values) if isinstance(values, Range) else values
+
+
 def _are_numbers(values: tuple[JsonValue, ...]) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
@@ -128,6 +132,6 @@ def _ordered(values: tuple[JsonValue, ...]) -> list[JsonValue]:
 
 def _between(key: str, span: Range, trial: Trial) -> int | float:
     if span.whole:
-        return trial.suggest_int(key, int(span.low), int(span.high), step=int(span.step or 1), log=span.log)
-    value = trial.suggest_float(key, span.low, span.high, step=span.step, log=span.log)
+        return trial.suggest_int(key, int(span.low), int(span.high), log=span.log)
+    value = trial.suggest_float(key, span.low, span.high, log=span.log)
     return min(max(float(f"{value:.3g}"), span.low), span.high)
