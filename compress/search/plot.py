@@ -64,8 +64,7 @@ def _given_up(record: SearchRecord) -> bool:
 
 def _legend() -> Iterator[str]:
     texts = ((_FRONT, "unbeaten"), (_OTHER, "beaten, or given up (small)"), (_GREY, "over budget"), (_CHOSEN, "chosen"))
-    for place, (colour, text) in enumerate(texts):
-        x = 14 + 172 * place
+    for x, (colour, text) in zip((14, 120, 330, 460), texts, strict=True):
         ring = f'fill="none" stroke="{colour}" stroke-width="2"' if text == "chosen" else f'fill="{colour}"'
         yield f'<circle cx="{x}" cy="42" r="5" {ring}/><text x="{x + 12}" y="46">{text}</text>'
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compress.console import RunConsole
+from compress.data.source import open_data
 from compress.errors import NotMeasurable, UserError
 from compress.flow import run
 from compress.records import BuildList
@@ -38,6 +39,8 @@ def search(
     plan, spec = candidates.plan, candidates.plan.recipe.search
     if why := why_not_here(plan.target.device.site(), plan.target.device.runtime):
         raise NotMeasurable(f"latency can't be measured: {why}")
+    if not len(open_data(plan.data, "val")):
+        raise UserError("no validation pictures to compare candidates by; set data.val_fraction above 0")
     study = Study(folder, spec)
     limits = limits_of(plan.target.budget)
     exhausted, begun = False, time.monotonic()

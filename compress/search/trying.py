@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compress.artefacts import Quantized
@@ -28,7 +28,7 @@ from compress.wiring import LoadStage
 
 @dataclass(frozen=True)
 class Bench:
-    """What all trials of a search share. ``shares``: of the training, by round."""
+    """What all trials of a search share. ``shares``: of the training, by round; ``told``: what chains have said."""
 
     candidates: Candidates
     stopwatch: Stopwatch
@@ -37,6 +37,7 @@ class Bench:
     store: Store
     load: LoadStage
     folder: Path
+    told: set[str] = field(default_factory=set)
 
 
 def try_out(opened: Open, bench: Bench, progress: Progress) -> tuple[Trial, dict[str, float]]:
@@ -83,7 +84,7 @@ def _trained(trial: Trial, plan: Plan, opened: Open, bench: Bench, progress: Pro
     last = len(bench.shares) - 1
     quantized: Quantized | None = None
     for place, share in enumerate(bench.shares):
-        watch = Inside(progress, f"{share:.0%} of the training")
+        watch = Inside(progress, f"{share:.0%} of the training", bench.told)
         result = run(shortened(plan, share), bench.store, watch, bench.load)
         quantized = result.newest(Quantized)
         assert quantized is not None
@@ -138,10 +139,10 @@ class Muted:
 
 
 class Inside:
-    """Watches a chain from within a trial: all of its stages are one line."""
+    """Watches a chain from within a trial: all of its stages are one line. What it says is said once a search."""
 
-    def __init__(self, progress: Progress, what: str) -> None:
-        self._progress, self._what = progress, what
+    def __init__(self, progress: Progress, what: str, told: set[str]) -> None:
+        self._progress, self._what, self._told = progress, what, told
 
     def started(self, stage: str, place: int, count: int) -> Progress:
         return _Part(self._progress, place - 1, count, f"{self._what}, {stage}")
@@ -150,7 +151,8 @@ class Inside:
         return
 
     def say(self, line: str) -> None:
-        if "waiting" in line:
+        if line not in self._told:
+            self._told.add(line)
             self._progress.say(line)
 
 
