@@ -20,7 +20,7 @@ from compress.search.latency import Stopwatch
 from compress.search.limits import broken, excess
 from compress.search.records import Limit, Trial
 from compress.search.study import Open
-from compress.search.untrained import exported, untrained
+from compress.search.untrained import exported, untrained, without_control
 from compress.stage import Progress
 from compress.store.store import Store
 from compress.wiring import LoadStage
@@ -107,7 +107,8 @@ def _measured_again(trial: Trial, plan: Plan, quantized: Quantized, bench: Bench
 
     progress.update(0, 1, "trained, on the device")
     with workplace(bench.folder) as place:
-        build = exported(plan, quantized, _fresh(place / "builds"), Muted(progress))
+        alone = without_control(quantized, _fresh(place / "net"))
+        build = exported(plan, alone, _fresh(place / "builds"), Muted(progress))
         latency = bench.stopwatch.time(place / "builds", build, progress.update)
     params = sum(p.numel() for p in load_net(quantized.weights).parameters())
     return trial.model_copy(update={"trained_latency": latency, "params": params, "size_bytes": build.size_bytes})

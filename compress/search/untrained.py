@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,10 +44,16 @@ def untrained(plan: Plan, out: Path) -> tuple[Quantized, int]:
     net = load_net(out / "net.safetensors")
     frame = pad_to_multiple(to_tensor(dark_noise(*target.export.size)), int(net.size_multiple))  # type: ignore[arg-type]
     fake = insert_fake_quant(net, [frame] * _FRAMES, target.scheme, recipe.quantize)
-    for which in ("qat", "ptq"):
-        save_fake_quant(fake, out, which)
+    save_fake_quant(fake, out, "qat")
     read_table(fake, target.scheme, recipe.quantize.keep_float).write(out / "quantization.json")
     return Quantized(out, "", ""), sum(p.numel() for p in load_net(out / "net.safetensors").parameters())
+
+
+def without_control(quantized: Quantized, out: Path) -> Quantized:
+    """A trained network in the empty folder ``out`` without its PTQ control, which would be exported as well."""
+    for name in ("net.safetensors", "qat.json", "qat.safetensors", "quantization.json"):
+        shutil.copyfile(quantized.folder / name, out / name)
+    return Quantized(out, quantized.key, quantized.digest)
 
 
 def exported(plan: Plan, quantized: Quantized, out: Path, progress: Progress) -> Build:
