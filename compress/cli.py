@@ -92,6 +92,26 @@ def package(words: tuple[str, ...], store: Path, policy: str | None) -> int:
 @cli.command()
 @_words
 @store_option
+def search(words: tuple[str, ...], store: Path) -> int:
+    """Find widths, pruning and bits under a budget, timed on the target's device.
+
+    \b
+      compress search recipe=kd_int8 target=x86_edge budget.max_latency_ms=8
+      compress search recipe=kd_int8 target=x86_edge search.space.student.width=[16,24,32] search.trials=10
+
+    What may vary is the recipe's search.space. Candidates are timed untrained, those over budget are not trained, the
+    best run in full. The same command goes on where it stopped; budget.KEY is short for target.budget.KEY.
+
+    Exit code: 0 a candidate holds all budgets, 1 none does, 3 that could not be measured.
+    """
+    from compress.commands.search import search as search_candidates
+
+    return search_candidates(words, store)
+
+
+@cli.command()
+@_words
+@store_option
 def show(words: tuple[str, ...], store: Path) -> int:
     """Show what would run, and change nothing.
 

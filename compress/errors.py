@@ -10,6 +10,7 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── BuildError             2  a build that can't be made or doesn't do what it should
 │   ├── NetworkError           2  a network that can't be followed from its input to its answer
 │   ├── DeviceError            2  a device that can't be reached, or can't do what was asked of it
+│   ├── NotMeasurable          3  a figure that a decision needs and that can't be measured now
 │   ├── ToolchainError         2  a vendor SDK's environment that isn't ready or can't be made
 │   ├── SignatureError         2  a bundle or key that can't be used; its kinds say why a bundle is refused:
 │   │   ├── NoKey             10  no public key to verify with, or its file is none
@@ -88,6 +89,12 @@ class DeviceError(UserError):
 
 class ToolchainError(UserError):
     """A vendor SDK's environment that isn't ready, or that can't be made."""
+
+
+class NotMeasurable(UserError):
+    """A figure that a decision needs and that can't be measured now."""
+
+    exit_code = EXIT_INCOMPLETE
 
 
 class SignatureError(UserError):

@@ -79,7 +79,7 @@ def _wire_stage(
     read: dict[str, Section] = {}
     special: dict[str, str] = {}
     for name, annotation in stage.parameters.items():
-        wanted, optional = _without_none(annotation)
+        wanted, optional = without_none(annotation)
         kind = _special_kind(name, annotation)
         if kind is not None:
             special[kind] = name
@@ -108,7 +108,7 @@ def _special_kind(name: str, annotation: Any) -> str | None:
     return "chain" if annotation == Chain else None
 
 
-def _without_none(annotation: Any) -> tuple[Any, bool]:
+def without_none(annotation: Any) -> tuple[Any, bool]:
     """``X, True`` for ``X | None``, else the annotation itself and False."""
     if get_origin(annotation) in (Union, UnionType):
         rest = [part for part in get_args(annotation) if part is not NoneType]

@@ -19,12 +19,21 @@ from compress.config.names import did_you_mean
 from compress.schema import DataSpec, Recipe, Target
 
 PREFIXES: dict[str, type[BaseModel]] = {"": Recipe, "target.": Target, "data.": DataSpec}
+SPACE = "search.space."
+"""What stands behind it is a key itself: ``search.space.student.width``."""
 
 
 def split_prefix(key: str) -> tuple[str, str]:
     """``target.budget.min_fps`` -> (``target.``, ``budget.min_fps``); a recipe's prefix is empty."""
     head, dot, rest = key.partition(".")
     return (head + dot, rest) if dot and head + dot in PREFIXES else ("", key)
+
+
+def parts_of(key: str) -> tuple[str, ...]:
+    """The steps from a recipe, target or set to a value: split at dots, but a key of ``search.space`` is one step."""
+    if key.startswith(SPACE):
+        return *SPACE.rstrip(".").split("."), key.removeprefix(SPACE)
+    return tuple(key.split("."))
 
 
 @cache
@@ -57,6 +66,8 @@ def unknown_key(key: str) -> str:
     same_end = [known for known in all_keys() if known.endswith("." + key)]
     if same_end:
         return f"{key}: no such key. Did you mean {' or '.join(repr(known) for known in same_end[:3])}?"
+    if is_known(key):  # below a key of search.space
+        return f"{key}: no such key"
     return f"{key}: no such key.{_mended(key) or did_you_mean(key, all_keys())}"
 
 
@@ -93,11 +104,13 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 def _annotation_at(key: str) -> Any:
     prefix, rest = split_prefix(key)
     found: Any = PREFIXES[prefix]
-    for part in rest.split("."):
+    for part in parts_of(rest):
         plain = _plain(found)
         section = _section(plain)
         if section is not None and part in section.model_fields:
             found = section.model_fields[part].annotation
+        elif get_origin(plain) is dict:
+            found = get_args(plain)[1]
         elif get_origin(plain) is tuple and part.isascii() and part.isdigit():
             found = get_args(plain)[0]
         else:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from compress.config.keys import PREFIXES, defaults, is_known, keys_below, split_prefix, unknown_key
+from compress.config.keys import PREFIXES, defaults, is_known, keys_below, parts_of, split_prefix, unknown_key
 from compress.config.names import Group, listing, show_path, unknown_name
 from compress.config.problems import problems_of
 from compress.config.tasks import for_task
@@ -125,7 +125,7 @@ class _Draft:
 
     def _set(self, key: str, value: Json) -> str | None:
         """Put a value at a dotted key; gives the problem where there is no such place."""
-        *parents, last = key.removeprefix(self.prefix).split(".")
+        *parents, last = parts_of(key.removeprefix(self.prefix))
         here: Any = self.raw
         for part in parents:
             here = _step(here, part)

@@ -41,9 +41,14 @@ def problems_of(error: ValidationError, prefix: str) -> tuple[tuple[str, str], .
         depth = len(detail["loc"])
         if detail["type"] == "too_short" and any(place[:depth] == detail["loc"] != place for place in places):
             continue  # only short because its wrong items don't count
-        key = prefix + ".".join(str(part) for part in detail["loc"])
+        key = prefix + ".".join(str(part) for part in _place(detail["loc"]))
         found.append((key, _message(key, detail)))
     return tuple(found)
+
+
+def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where a mistake is, without pydantic's word for which kind of values a key of ``search.space`` was taken for."""
+    return loc[:3] + loc[4:] if loc[:2] == ("search", "space") else loc
 
 
 def show_value(value: Any) -> str:

@@ -156,6 +156,11 @@ def _fps(evidence: Evidence) -> Figure:
     return Figure(row.fps, row.origin, f"{row.build} on {evidence.speed.device}")
 
 
+def _p50(evidence: Evidence) -> Figure:
+    row = evidence.int8_speed()
+    return Figure(row.p50_ms, row.origin, f"{row.build} on {evidence.speed.device}")
+
+
 def _p90(evidence: Evidence) -> Figure:
     row = evidence.int8_speed()
     return Figure(row.p90_ms, row.origin, f"{row.build} on {evidence.speed.device}")
@@ -197,6 +202,7 @@ RULES: dict[str, Rule] = {
     "max_int8_drop_db": Rule(False, "dB", _drop),
     "max_worst_drop_db": Rule(False, "dB", _worst_drop),
     "min_fps": Rule(True, "FPS", _fps),
+    "max_latency_ms": Rule(False, "ms", _p50),
     "max_latency_p90_ms": Rule(False, "ms", _p90),
     "min_int8_speedup": Rule(True, "x", _speedup),
     "max_params": Rule(False, "", _params),

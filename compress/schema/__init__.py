@@ -22,6 +22,7 @@ from compress.schema.derived import (
 )
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
+from compress.schema.search import Range, SearchSpec
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
     DistillSpec,
@@ -67,8 +68,10 @@ __all__ = [
     "Promotion",
     "PruneSpec",
     "QuantizeSpec",
+    "Range",
     "Recipe",
     "Scheme",
+    "SearchSpec",
     "Section",
     "Seed",
     "Slices",

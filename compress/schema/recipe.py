@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from compress.schema.search import SearchSpec
 from compress.schema.section import Section
 from compress.schema.stages import (
     DistillSpec,
@@ -53,3 +54,4 @@ class Recipe(Section):
     sensitivity: SensitivitySpec = SensitivitySpec()
     validation: ValidateSpec = ValidateSpec()
     package: PackageSpec = PackageSpec()
+    search: SearchSpec = SearchSpec()

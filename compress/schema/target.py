@@ -118,6 +118,7 @@ class Budget(Section):
     max_int8_drop_db: float | None = Field(0.10, description="mean PSNR of the float student minus the INT8 build's")
     max_worst_drop_db: float | None = Field(None, description="the same for the worst image")
     min_fps: float | None = None
+    max_latency_ms: float | None = Field(None, description="p50 of the INT8 build, model only, one picture")
     max_latency_p90_ms: float | None = None
     min_int8_speedup: float | None = Field(None, description="FP32 latency over INT8 latency of the same net, same run")
     max_params: int | None = None

@@ -196,7 +196,8 @@ def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec,
     yield _File(int8, shape)
     if export.dynamic:
         yield _File(int8, shape, free=True)
-    yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
+    if (quantized.folder / "ptq.json").is_file():  # a candidate of a search comes without its control
+        yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
 
 
 class _Sources:
