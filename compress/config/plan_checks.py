@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compress.bundle.manifest import MANIFEST, from_bytes
-from compress.config.foreign_checks import teacher_problems
+from compress.config.foreign_checks import student_problems, teacher_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.errors import SignatureError
@@ -66,7 +66,7 @@ def _networks(plan: Plan) -> Iterator[str]:
 def _student(plan: Plan) -> Iterator[str]:
     """The network is a student, and has each setting that it is given."""
     student = plan.recipe.student
-    if student.network not in NETWORK_NAMES:
+    if student.network not in NETWORK_NAMES or student.source.network is not None:
         return
     if student.network not in STUDENT_NAMES:
         yield f"student.network: '{student.network}' is no student; there are: {', '.join(STUDENT_NAMES)}"
@@ -95,6 +95,7 @@ def _paths(plan: Plan) -> Iterator[str]:
     weights = recipe.teacher.weights
     if "teacher" in plan.stages:
         yield from teacher_problems(recipe)
+    yield from student_problems(plan)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
     yield from _signing(recipe.package)

@@ -51,7 +51,7 @@ def exported(path: Path) -> Program:
     if len(names) != 1:
         raise WeightsError(f"{path.name}: takes {', '.join(map(str, names))}; only networks of one picture can be used")
     node = next(node for node in program.graph.nodes if node.name == names[0])
-    return Program(inner.requires_grad_(False), tuple(node.meta["val"].shape))
+    return Program(inner, tuple(node.meta["val"].shape))
 
 
 def scripted(path: Path) -> nn.Module:

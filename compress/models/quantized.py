@@ -22,7 +22,9 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from compress.artefacts import net_file
 from compress.errors import BuildError
+from compress.foreign.adapted import own_names
 from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
@@ -36,6 +38,9 @@ Which = Literal["qat", "ptq"]
 
 IMAGE_SPACE = r"^/[^/]+/\d+$"
 """NNCF names of operations written in the outermost ``forward``."""
+
+_NORMS = ("layer_norm", "group_norm", "instance_norm")
+"""NNCF would quantize their own weights, and fails at it; on devices they run in float."""
 
 ENTRY = "unshuffle"
 """The fixed convolution on the camera's picture. Affine codes hold its input exactly (steps of 1/255);
@@ -103,14 +108,15 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     if scheme.activation_bits != 8:
         raise BuildError("scheme.activation_bits: 16-bit activations can't be trained; use 8, and target.int16_layers")
     affine = scheme.activations == "affine"
-    floating = spec.keep_float if affine else (*spec.keep_float, ENTRY)
-    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in floating)]
+    kept = own_names(net, spec.keep_float)
+    floating = kept if affine else (*kept, ENTRY)
+    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}(/.*)?$" for prefix in floating)]
     with _quiet():
         _load_kernels()
         quantized: nn.Module = nncf.quantize(
             net.eval(), nncf.Dataset(frames), subset_size=len(frames),
             preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
-            ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
+            ignored_scope=nncf.IgnoredScope(patterns=patterns, types=list(_NORMS), validate=False),
             advanced_parameters=_advanced(scheme),
         )  # fmt: skip
     if affine:
@@ -163,7 +169,7 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
     from nncf.torch import load_from_config
     from safetensors.torch import load_file
 
-    net = load_net(folder / "net.safetensors")
+    net = load_net(net_file(folder))
     config = json.loads((folder / f"{which}.json").read_text())
     with _quiet():
         _load_kernels()
@@ -218,6 +224,13 @@ def _as_eight_bits(modules: Iterable[Any]) -> Iterator[None]:
             module.set_levels()
 
 
+def is_weight(when: str, place: str, port: str, scales: int) -> bool:
+    """Whether the quantizer at ``<when>_hooks.<place>__<port>``, of so many scales, is of a layer's weight: the second
+    input of a convolution or a linear layer, wherever it stands. A product of two activations has one scale each."""
+    kind = place.rsplit("/", 2)[-2] if "/" in place else ""
+    return when == "pre" and (scales > 1 or port == "1" and kind.startswith(("conv", "linear")))
+
+
 def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> QuantizationTable:
     """The table of trained scales of a fake-quant network: every quantized tensor once, sorted by name."""
     from torch.ao.quantization import FakeQuantize
@@ -233,13 +246,14 @@ def _row(name: str, module: Any) -> TensorScale:
     """A FakeQuantize at ``__nncf_hooks.<pre|post>_hooks.<operation>__<port>.<n>`` as a row."""
     hooks, operation = re.fullmatch(r"__nncf_hooks\.(pre|post)_hooks\.(.*)\.\d+", name).groups()  # type: ignore[union-attr]
     place, port = operation.rsplit("__", 1)
-    weight = hooks == "pre" and module.scale.numel() > 1 or place.endswith("conv2d/0") and port == "1"
+    weight = is_weight(hooks, place, port, module.scale.numel())
+    output = "output" if port == "0" else f"output {port}"
     scale = [float(value) for value in module.scale.flatten()]
     zero = [int(value) for value in module.zero_point.flatten()]
     low = tuple((module.quant_min - z) * s for s, z in zip(scale, zero, strict=True))
     high = tuple((module.quant_max - z) * s for s, z in zip(scale, zero, strict=True))
     return TensorScale(
-        tensor=f"{place} {'weight' if weight else 'output' if hooks == 'post' else f'input {port}'}",
+        tensor=f"{place} {'weight' if weight else output if hooks == 'post' else f'input {port}'}",
         kind="weight" if weight else "activation", scale=tuple(scale), zero_point=tuple(zero),
         quant_min=int(module.quant_min), quant_max=int(module.quant_max), low=low, high=high,
         axis=int(module.ch_axis) if len(scale) > 1 else None,

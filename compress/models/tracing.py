@@ -57,16 +57,7 @@ def trace_problem(net: nn.Module, probe: Probe) -> None:
             "give the Python class with its weights (module:callable), or distil it into a student"
         )
     traced = copy.deepcopy(net).to(probe.dtype).eval()
-    picture = probe.picture(0).requires_grad_()
-    watch = _Values()
-    with torch.enable_grad(), watch:
-        answer = traced(picture)
-    if watch.line:
-        raise NetworkError(
-            f"can't be pruned: its path depends on the picture ({watch.line} reads a tensor's value), "
-            f"so one run does not show all of it; {_WAY_OUT}"
-        )
-    first = answer
+    first = _whole_answer(traced, probe, "pruned")
     while isinstance(first, list | tuple | dict) and len(first):
         first = next(iter(first.values())) if isinstance(first, dict) else first[0]
     if not isinstance(first, Tensor) or not first.requires_grad:
@@ -80,6 +71,23 @@ def trace_problem(net: nn.Module, probe: Probe) -> None:
         again = next(iter(again.values())) if isinstance(again, dict) else again[0]
     if not torch.allclose(first, again, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise NetworkError(f"can't be pruned: it answers the same picture otherwise each time; {_WAY_OUT}")
+
+
+def path_problem(net: nn.Module, probe: Probe) -> None:
+    """Raise NetworkError where another picture might take another path through the network."""
+    _whole_answer(copy.deepcopy(net).to(probe.dtype).eval(), probe, "quantized or exported")
+
+
+def _whole_answer(net: nn.Module, probe: Probe, what: str) -> Any:
+    watch = _Values()
+    with torch.enable_grad(), watch:
+        answer = net(probe.picture(0).requires_grad_())
+    if watch.line:
+        raise NetworkError(
+            f"can't be {what}: its path depends on the picture ({watch.line} reads a tensor's value), "
+            f"so one run does not show all of it; {_WAY_OUT}"
+        )
+    return answer
 
 
 class _Values(TorchDispatchMode):

@@ -63,7 +63,7 @@ def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tup
 def quantizer_of(row: TensorScale) -> str:
     """The name of the quantizer of ``row``, whose tensor is ``place weight``, ``place input 0`` or ``place output``."""
     place, what = row.tensor.split(" ", 1)
-    port = {"weight": "1", "output": "0"}.get(what, what.removeprefix("input "))
+    port = {"weight": "1", "output": "0"}.get(what, what.removeprefix("input ").removeprefix("output "))
     return f"{place}__{port}"
 
 

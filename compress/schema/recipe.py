@@ -22,6 +22,7 @@ from compress.schema.stages import (
 StageName = Literal[
     "teach",
     "teacher",
+    "student",
     "distill",
     "control",
     "prune",

@@ -9,6 +9,7 @@ from compress.stage import Stage
 STAGES = {
     "teach": "compress.stages.teach",
     "teacher": "compress.stages.teacher",
+    "student": "compress.stages.student",
     "distill": "compress.stages.distill",
     "control": "compress.stages.control",
     "prune": "compress.stages.prune",

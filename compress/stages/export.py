@@ -184,7 +184,8 @@ def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec,
     yield _File(int8, shape)
     if export.dynamic:
         yield _File(int8, shape, free=True)
-    yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
+    if quantized.trained:  # else it is the one that ships
+        yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
 
 
 class _Sources:
@@ -251,11 +252,11 @@ def _tell(build: Build, progress: Progress) -> None:
 
 def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:
     from compress.models.pruning import count_macs
-    from compress.models.weights import load_net
+    from compress.models.weights import load_net, weights_size_bytes
 
     module = load_net(net.weights)
     return NetFacts(
         variant=variant, params=sum(p.numel() for p in module.parameters()),
         macs=count_macs(module, shape.height, shape.width), macs_height=shape.height, macs_width=shape.width,
-        weights_size_bytes=net.weights.stat().st_size,
+        weights_size_bytes=weights_size_bytes(net.weights),
     )  # fmt: skip
