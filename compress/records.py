@@ -113,11 +113,12 @@ class NetFacts(Record):
 
 
 class BuildList(Record):
-    """``builds.json``."""
+    """``builds.json``. ``trained``: whether INT8 was, under fake-quant; else there is no untrained one beside it."""
 
     builds: tuple[Build, ...]
     not_built: tuple[NotBuilt, ...] = ()
     nets: tuple[NetFacts, ...] = ()
+    trained: bool = True
 
 
 class QualityRow(Record):

@@ -57,10 +57,20 @@ class Adapted(nn.Module):
                 y = self._through(padded)[:, :, : x.shape[2], : x.shape[3]]
         return y if self.training else torch.clamp(y, 0.0, 1.0)
 
+    @property
+    def given_range(self) -> tuple[float, float]:
+        """Ends of what the network takes."""
+        return _RANGES[self.spec.range or "0..1"]
+
+    def turned(self, x: Tensor) -> Tensor:
+        """A picture of ours in the colours and range of the network."""
+        lower, upper = self.given_range
+        return _scaled(_reversed(x) if self.spec.colours == "BGR" else x, upper - lower, lower)
+
     def _through(self, x: Tensor) -> Tensor:
         """A picture of a size that the network takes, in our convention on both sides."""
-        lower, upper = _RANGES[self.spec.range or "0..1"]
-        given = _scaled(_reversed(x) if self.spec.colours == "BGR" else x, upper - lower, lower)
+        lower, upper = self.given_range
+        given = self.turned(x)
         try:
             answer = self.inner(given)
         except Exception as error:  # somebody else's code

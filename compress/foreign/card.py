@@ -19,7 +19,8 @@ class Narrowed(Record):
 class Card(Record):
     """``foreign.json``. ``callable`` as in the recipe, its file without folders; ``arguments``: a JSON object;
     ``module_sha256``: of a module that is imported by name and not kept here; ``digests`` of all files beside this.
-    ``student``: opened so that it can be quantized and exported; ``narrowed``: where it is not as its author made it."""
+    ``student``: opened so that it can be quantized and exported; ``folded``: convolutions with the norms that are part
+    of them now; ``narrowed``: layers that are not as wide as their author made them."""
 
     kind: Kind
     adapter: AdapterSpec
@@ -30,4 +31,5 @@ class Card(Record):
     trusted: bool = False
     onnxruntime: str | None = None
     student: bool = False
+    folded: tuple[tuple[str, str], ...] = ()
     narrowed: tuple[Narrowed, ...] = ()

@@ -18,6 +18,7 @@ from compress.artefacts import FOREIGN
 from compress.errors import BuildError
 from compress.foreign.adapted import Adapted
 from compress.foreign.card import WEIGHTS, Card, Narrowed
+from compress.foreign.folding import Pair
 from compress.foreign.taken import open_taken
 from compress.store.digests import hash_file
 
@@ -29,21 +30,23 @@ _SIZES = (
 _TOLERANCE = 1e-5
 
 
-def keep_changed(net: Adapted, out: Path) -> None:
-    """Write ``net``, which was opened from a ``foreign.json``, into ``out``.
+def keep_changed(net: Adapted, out: Path, folded: tuple[Pair, ...] = ()) -> None:
+    """Write ``net``, which was opened from a ``foreign.json``, into ``out``; ``folded``: norms that it had there.
 
     Raises BuildError where what is opened from there answers otherwise: its code makes something that is no tensor.
     """
     from safetensors.torch import save_file
 
     origin = _origin(net)
-    copy_taken(origin, out)
+    if origin.parent != out:
+        copy_taken(origin, out)
     was, card = open_taken(origin), Card.read(origin)
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in net.inner.state_dict().items()}
     save_file(tensors, out / WEIGHTS)
     digests = {**card.digests, WEIGHTS: hash_file(out / WEIGHTS)}
     narrowed = {layer.module: layer for layer in (*card.narrowed, *_narrowed(was.inner, net.inner))}
-    card = card.model_copy(update={"digests": digests, "narrowed": tuple(narrowed.values())})
+    changes = {"digests": digests, "folded": card.folded + folded, "narrowed": tuple(narrowed.values())}
+    card = card.model_copy(update=changes)
     card.write(out / FOREIGN)
     _prove(net, open_taken(out / FOREIGN))
 

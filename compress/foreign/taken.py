@@ -158,6 +158,10 @@ def _fill(net: nn.Module, card: Card, folder: Path) -> None:
     """Older files lack the counts of BatchNorm, which no answer depends on."""
     network = card.callable or f"the {card.kind} network"
     tensors = read_state_dict(folder / WEIGHTS, None, "")
+    if card.folded:
+        from compress.foreign.folding import reshape_folded
+
+        reshape_folded(net, card.folded)
     if card.narrowed:
         narrow(net, card.narrowed, tensors)
     wanted = net.state_dict()

@@ -24,7 +24,9 @@ from torch import Tensor, nn
 
 from compress.artefacts import net_file
 from compress.errors import BuildError
-from compress.foreign.adapted import own_names
+from compress.foreign.adapted import Adapted, own_names
+from compress.foreign.pinning import pin_camera_codes
+from compress.models.tracing import unread_layers
 from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
@@ -110,6 +112,7 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     affine = scheme.activations == "affine"
     kept = own_names(net, spec.keep_float)
     floating = kept if affine else (*kept, ENTRY)
+    floating = (*floating, *(unread_layers(net, frames[0]) if isinstance(net, Adapted) else ()))
     patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}(/.*)?$" for prefix in floating)]
     with _quiet():
         _load_kernels()
@@ -121,6 +124,8 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
         )  # fmt: skip
     if affine:
         _pin_input(quantized)
+        if isinstance(quantized, Adapted):
+            pin_camera_codes(quantized)
     else:
         _sign(quantized)
     return quantized

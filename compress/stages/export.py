@@ -124,6 +124,7 @@ def export(
         not_built=(
             *(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None), *absent,
         ),
+        trained=quantized.trained,
     ).write(out / "builds.json")  # fmt: skip
 
 
@@ -245,7 +246,7 @@ def _tell(build: Build, progress: Progress) -> None:
         progress.say(f"{build.name}: no layer of it runs in int8 on this machine")
     if build.variant == "int8":
         for layer in build.inspection.float_though_trained:
-            progress.say(f"{build.name}: {layer} was trained in int8 and runs in float")
+            progress.say(f"{build.name}: {layer} was quantized and runs in float")
         for note in build.inspection.notes:
             progress.say(f"{build.name}: {note}")
 
