@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,8 @@ Which = Literal["qat", "ptq"]
 
 IMAGE_SPACE = r"^/[^/]+/\d+$"
 """NNCF names of operations written in the outermost ``forward``."""
+
+_HOOK = re.compile(r"__nncf_hooks\.(pre|post)_hooks\.(.*)__(\d+)\.\d+")
 
 _NORMS = ("layer_norm", "group_norm", "instance_norm")
 """NNCF would quantize their own weights, and fails at it; on devices they run in float."""
@@ -122,6 +125,7 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
             ignored_scope=nncf.IgnoredScope(patterns=patterns, types=list(_NORMS), validate=False),
             advanced_parameters=_advanced(scheme),
         )  # fmt: skip
+    _share_weights(quantized)
     if affine:
         _pin_input(quantized)
         if isinstance(quantized, Adapted):
@@ -129,6 +133,19 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     else:
         _sign(quantized)
     return quantized
+
+
+def _share_weights(net: nn.Module) -> None:
+    """One quantizer for the weight of a layer that is called several times: trained apart, they would be several
+    weights in a build."""
+    first: dict[str, str] = {}
+    for name, module in list(net.named_modules()):
+        found = _HOOK.fullmatch(name)
+        if found and hasattr(module, "levels") and is_weight(*found.groups(), math.prod(module.scale_shape)):
+            when, place, port = found.groups()
+            same = first.setdefault(f"{when} {place.rpartition('/')[0]} {port}", name)
+            if same != name and not list(net.get_submodule(place.rsplit("/", 2)[0].replace("/", ".")).children()):
+                net.set_submodule(name, net.get_submodule(same))
 
 
 def _pin_input(net: nn.Module) -> None:
@@ -249,8 +266,7 @@ def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> Q
 
 def _row(name: str, module: Any) -> TensorScale:
     """A FakeQuantize at ``__nncf_hooks.<pre|post>_hooks.<operation>__<port>.<n>`` as a row."""
-    hooks, operation = re.fullmatch(r"__nncf_hooks\.(pre|post)_hooks\.(.*)\.\d+", name).groups()  # type: ignore[union-attr]
-    place, port = operation.rsplit("__", 1)
+    hooks, place, port = _HOOK.fullmatch(name).groups()  # type: ignore[union-attr]
     weight = is_weight(hooks, place, port, module.scale.numel())
     output = "output" if port == "0" else f"output {port}"
     scale = [float(value) for value in module.scale.flatten()]
