@@ -124,7 +124,7 @@ def _open(card: Card, folder: Path) -> nn.Module:
         net = _unrolled(place) if card.student else OnnxNet(place)
     elif card.kind == "pt2":
         check_pt2(place)
-        net = exported(place)
+        net = exported(place, plain=card.student)
     else:
         check_torchscript(place, card.trusted)
         net = scripted(place)
@@ -135,7 +135,7 @@ def _open(card: Card, folder: Path) -> nn.Module:
 
 def _unrolled(place: Path) -> nn.Module:
     """An ONNX file as torch layers: what is to be quantized and exported can't stay in another runtime."""
-    from compress.foreign.onnx_torch import as_torch
+    from compress.foreign.onnx_torch.convert import as_torch
 
     return as_torch(place)
 

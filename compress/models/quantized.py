@@ -22,6 +22,7 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from compress.artefacts import net_file
 from compress.errors import BuildError
@@ -135,6 +136,13 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     return quantized
 
 
+def layer_at(net: nn.Module, place: str) -> str | None:
+    """``repair/middle1/conv2d/0`` is a call of layer ``repair.middle1``; None for one of a module that is no layer with
+    one weight, as where an author writes ``conv2d`` out."""
+    name = place.rsplit("/", 2)[0].replace("/", ".")
+    return name if isinstance(net.get_submodule(name), _ConvNd | nn.Linear) else None
+
+
 def _share_weights(net: nn.Module) -> None:
     """One quantizer for the weight of a layer that is called several times: trained apart, they would be several
     weights in a build."""
@@ -144,7 +152,7 @@ def _share_weights(net: nn.Module) -> None:
         if found and hasattr(module, "levels") and is_weight(*found.groups(), math.prod(module.scale_shape)):
             when, place, port = found.groups()
             same = first.setdefault(f"{when} {place.rpartition('/')[0]} {port}", name)
-            if same != name and not list(net.get_submodule(place.rsplit("/", 2)[0].replace("/", ".")).children()):
+            if same != name and layer_at(net, place) is not None:
                 net.set_submodule(name, net.get_submodule(same))
 
 

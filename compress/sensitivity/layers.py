@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.errors import BuildError
-from compress.models.quantized import is_weight
+from compress.models.quantized import is_weight, layer_at
 from compress.records import Wider
 
 PREFIX = "__nncf_hooks."
@@ -53,7 +53,8 @@ def quantized_layers(net: nn.Module) -> tuple[Layer, ...]:
     fed = _feeds(net, {name: module for name, module in hooks.items() if name not in weights}, weights)
     found: dict[str, tuple[list[str], list[str]]] = {}
     for name in (each for each in hooks if each in weights):
-        mine, theirs = found.setdefault(_owner(net, _place(name)), ([], []))
+        place = _place(name)
+        mine, theirs = found.setdefault(layer_at(net, place) or place, ([], []))
         mine.append(name)
         theirs += [each for each in fed[name] if each not in theirs]
     layers = [Layer(owner, tuple(mine), tuple(theirs)) for owner, (mine, theirs) in found.items()]
@@ -83,13 +84,6 @@ def _inner(name: str) -> str:
 def _is_weight(name: str, module: nn.Module) -> bool:
     match, scales = _match(name), math.prod(getattr(module, "scale_shape", (1,)))
     return not match["place"].startswith("/") and is_weight(match["when"], match["place"], match["port"], scales)
-
-
-def _owner(net: nn.Module, place: str) -> str:
-    """``repair/middle1/conv2d/0`` is a conv2d of layer ``repair.middle1``; in a module with others inside it is itself
-    the layer."""
-    module = place.rsplit("/", 2)[0].replace("/", ".")
-    return place if any(net.get_submodule(module).children()) else module
 
 
 @torch.no_grad()
