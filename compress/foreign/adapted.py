@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from compress.errors import ConfigError, WeightsError
 from compress.foreign.one_line import one_line
+from compress.foreign.onnx_torch.op import tracing
 from compress.foreign.tiling import in_tiles
 from compress.models.enhance import pad_to_multiple
 from compress.schema import AdapterSpec
@@ -45,12 +46,12 @@ class Adapted(nn.Module):
         spec = self.spec
         if x.dtype not in (torch.float32, torch.float64):
             x = x.float()
-        if not torch.jit.is_tracing() and not x.is_contiguous():  # an author's view() may count on that
+        if not tracing() and not x.is_contiguous():  # an author's view() may count on that
             x = x.contiguous()
         with torch.autocast(x.device.type, enabled=False):
             if spec.tile is not None:
                 y = in_tiles(self._through, x, spec.tile, spec.overlap, self.padding)
-            elif torch.jit.is_tracing() or not any(side % self.size_multiple for side in x.shape[2:]):
+            elif tracing() or not any(side % self.size_multiple for side in x.shape[2:]):
                 y = self._through(x)
             else:
                 padded = pad_to_multiple(x, self.size_multiple, self.padding)
@@ -77,7 +78,7 @@ class Adapted(nn.Module):
             raise WeightsError(f"{self.name}: fails on {_shape(given)}: {one_line(error)}") from None
         y = self._chosen(answer)
         y = y if (y.device, y.dtype) == (x.device, x.dtype) else y.to(x.device, x.dtype)
-        if not torch.jit.is_tracing() and y.shape != x.shape:
+        if not tracing() and y.shape != x.shape:
             raise WeightsError(f"{self.name}: answers {_shape(y)} to {_shape(x)}; {_way_out(y, x)}")
         if self.spec.answers == "residual":
             y = given + y

@@ -100,7 +100,6 @@ def open_taken(path: Path) -> Adapted:
     that are not those of the card.
     """
     from compress.foreign.adapted import Adapted
-
     from compress.store.digests import hash_file
 
     card, folder = Card.read(path), path.parent

@@ -149,8 +149,10 @@ def _share_weights(net: nn.Module) -> None:
     first: dict[str, str] = {}
     for name, module in list(net.named_modules()):
         found = _HOOK.fullmatch(name)
-        if found and hasattr(module, "levels") and is_weight(*found.groups(), math.prod(module.scale_shape)):
-            when, place, port = found.groups()
+        if found is None or not hasattr(module, "levels"):
+            continue
+        when, place, port = found[1], found[2], found[3]
+        if is_weight(when, place, port, math.prod(getattr(module, "scale_shape", (1,)))):
             same = first.setdefault(f"{when} {place.rpartition('/')[0]} {port}", name)
             if same != name and layer_at(net, place) is not None:
                 net.set_submodule(name, net.get_submodule(same))

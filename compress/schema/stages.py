@@ -116,7 +116,9 @@ class PruneSpec(Section):
 class OptionalTrain(Train):
     """A training that may be left out."""
 
-    phases: tuple[Phase, ...] = Field((Phase(epochs=1),), description="none: nothing is trained, ranges alone are found")
+    phases: tuple[Phase, ...] = Field(
+        (Phase(epochs=1),), description="none: nothing is trained, ranges alone are found"
+    )
 
 
 class QuantizeSpec(Section):

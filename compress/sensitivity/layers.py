@@ -1,7 +1,8 @@
 """The layers of a fake-quant network as what can be put into int8 or left out of it one by one.
 
-A layer is a weight's quantizers (one for each time that its module is called) with those of what it is computed with. An activation that several layers
-share stays quantized until the last of them is float. What feeds no layer with weights is a layer by itself.
+A layer is the quantizer of its weight with those of what the weight meets, at each call of its module. An activation
+that several layers share stays quantized until the last of them is float. What feeds no layer with weights is a layer
+by itself.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SIDE = 64
 
 @dataclass(frozen=True)
 class Layer:
-    """``name``: the module or operation, as ``quantize.keep_float`` takes it; the rest are names of quantizer modules."""
+    """``name``: the module or operation, as ``quantize.keep_float`` takes it; the rest are names of quantizers."""
 
     name: str
     weights: tuple[str, ...]
@@ -100,7 +101,7 @@ def _feeds(net: nn.Module, activations: dict[str, nn.Module], weights: Collectio
     handles: list[Any] = [module.register_forward_hook(gives(name)) for name, module in activations.items()]
     for name in weights:
         other = 0 if _match(name)["port"] == "1" else 1
-        look = _Look(lambda x, own=found[name]: own.extend(n for n, t in made if t.data_ptr() == x.data_ptr()))
+        look = _Look(made, found[name])
         handles.append(register_pre_function_hook(net, _place(name), other, look))
     side = -(-_SIDE // int(net.size_multiple)) * int(net.size_multiple)  # type: ignore[arg-type]
     try:
@@ -112,14 +113,14 @@ def _feeds(net: nn.Module, activations: dict[str, nn.Module], weights: Collectio
 
 
 class _Look(nn.Module):
-    """Shows what comes by, and passes it on."""
+    """Notes which of the tensors that were made comes by, and passes it on."""
 
-    def __init__(self, show: Callable[[Tensor], None]) -> None:
+    def __init__(self, made: list[tuple[str, Tensor]], seen: list[str]) -> None:
         super().__init__()
-        self.show = show
+        self.made, self.seen = made, seen
 
     def forward(self, x: Tensor) -> Tensor:
-        self.show(x)
+        self.seen += [name for name, y in self.made if y.data_ptr() == x.data_ptr() and name not in self.seen]
         return x
 
 

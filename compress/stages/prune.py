@@ -44,6 +44,8 @@ def prune(
     found = prune_until(net, enough, _gradients(data, seed.seed), prune.importance, channels.multiple, keep, size)
     reduced, cuts = found.net, found.cuts
     progress.say(f"took {sum(len(cut.channels) for cut in cuts)} channels out of {len(cuts)} groups")
+    if not enough(reduced, count_macs(reduced, *size)):
+        progress.say("nothing more can go, though the budget is not reached")
     for each in found.left_alone:
         progress.say(f"left alone: {each.module}: {each.reason}")
     bare = distill.model_copy(update={"hints": ()})

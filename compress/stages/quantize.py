@@ -12,8 +12,8 @@ from compress.stage import Progress, stage
 
 @stage(gives=Quantized, version=2, environment=("torch", "nncf"))
 def quantize(
-    net: FloatNet, teacher: Teacher | None, quantize: QuantizeSpec, distill: DistillSpec, scheme: Scheme, data: DataSpec,
-    seed: Seed, out: Path, scratch: Path, progress: Progress,
+    net: FloatNet, teacher: Teacher | None, quantize: QuantizeSpec, distill: DistillSpec, scheme: Scheme,
+    data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
 ) -> None:  # fmt: skip
     """Writes the files that ``Quantized`` lists.
 

@@ -14,7 +14,7 @@ def student(student: StudentSpec, out: Path, progress: Progress) -> None:
     """Writes ``foreign.json`` and the network's files (``compress.foreign.taken``).
 
     It is looked through before it is loaded, tried once, and refused with NetworkError where one run does not tell all
-    about it: what would be quantized and exported would be that one run. Norms are folded (``compress.foreign.folding``).
+    about it: what would be quantized and exported would be that one run. Norms are folded (ADR 0030).
     """
     from compress.foreign.folding import fold_norms
     from compress.foreign.kept import keep_changed
