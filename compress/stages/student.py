@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from compress.artefacts import Student
@@ -22,8 +23,10 @@ def student(student: StudentSpec, out: Path, progress: Progress) -> None:
     from compress.models.tracing import find_probe, path_problem
 
     net = take_in(student.source, student.adapter, out, student=True)
-    path_problem(net, find_probe(net, (64, 64)))
-    folded = fold_norms(net, "inner")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of somebody else's code
+        path_problem(net, find_probe(net, (64, 64)))
+        folded = fold_norms(net, "inner")
     if folded:
         keep_changed(net, out, folded)
         progress.say(f"folded {len(folded)} norms into the convolutions before them")

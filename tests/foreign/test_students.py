@@ -119,6 +119,7 @@ def test_builds_answer_like_the_network_and_its_fake_quant_self(name: str, tmp_p
     assert listed.builds[-1].inspection.int8_layers or name != "Transformer"
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # torch 2.13 on its own GraphModule, when it is copied
 @pytest.mark.parametrize("kind", ["onnx", "pt2"])
 def test_files_are_quantized_as_modules_are(kind: str, tmp_path: Path) -> None:
     net = Single(author("CurveEstimator"), 0)
@@ -151,7 +152,7 @@ def test_the_lamp_in_a_dark_picture_is_not_cut_off(tmp_path: Path) -> None:
     """Calibration pictures reach no 1.0, the codes of the network's input do."""
     found = quantized(taken("Decomposition", tmp_path), tmp_path)
     table = read_table(load_fake_quant(found.folder, "qat"), Scheme(), ())
-    (row,) = (row for row in table.tensors if row.kind == "activation" and "relu" not in row.tensor)
+    (row,) = (row for row in table.tensors if row.kind == "activation" and "inner/enter/" in row.tensor)
     assert row.low[0] == 0 and row.high[0] == pytest.approx(255)
     assert not [row.tensor for row in table.tensors if "illumination" in row.tensor]  # the answer does not need it
 
