@@ -22,7 +22,6 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from compress.artefacts import net_file
 from compress.errors import BuildError
@@ -137,10 +136,17 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
 
 
 def layer_at(net: nn.Module, place: str) -> str | None:
-    """``repair/middle1/conv2d/0`` is a call of layer ``repair.middle1``; None for one of a module that is no layer with
-    one weight, as where an author writes ``conv2d`` out."""
+    """``repair/middle1/conv2d/0`` is a call of layer ``repair.middle1``; None for one of a module with others in it."""
     name = place.rsplit("/", 2)[0].replace("/", ".")
-    return name if isinstance(net.get_submodule(name), _ConvNd | nn.Linear) else None
+    return None if list(net.get_submodule(name).children()) else name
+
+
+def _has_one_weight(net: nn.Module, layer: str | None) -> bool:
+    if layer is None:
+        return False
+    module = net.get_submodule(layer)
+    tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    return sum(each.dim() > 1 for each in tensors) == 1
 
 
 def _share_weights(net: nn.Module) -> None:
@@ -154,7 +160,7 @@ def _share_weights(net: nn.Module) -> None:
         when, place, port = found[1], found[2], found[3]
         if is_weight(when, place, port, math.prod(getattr(module, "scale_shape", (1,)))):
             same = first.setdefault(f"{when} {place.rpartition('/')[0]} {port}", name)
-            if same != name and layer_at(net, place) is not None:
+            if same != name and _has_one_weight(net, layer_at(net, place)):
                 net.set_submodule(name, net.get_submodule(same))
 
 

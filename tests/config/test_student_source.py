@@ -8,6 +8,7 @@ import pytest
 
 from compress.config.load import load_plans
 from compress.config.plan_checks import check_plan
+from compress.errors import ConfigError
 from compress.schema import QuantizeSpec
 
 ADAPTER = (
@@ -17,7 +18,11 @@ ADAPTER = (
 
 
 def problems(*words: str) -> tuple[str, ...]:
-    return tuple(line for plan in load_plans(("target=x86_edge", *words)) for line in check_plan(plan))
+    try:
+        plans = load_plans(("target=x86_edge", *words))
+    except ConfigError as error:
+        return error.problems
+    return tuple(line for plan in plans for line in check_plan(plan))
 
 
 @pytest.fixture
