@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -250,25 +250,33 @@ def selftest_command(
 
 
 @click.command(name="inspect")
-@click.argument("network", metavar="FILE|MODULE:CALLABLE")
-@click.option("--weights", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Of module:callable.")
+@click.argument("network", metavar="FILE|CALLABLE")
 @click.option(
-    "--size", type=click.IntRange(min=1), nargs=2, metavar="H W", help="Of a free picture.  [default: 400 600]"
+    "--weights",
+    type=click.Path(exists=True),
+    help="Of a callable: .safetensors, a saved state dict, or a folder as a hub keeps it.",
 )
+@click.option("--entry", help="Key of the state dict in a saved checkpoint that holds more.")
+@click.option("--prefix", default="", help="What all names of the weights begin with and the network's do not.")
+@click.option("--trust", type=click.Choice(["torchscript"]), help="Open such an archive although its code is run.")
+@click.option("--size", type=click.IntRange(min=1), nargs=2, metavar="H W", help="Of a picture.  [default: 400 600]")
 @click.option("--layers", is_flag=True, help="Also list layers with what they give, for hint: in a recipe.")
 @click.option("--target", "targets", multiple=True, help="Ask for this target only; may be given again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect_command(
-    network: str, weights: Path | None, size: tuple[int, int] | None, layers: bool, targets: tuple[str, ...],
-    as_json: bool,
+    network: str, weights: str | None, entry: str | None, prefix: str, trust: Literal["torchscript"] | None,
+    size: tuple[int, int] | None, layers: bool, targets: tuple[str, ...], as_json: bool,
 ) -> int:  # fmt: skip
-    """Look at a network of your own: borders, size, operators, what each target lacks, where INT8 may hurt.
+    """Look at a network of your own: outputs, sizes, operators, what targets lack, and the recipe lines to use it.
 
-    Takes an .onnx file, a .safetensors file of our own, or module:callable, which runs that code. Builds nothing.
+    Takes what a recipe takes, and refuses what a run refuses: FILE.py:callable or module:callable (which runs that
+    code), an .onnx or .pt2 file, a TorchScript archive, a .safetensors file of ours or builtin:NAME. Builds nothing.
     """
     from compress.commands.inspect import inspect
+    from compress.schema import SourceSpec
 
-    return inspect(network, weights, size, layers, targets, as_json)
+    source = SourceSpec(network=network, weights=weights, entry=entry, prefix=prefix, trust=trust)
+    return inspect(source, size, layers, targets, as_json)
 
 
 COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command, inspect_command)

@@ -170,3 +170,17 @@ class Refused(PublishError):
 
 class Busy(UserError):
     """Another process holds what this one needs."""
+
+
+SHOWN = 300
+"""Characters of somebody else's message that are shown."""
+
+
+def one_line(error: BaseException, kind: bool = True) -> str:
+    """The first line of somebody else's error, cut at ``SHOWN``; ``kind``: its class before that.
+
+    Its class alone where it says nothing.
+    """
+    first = next((" ".join(line.split()) for line in str(error).splitlines() if line.strip()), "")
+    name = type(error).__name__
+    return (f"{name}: {first}" if first and kind else first or name)[:SHOWN]

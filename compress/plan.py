@@ -87,4 +87,5 @@ class Plan:
             ),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip
-        return {type(section): section for section in found}
+        # Pictures for another task are still the pictures, to every stage that reads some.
+        return {DataSpec if isinstance(section, DataSpec) else type(section): section for section in found}

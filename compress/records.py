@@ -9,9 +9,11 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 Variant = Literal["input", "teacher", "student", "control", "pruned", "int8", "ptq"]
+FAKE_QUANT: tuple[Variant, ...] = ("int8", "ptq")
+"""The variants with int8 layers."""
 Origin = Literal["measured", "simulated", "estimated", "counted"]
 RuntimeName = Literal["onnx", "openvino", "tensorrt", "tflite", "rknn"]
 Through = Literal["torch", "none"] | RuntimeName
@@ -36,6 +38,11 @@ class Record(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
 
+def without_empty(data: dict[str, Any], *names: str) -> dict[str, Any]:
+    """``data`` without those of ``names`` that are empty: what was written before they were thought of."""
+    return {key: value for key, value in data.items() if key not in names or value}
+
+
 class TensorSpec(Record):
     """One tensor at the border of a build. ``shape`` in ``layout`` order; 0 stands for free."""
 
@@ -58,6 +65,13 @@ class IOContract(Record):
     size_multiple: int
     preprocessing: str
     postprocessing: str
+    scale: int = 1
+    """Height and width of the answer over those of the picture; not written where it is 1."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = plain(self)
+        return data if self.scale != 1 else {key: value for key, value in data.items() if key != "scale"}
 
 
 class Inspection(Record):
@@ -121,6 +135,30 @@ class BuildList(Record):
     trained: bool = True
 
 
+class MetricValues(Record):
+    """One more metric of a row, by its name in ``QualityReport.metrics``; per image."""
+
+    metric: str
+    values: tuple[float, ...]
+
+
+class MetricFacts(Record):
+    """What a further metric means and who computed it. ``not_measured``: why there are no values, None where there are.
+
+    ``weights_sha256``: of the file that was named for it, where it takes one.
+    """
+
+    name: str
+    heading: str
+    unit: str
+    higher_is_better: bool
+    decimals: int
+    definition: str
+    library: str
+    weights_sha256: str | None = None
+    not_measured: str | None = None
+
+
 class QualityRow(Record):
     """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``."""
 
@@ -131,6 +169,16 @@ class QualityRow(Record):
     psnr_gtmean_db: tuple[float, ...]
     psnr_to_float_db: tuple[float, ...] = ()
     origin: Origin = "measured"
+    others: tuple[MetricValues, ...] = ()
+
+    def values(self, metric: str) -> tuple[float, ...]:
+        """The values of a metric by its name, empty where it was not measured."""
+        known = {"psnr": self.psnr_db, "ssim": self.ssim, **{each.metric: each.values for each in self.others}}
+        return known.get(metric, ())
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "others")
 
 
 class Slice(Record):
@@ -139,6 +187,9 @@ class Slice(Record):
     name: str
     rule: str
     images: tuple[str, ...]
+
+
+DARK_INPUT = "dark input"
 
 
 class QualityReport(Record):
@@ -151,6 +202,19 @@ class QualityReport(Record):
     images: tuple[str, ...]
     rows: tuple[QualityRow, ...]
     slices: tuple[Slice, ...] = ()
+    metrics: tuple[MetricFacts, ...] = ()
+    """Those asked for beside PSNR and SSIM."""
+    input_label: str = DARK_INPUT
+    """What doing nothing gives, in words; not written where it is the dark input."""
+
+    def metric(self, name: str) -> MetricFacts | None:
+        """What is known of a further metric; None where it was not asked for."""
+        return next((each for each in self.metrics if each.name == name), None)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = without_empty(plain(self), "metrics")
+        return data if self.input_label != DARK_INPUT else {k: v for k, v in data.items() if k != "input_label"}
 
 
 class SpeedRow(Record):
@@ -172,11 +236,16 @@ class SpeedRow(Record):
 
 
 class SpeedReport(Record):
-    """``speed.json``: all builds interleaved on one device in one session; no row: not measured."""
+    """``speed.json``: all builds interleaved on one device in one session; no row: not measured.
+
+    ``also``: the shipped network before quantization once more, in the precision of the device's float layers where
+    that is not f32: what INT8 buys beyond it.
+    """
 
     device: str
     fingerprint: dict[str, str]
     rows: tuple[SpeedRow, ...]
+    also: tuple[SpeedRow, ...] = ()
     not_measured: str | None = None
 
 
@@ -220,75 +289,6 @@ class QuantizationTable(Record):
     scheme: dict[str, Any]
     tensors: tuple[TensorScale, ...]
     kept_float: tuple[str, ...]
-
-
-class LayerDifference(Record):
-    """One inner tensor of a build against the reference's: power of the signal over that of the difference.
-
-    ``name`` is the same in all builds, ``label`` for people. At least ``limit_db``: equal but for rounding.
-    """
-
-    name: str
-    label: str
-    snr_db: float
-    limit_db: float
-
-
-class Divergence(Record):
-    """Where a build leaves the reference. ``first``: None where every layer is equal but for rounding.
-
-    ``operator``: an operator between two layers of the torch network that leaves it even before ``first``.
-    ``only_when_fused``: seen only while no other tensor is exposed, so what the SDK fuses differs.
-    """
-
-    layers: tuple[LayerDifference, ...]
-    first: LayerDifference | None
-    operator: LayerDifference | None = None
-    only_when_fused: bool = False
-
-
-ParityRuntime = Literal["torch"] | RuntimeName
-
-
-class ParityRow(Record):
-    """One network through one runtime; per-image lists follow ``ParityReport.images``.
-
-    ``psnr_db``: against ground truth, empty where there is none. ``delta_db``: that minus the reference's;
-    ``to_reference_db``: PSNR of its picture against the reference's picture. ``reference``: the row compared with,
-    empty for a reference itself. ``result``: None where nothing is asked of the row; ``note``: why incomplete,
-    or how its pictures were made to fit.
-    """
-
-    name: str
-    variant: Variant
-    runtime: ParityRuntime
-    reference: str
-    psnr_db: tuple[float, ...] = ()
-    delta_db: tuple[float, ...] = ()
-    to_reference_db: tuple[float, ...] = ()
-    result: Literal["pass", "fail", "incomplete"] | None
-    note: str = ""
-    divergence: Divergence | None = None
-    not_compared: str = ""
-
-
-class ParityReport(Record):
-    """What ``compress parity`` measured on one folder of builds."""
-
-    builds: str
-    definition: str
-    data_kind: str
-    data_digest: str
-    images: tuple[str, ...]
-    mean_limit_db: float
-    worst_limit_db: float
-    rows: tuple[ParityRow, ...]
-
-
-class ParityFile(Record):
-    """What ``compress parity --json`` writes: one report a folder of builds."""
-
-    reports: tuple[ParityReport, ...]
 
 
 Wider = Literal["int16", "float"]

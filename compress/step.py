@@ -76,7 +76,8 @@ def prepare(wire: Wire, done: Sequence[Done | None], identities: Identities) -> 
     for name, place in wire.inputs.items():
         made = None if place is None else done[place]
         inputs[name] = None if made is None else made.artefact
-    sections = {type(part).__name__: _identity(part, identities) for part in wire.sections.values()}
+    asked = wire.stage.parameters
+    sections = {asked[name].__name__: _identity(part, identities) for name, part in wire.sections.items()}
     chain = tuple(made.link for made in done if made is not None)
     key = key_of(wire.stage, _digests(inputs), sections, None if wire.chain is None else chain)
     return Step(wire, inputs, sections, chain, key)

@@ -182,3 +182,64 @@ class ByBrightness(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.one(x) if x.mean() > 0.3 else self.two(x)
         return self.leave(self.norm(y))
+
+
+class FewParameters(nn.Module):
+    """58 parameters: a gain for the whole picture, depthwise, two mixes of colours, PReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(2.0))
+        self.near = nn.Conv2d(3, 3, 3, padding=1, groups=3)
+        self.one, self.two = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+        self.act = nn.PReLU(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gain + self.two(self.act(self.one(self.near(x))))
+
+
+class ThroughNumpy(nn.Module):
+    """Finds the picture's brightness outside of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leave = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        brightness = torch.from_numpy(x.detach().numpy().mean(axis=(2, 3), keepdims=True))
+        return self.leave(x) / (brightness + 0.1)
+
+
+class Noisy(nn.Module):
+    """Adds noise of its own, in eval mode as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leave = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.leave(x) + torch.rand_like(x)
+
+
+class InPlace(nn.Module):
+    """Changes the picture that it is given, and talks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leave = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        print("hello")
+        return self.leave(x.mul_(2.0).clamp_(0.0, 1.0))
+
+
+class TwiceTheSize(nn.Module):
+    """Super-resolution by two, of sides that are even: it halves them on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 2, stride=2)
+        self.leave = nn.Conv2d(8, 48, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.leave(F.relu(self.down(x))), 4)

@@ -235,7 +235,19 @@ def test_ctrl_c_says_that_the_run_goes_on(capsys: Capture) -> None:
         (
             ("target",),
             "=",
-            ["board", "box", "imx8mp", "jetson", "rk3566", "rk3576", "rk3588", "rv1106", "rv1126b", "x86_edge"],
+            [
+                "board",
+                "box",
+                "imx8mp",
+                "jetson",
+                "rk3566",
+                "rk3576",
+                "rk3588",
+                "rv1106",
+                "rv1126b",
+                "x86_bf16",
+                "x86_edge",
+            ],
         ),  # fmt: skip
         (("recipe=toy", "target", "="), "bo", ["board", "box"]),
         (("recipe", "=", "toy", "target", "="), "box", ["box"]),

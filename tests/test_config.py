@@ -179,7 +179,8 @@ def test_settings_that_a_network_lacks_are_all_named_at_once(workplace: Path) ->
         "package.key: no file 'missing.pem'",
     )
     assert wrong("student.network=retinex_unet") == (
-        "student.network: 'retinex_unet' is no student; there are: light_twin, plain_cnn, ldfc, light_curve, unet_lite"
+        "student.network: 'retinex_unet' is no student; there are: light_twin, plain_cnn, ldfc, light_curve, "
+        "unet_lite, anchor_cnn"
     )
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from compress.devices.runner.fingerprint import fingerprint
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.parity.frames import Frame, Frames
 from compress.runtimes import open_runtime
-from compress.runtimes.base import RunOptions, Session, first_line
+from compress.runtimes.base import RunOptions, Session
 from compress.store.digests import digest_of, hash_file
 from side_by_side.peer import FLOAT, Job, Row
 from side_by_side.records import Measured
@@ -77,7 +77,7 @@ def _one(course: Course, row: Row, reference: Measured | None, wanted: frozenset
             raise BuildError("not asked for (--only)")
         made = _measured(course, row, blank, reference)
     except Exception as error:  # a peer raises whatever it likes, and its row says so
-        return blank.model_copy(update={"why_not": first_line(error)})
+        return blank.model_copy(update={"why_not": one_line(error, kind=False)})
     made.write(kept)
     return made
 

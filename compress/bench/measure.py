@@ -197,7 +197,7 @@ def _whole(subject: _Subject, asked: Asked, site: Site, place: Path) -> Callable
 def _in_tiles(
     runner: PictureRunner, tile: tuple[int, int], halo_px: int, pictures: tuple[Picture, ...]
 ) -> tuple[Picture, ...]:
-    return tuple(tiled(runner, picture, tile, halo_px) for picture in pictures)
+    return tuple(tiled(runner, picture, tile, halo_px, runner.scale) for picture in pictures)
 
 
 def _row(subject: _Subject, what: What, samples_ms: tuple[float, ...], batch: int) -> BenchRow:

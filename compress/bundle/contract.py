@@ -12,10 +12,10 @@ from typing import Literal
 from compress.bundle.declared import compare_declared, read_declared
 from compress.bundle.feeding import Feeding, check_formula, sides
 from compress.bundle.reach import Tiling
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Build, IOContract, Record, RuntimeName, TensorSpec, Variant
 from compress.runtimes import open_runtime
-from compress.runtimes.base import Port, Ports, first_line
+from compress.runtimes.base import Port, Ports
 
 CONTRACT = "contract.json"
 
@@ -81,7 +81,7 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
     try:
         given, answered = read_declared(build, folder)
     except Exception as error:  # the parsers raise what they like on a file of another kind
-        return [f"can't read its ends back: {first_line(error)}"]
+        return [f"can't read its ends back: {one_line(error, kind=False)}"]
     contract = build.contract
     return [
         *compare_declared("input", build, contract.input, given), *check_formula(contract.input),
@@ -92,13 +92,20 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
 def _compare_sizes(build: Build) -> list[str]:
     """Whether height, width and size_multiple are those of the tensors, which were compared with the file's."""
     problems = []
-    multiple = build.contract.size_multiple
+    contract = build.contract
+    multiple = contract.size_multiple
+    if contract.scale < 1:
+        problems.append(f"scale is {contract.scale}")
     if multiple < 1:
         problems.append(f"size_multiple is {multiple}")
     for what, spec in (("input", build.contract.input), ("output", build.contract.output)):
         if len(spec.shape) != 4:
             continue  # its shape was complained of already
         height, width = sides(spec)
+        if what == "output" and contract.scale > 1:
+            if height % contract.scale or width % contract.scale:
+                problems.append(f"{what} is {height}x{width}, no {contract.scale} times anything")
+            height, width = height // contract.scale, width // contract.scale
         if (build.height or 0, build.width or 0) != (height, width):
             problems.append(f"{what} is {height}x{width}, the build says {build.height}x{build.width}")
         if multiple > 0 and (height % multiple or width % multiple):
@@ -112,4 +119,4 @@ def read_ports(build: Build, folder: Path) -> Ports:
         return open_runtime(build.runtime).ports(folder, build.files)
     except Exception as error:  # the parsers raise what they like on a broken file
         main = build.files[0]
-        raise BuildError(f"build {build.name}: can't read {main} back: {first_line(error)}") from None
+        raise BuildError(f"build {build.name}: can't read {main} back: {one_line(error, kind=False)}") from None

@@ -40,6 +40,7 @@ _PADDED = (
     "picture's row min(y, height - 1), column x its column min(x, width - 1)"
 )
 _CUT = "rows from height on and columns from width on are dropped"
+_CUT_LARGER = "rows from {scale} * height on and columns from {scale} * width on are dropped"
 
 _OWN_BUFFERS: dict[RuntimeName, tuple[int, str]] = {
     "onnx": (0, "takes any buffer that its element type may lie at; tried here on x86-64"),
@@ -98,7 +99,8 @@ def feeding_of(build: Build, folder: Path) -> Feeding:
     alignment, note = _OWN_BUFFERS[build.runtime]
     return Feeding(
         input=_border(build, build.contract.input, _WRITTEN, alignment),
-        output=_border(build, build.contract.output, _READ, alignment), padding=_PADDED, cutting=_CUT,
+        output=_border(build, build.contract.output, _READ, alignment), padding=_PADDED,
+        cutting=_CUT if build.contract.scale == 1 else _CUT_LARGER.format(scale=build.contract.scale),
         alignment_note=f"{build.runtime}: {note}", memory=_memory(build, folder),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
     Run = Callable[[Picture], Picture]
-    """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of the same shape."""
+    """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of ``scale`` times its height and width."""
 
 GOLDEN = "golden"
 LIST = "golden.txt"
@@ -96,7 +96,7 @@ def write_golden(
             outputs = []
             for key in keys:
                 file = f"{stem}_{key}.png"
-                _write_picture(folder / file, _run(key, builds[key][1], given))
+                _write_picture(folder / file, _run(*builds[key], given))
                 outputs.append(Expected(build=key, file=file))
             _write_picture(folder / f"{stem}_input.png", given)
             frames.append(
@@ -127,11 +127,11 @@ def _write_picture(png: Path, picture: Picture) -> None:
     png.with_suffix(".ppm").write_bytes(head + picture.tobytes())
 
 
-def _run(name: str, run: Run, given: Picture) -> Picture:
-    answer = run(given)
-    if answer.shape != given.shape or answer.dtype != given.dtype:
+def _run(build: Build, run: Run, given: Picture) -> Picture:
+    answer, scale = run(given), build.contract.scale
+    if answer.shape != (scale * given.shape[0], scale * given.shape[1], 3) or answer.dtype != given.dtype:
         shapes = f"{list(answer.shape)} {answer.dtype} to a picture of {list(given.shape)} {given.dtype}"
-        raise BuildError(f"build {name} answers {shapes}")
+        raise BuildError(f"build {build.name} answers {shapes}")
     return answer
 
 

@@ -116,7 +116,7 @@ def _row(build: BuildContract) -> str:
         f"         {_tensor(build.contract.output, feeding.output)}",
         f"         {halo}, {int(tiling.exact)}, {tiling.start_multiple}u",
         f"         {_signed(memory.weights_bytes)}, {_text(memory.weights_origin)}, {_signed(memory.peak_bytes)}, "
-        f"{_text(memory.peak_origin)}}}",
+        f"{_text(memory.peak_origin)}, {build.contract.scale}u}}",
     ))  # fmt: skip
 
 

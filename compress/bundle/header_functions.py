@@ -31,7 +31,7 @@ struct compress_tensor {
 /* One build. The main file comes first. height, width: 0 where free, then multiples of size_multiple.
  * halo_px: what local layers see around a pixel, -1: unknown; tiles_exact 0: a frame cut into tiles is answered
  * otherwise than as a whole, whatever the halo. Bytes of memory are -1 where unknown; their origin is counted,
- * estimated or unknown. */
+ * estimated or unknown. scale: height and width of the answer over those of the picture, 1 for most. */
 struct compress_build {
     const char *name;
     const char *runtime;
@@ -51,6 +51,7 @@ struct compress_build {
     const char *weights_origin;
     int64_t peak_bytes;
     const char *peak_origin;
+    uint32_t scale;
 };
 """
 
@@ -177,13 +178,18 @@ static inline int compress_fill(const struct compress_build *build, const uint8_
     return 0;
 }
 
-/* The output tensor into a picture. Gives 0; -1 where it does not fit the build, -2 for NaN or infinity in it. */
+/* The output tensor into a picture. height and width are those of the picture that went in; rgb has room for
+ * scale * height x scale * width x 3. Gives 0; -1 where it does not fit the build, -2 for NaN or infinity in it. */
 static inline int compress_read(const struct compress_build *build, const void *elements, uint32_t height,
                                 uint32_t width, uint8_t *rgb)
 {
     uint32_t tall, wide, y, x, c;
     if (!compress_tensor_size(build, height, width, &tall, &wide))
         return -1;
+    tall *= build->scale;
+    wide *= build->scale;
+    height *= build->scale;
+    width *= build->scale;
     for (y = 0; y < height; y++)
         for (x = 0; x < width; x++)
             for (c = 0; c < 3u; c++) {

@@ -10,12 +10,12 @@ spelling: without a version.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from compress.bundle.canonical import first_problem, spelt
 from compress.errors import SignatureError
 from compress.records import Record
 
@@ -116,11 +116,7 @@ class Manifest(Record):
 
 def to_bytes(manifest: Manifest) -> bytes:
     """The one spelling of ``manifest``."""
-    left_out = {"version"} if manifest.format == "compress-bundle/1" else None
-    text = json.dumps(
-        manifest.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"), ensure_ascii=True
-    )
-    return text.encode("ascii") + b"\n"
+    return spelt(manifest, {"version"} if manifest.format == "compress-bundle/1" else frozenset())
 
 
 def from_bytes(data: bytes) -> Manifest:
@@ -128,10 +124,7 @@ def from_bytes(data: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(data, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = f"{where}: {first['msg']}" if where else first["msg"]
-        raise SignatureError(f"{MANIFEST} is no valid manifest: {what}") from None
+        raise SignatureError(f"{MANIFEST} is no valid manifest: {first_problem(error)}") from None
     if to_bytes(manifest) != data:
         raise SignatureError(f"{MANIFEST} is not in canonical form; it was not written by compress")
     return manifest

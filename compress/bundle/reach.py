@@ -104,8 +104,8 @@ def _walk(model: onnx.ModelProto) -> _Seen:
             made = _through(node, taken, constants)
             known.update(dict.fromkeys(node.output, made))
     seen = known.get(graph.output[0].name)
-    if seen is None or seen.step not in (None, 1):
-        raise _Unknown("its answer has another size than the picture")
+    if seen is None or not (seen.step is None or seen.step.numerator == 1):
+        raise _Unknown("its answer is smaller than the picture")
     return seen
 
 

@@ -81,7 +81,7 @@ below, hand `input` to it as the tensor `{input}` and take the tensor `{output}`
 #include <stdlib.h>
 #include "contract.h"
 
-/* rgb: 8 bits a colour, height x width x 3; is overwritten by the answer. Gives 0 if all went well. */
+/* rgb: 8 bits a colour, height x width x 3; is overwritten by the answer{room}. Gives 0 if all went well. */
 int enhance(uint8_t *rgb, uint32_t height, uint32_t width)
 {{
     const struct compress_build *build = compress_build_named("{name}");
@@ -91,7 +91,7 @@ int enhance(uint8_t *rgb, uint32_t height, uint32_t width)
     if (build == NULL || !compress_tensor_size(build, height, width, &tall, &wide))
         return -1; /* the picture is of a size that this build can't take */
     input = malloc((size_t)tall * wide * 3u * build->input.element_bytes);
-    output = malloc((size_t)tall * wide * 3u * build->output.element_bytes);
+    output = malloc((size_t)build->scale * tall * build->scale * wide * 3u * build->output.element_bytes);
     if (input != NULL && output != NULL && compress_fill(build, rgb, height, width, input) == 0) {{
         /* run the build here, in its runtime, from input to output */
         problem = compress_read(build, output, height, width, rgb);
@@ -151,7 +151,8 @@ def bundle_readme(
     if not builds:
         return text + "\n## Builds\n\nNone could be made.\n"
     first = builds[0]
-    text += _C.format(name=first.name, input=first.contract.input.name, output=first.contract.output.name)
+    larger = f"; has room for {first.contract.scale} times that height and width" if first.contract.scale > 1 else ""
+    text += _C.format(name=first.name, room=larger, input=first.contract.input.name, output=first.contract.output.name)
     text += _GOLDEN.format(psnr=MIN_PSNR_DB, codes=MAX_ABS_CODES) + (_TOOLS if "tools" in present else "")
     return text + "\n## Builds\n" + "".join(_describe(build) for build in builds)
 

@@ -10,7 +10,6 @@ with the list he had before: an older one is a list played back.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from compress.bundle.canonical import first_problem, spelt
 from compress.bundle.keys import Signer
 from compress.bundle.manifest import KeyId
 from compress.bundle.pem import PublicKey, day_from
@@ -83,8 +83,7 @@ class RevocationList(Record):
 
 def to_bytes(listed: RevocationList) -> bytes:
     """The one spelling of a list."""
-    text = json.dumps(listed.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return text.encode("ascii") + b"\n"
+    return spelt(listed)
 
 
 def from_bytes(data: bytes, name: str) -> RevocationList:
@@ -92,11 +91,7 @@ def from_bytes(data: bytes, name: str) -> RevocationList:
     try:
         listed = RevocationList.model_validate_json(data, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadRevocationList(
-            f"{name}: no valid revocation list: {where + ': ' if where else ''}{first['msg']}"
-        ) from None
+        raise BadRevocationList(f"{name}: no valid revocation list: {first_problem(error)}") from None
     if to_bytes(listed) != data:
         raise BadRevocationList(f"{name}: not in canonical form; it was not written by compress")
     return listed

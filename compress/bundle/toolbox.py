@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parent / TOOLS
 # follows the modules' dotted names.
 DIGESTS = {
     "selftest.py": "6bce782a121e966376cb3ffebed2708a436b11e4ff1a057928b3f7cacfd631c6",
-    "selftest_openvino.c": "6f78980c0353f9539457b95add3b99253646ddb9059bffa24a230c324f67155e",
+    "selftest_openvino.c": "549339bf8a81417224e65dcd981852f3715d6e4c8ab4a61bcad814519159f6ea",
     "verify.c": "93702623833ac188cec1431ff2b1db82bfdc40a953cf28e7ee70797099e53f40",
     "verify.sh": "f0631f41e46b714afb1706f9968d761ac11bc323b9afe5bb91ce04ba92891bd5",
 }

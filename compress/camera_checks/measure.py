@@ -79,7 +79,7 @@ def _seams(subject: Named, run: PictureRunner, frames: _Frames) -> list[SeamRow]
     whole = run(dark)
     rows = []
     for halo in (halo for halo in HALOS_PX if 4 * halo < min(tile)):
-        found = compare_tiled(tiled(run, dark, tile, halo), whole, tile, halo)
+        found = compare_tiled(tiled(run, dark, tile, halo, run.scale), whole, tile, halo, run.scale)
         rows.append(
             SeamRow(
                 build=subject.name, variant=subject.build.variant, runtime=subject.build.runtime, tile_height=tile[0],

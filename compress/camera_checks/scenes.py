@@ -34,8 +34,7 @@ class Scene:
         """The night: drawn as for the embedded pictures."""
         import torch
 
-        from compress.data.camera import sample_night
-        from compress.data.embedded import EMBEDDED_CAMERA
+        from compress.data.camera import EMBEDDED_CAMERA, sample_night
 
         return sample_night(EMBEDDED_CAMERA, 1, torch.Generator().manual_seed(self.seed))
 

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 _NEAR_PX = 8
 
 
-def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], halo: int) -> Seams:
-    """What the tiles changed, near the cuts and elsewhere."""
+def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], halo: int, scale: int = 1) -> Seams:
+    """What the tiles changed, near the cuts and elsewhere; ``tile`` and ``halo`` are the input's pixels."""
     import numpy as np
 
-    rows, columns = (spans(whole.shape[axis], tile[axis], halo) for axis in (0, 1))
+    sides = (whole.shape[axis] // scale for axis in (0, 1))
+    rows, columns = (_larger(spans(side, length, halo), scale) for side, length in zip(sides, tile, strict=True))
     difference = (put_together.astype(np.float64) - whole).mean(axis=2)
     near = np.zeros(difference.shape, bool)
     for cut in (each.first for each in rows[1:]):
@@ -34,6 +35,11 @@ def compare_tiled(put_together: Picture, whole: Picture, tile: tuple[int, int], 
         step_codes=_worst_step(difference, rows, columns),
         tile_spread_percent=_spread_percent(put_together, whole, rows, columns),
     )  # fmt: skip
+
+
+def _larger(found: tuple[Span, ...], scale: int) -> tuple[Span, ...]:
+    """The same places in an answer of ``scale`` times the size."""
+    return tuple(Span(scale * each.start, scale * each.first, scale * each.last) for each in found)
 
 
 def _worst_step(difference: NDArray[np.float64], rows: tuple[Span, ...], columns: tuple[Span, ...]) -> float:

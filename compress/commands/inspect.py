@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from compress.errors import EXIT_PASS, ConfigError, NetworkError, WeightsError
+from compress.errors import EXIT_PASS, ConfigError, WeightsError
 
 if TYPE_CHECKING:
-    import onnx
-    from torch import nn
-
     from compress.inspection.facts import Facts, LayerFact
     from compress.operators import OperatorLimit
+    from compress.schema import SourceSpec
 
-_SIZE = (400, 600)
+SIZE = (400, 600)
+_AS_OPTIONS = {
+    "source.trust=torchscript": "--trust torchscript", "source.network=": "", "source.network: ": "",
+    "source.weights": "--weights", "source.entry": "--entry", "source.prefix": "--prefix",
+}  # fmt: skip
+_HINTS = (
+    "for hint: {teacher: NAME, student: NAME}; of one that runs several times its last answer; those with - feed none"
+)
+_USES = {
+    "teacher": "as a teacher of one of our students",
+    "ptq": "with recipe=ptq, quantized as it is",
+    "adopt": "with recipe=adopt, pruned and trained on in INT8",
+}
 
 
 def inspect(
-    network: str, weights: Path | None, size: tuple[int, int] | None, layers: bool, targets: tuple[str, ...],
-    as_json: bool,
-) -> int:  # fmt: skip
-    """Print the facts. Raises WeightsError or NetworkError for what can't be opened, ConfigError for a target."""
-    from compress.inspection.opening import as_onnx, open_net, open_onnx
+    source: SourceSpec, size: tuple[int, int] | None, layers: bool, targets: tuple[str, ...], as_json: bool
+) -> int:
+    """Print the facts; what could not be found out is a warning.
 
+    Raises WeightsError and NetworkRefused for what a run would not open, ConfigError for an unknown target.
+    """
     limits = _limits(targets)
-    side = size or _SIZE
-    if ":" not in network and not Path(network).is_file():
-        raise WeightsError(f"{network}: no such file; give an .onnx or .safetensors file, or module:callable")
-    if network.endswith(".onnx"):
-        if weights is not None:
-            raise WeightsError("--weights belongs to module:callable; an ONNX file holds its own")
-        found = _facts(network, None, open_onnx(Path(network)), side, limits, layers)
-    elif ":" in network or network.endswith(".safetensors"):
-        net = open_net(network, weights)
-        with as_onnx(net, side) as model:
-            found = _facts(network, weights, model, side, limits, False)
-        own = {"parameters": sum(each.numel() for each in net.parameters())}
-        named = {"layers": _module_layers(net, side)} if layers else {}
-        found = found.model_copy(update={**own, **named})
-    else:
-        raise WeightsError(
-            f"{network}: no form that inspect opens; give an .onnx or .safetensors file, or module:callable"
-        )
-    click.echo(found.text(), nl=False) if as_json else _print(found, side)
+    network = source.network or ""
+    if ":" not in network and not Path(network).expanduser().exists():
+        from compress.foreign.kinds import FORMS
+
+        raise WeightsError(f"{network}: no such file; give {FORMS}, or a .safetensors file of ours")
+    from compress.inspection.inspect import inspect_network
+
+    try:
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():  # what the author's code prints is no JSON
+            warnings.simplefilter("ignore")
+            found = inspect_network(source, size or SIZE, limits, layers)
+    except WeightsError as error:
+        raise type(error)(_as_options(str(error))) from None
+    click.echo(found.text(), nl=False) if as_json else _print(found)
     return EXIT_PASS
+
+
+def _as_options(message: str) -> str:
+    """Keys of a recipe as the options that they are here."""
+    for key, option in _AS_OPTIONS.items():
+        message = message.replace(key, option)
+    return message
 
 
 def _limits(names: tuple[str, ...]) -> dict[str, tuple[OperatorLimit, ...]]:
@@ -60,83 +75,74 @@ def _limits(names: tuple[str, ...]) -> dict[str, tuple[OperatorLimit, ...]]:
     return {name: load_target(known[name]).export.lacking for name in names or known}
 
 
-def _facts(
-    network: str, weights: Path | None, model: onnx.ModelProto, size: tuple[int, int],
-    limits: dict[str, tuple[OperatorLimit, ...]], layers: bool,
-) -> Facts:  # fmt: skip
-    from collections import Counter
-
-    from compress.inspection import facts
-    from compress.runtimes.rewrites.graph import Graph
-
-    try:
-        free = Graph(model)
-        graph = Graph(facts.sized(model, size))
-    except Exception as error:  # onnx raises its own kinds from C++
-        first = next(iter(str(error).splitlines()), type(error).__name__)[:160]
-        raise NetworkError(f"{network}: shapes can't be inferred for {size[0]}x{size[1]}: {first}") from None
-    return facts.Facts(
-        network=network,
-        inputs=facts.borders(free, iter(model.graph.input)),
-        outputs=facts.borders(graph, iter(graph.model.graph.output)),
-        parameters=facts.parameters(model),
-        macs=facts.macs(graph),
-        operators=dict(
-            sorted(Counter(node.op_type for node in model.graph.node if node.op_type != "Constant").items())
-        ),
-        lacking=tuple(each for name, bounds in limits.items() for each in facts.lacks(graph, name, bounds)),
-        int8_estimate=facts.hurts(graph),
-        recipe=_recipe(network, weights),
-        layers=facts.node_layers(graph) if layers else (),
-    )
-
-
-def _recipe(network: str, weights: Path | None) -> tuple[str, ...]:
-    if network.endswith(".safetensors"):
-        return ("teacher:", f"  weights: {network}")
-    return ("source:", f"  network: {network}", *([f"  weights: {weights}"] if weights else []))
-
-
-def _module_layers(net: nn.Module, size: tuple[int, int]) -> tuple[LayerFact, ...]:
-    import torch
-
-    from compress.inspection.facts import LayerFact
-
-    found: list[LayerFact] = []
-
-    def note(name: str) -> Any:
-        def hook(_module: object, _inputs: object, output: object) -> None:
-            if isinstance(output, torch.Tensor):
-                found.append(LayerFact(name=name, shape=tuple(output.shape)))
-
-        return hook
-
-    handles = [each.register_forward_hook(note(name)) for name, each in net.named_modules() if name]
-    with torch.no_grad():
-        net(torch.zeros(1, 3, *size))
-    for handle in handles:
-        handle.remove()
-    return tuple(dict.fromkeys(found))
-
-
-def _print(found: Facts, size: tuple[int, int]) -> None:
-    for word, values in (("input", found.inputs), ("output", found.outputs)):
-        for each in values:
-            click.echo(f"{word:<12}{each.name} {_shape(each.shape)}")
-    macs = "unknown, a shape could not be inferred" if found.macs is None else f"{found.macs:,}"
-    click.echo(f"parameters  {found.parameters:,}\nMACs        {macs} for {size[0]}x{size[1]}")
-    click.echo("operators   " + ", ".join(f"{name} {count}" for name, count in found.operators.items()))
+def _print(found: Facts) -> None:
+    for border in found.inputs:
+        click.echo(f"input       {border.name} {_shape(border.shape)}")
+    for border in found.outputs:
+        picture = "  has the picture's shape" if border.name in found.pictures else ""
+        click.echo(f"output      {border.name} {_shape(border.shape)}{picture}")
+    click.echo(f"sizes       {_sizes(found)}")
+    macs = "unknown" if found.macs is None else f"{found.macs:,}"
+    click.echo(f"parameters  {found.parameters:,}\nMACs        {macs} for {found.size[0]}x{found.size[1]}")
+    if found.operators:
+        click.echo("operators   " + ", ".join(f"{name} {count}" for name, count in found.operators.items()))
     for lack in found.lacking:
         click.echo(f"{lack.target}: {lack.operator} x{lack.count} {lack.outcome}: {lack.problem}")
     if found.int8_estimate:
         click.echo("where INT8 may hurt (an estimate by rules; sensitivity.run=true measures it):")
     for hurt in found.int8_estimate:
         click.echo(f"  {hurt.operator} x{hurt.count}: {hurt.reason}")
+    _print_layers(found)
+    _print_uses(found)
+
+
+def _print_layers(found: Facts) -> None:
+    from compress.foreign.taken import CLOSED
+
+    if not found.layers:
+        return
+    listened = any(layer.hint for layer in found.layers)
+    why = next((line for kind, line in CLOSED.items() if kind == found.kind), "none gives (N, C, h, w)")
+    click.echo(f"layers ({_HINTS if listened else f'no hint can be fed from them: {why}'}):")
     for layer in found.layers:
-        click.echo(f"layer {layer.name} {_shape(layer.shape)}")
-    click.echo("in a recipe:")
-    for line in found.recipe:
-        click.echo(f"  {line}")
+        click.echo(f"  {_layer(layer, listened)}")
+
+
+def _print_uses(found: Facts) -> None:
+    if found.graph_problem:
+        click.echo(f"warning     operators, what targets lack and INT8 are not known: {found.graph_problem}")
+    for line in found.warnings:
+        click.echo(f"warning     {line}")
+    click.echo("in a recipe (FILL_IN: what its author knows and can't be measured):")
+    for lines in dict.fromkeys(way.lines for way in found.ways if way.lines):
+        for way in found.ways:
+            if way.lines == lines:
+                click.echo(f"# {_USES[way.use]}")
+        for line in lines:
+            click.echo(line)
+    for way in found.ways:
+        if way.problem:
+            why = "see the warning" if way.problem == found.graph_problem else way.problem
+            click.echo(f"# not {_USES[way.use]}: {why}")
+
+
+def _sizes(found: Facts) -> str:
+    if found.fixed_size is not None:
+        return f"{found.fixed_size[0]}x{found.fixed_size[1]} only"
+    if found.kind == "ours":
+        return f"multiples of {found.size_multiple}"
+    from compress.inspection.ways import tried
+
+    said = tried(found.size_multiple, found.multiples_failed)
+    return f"multiples of {found.size_multiple} ({said})" if found.size_multiple else said
+
+
+def _layer(layer: LayerFact, listened: bool) -> str:
+    words = ["-", layer.name] if listened and not layer.hint else [layer.name]
+    words += [_shape(layer.shape) if layer.shape else "no single tensor"]
+    words += [f"x{layer.runs}"] if layer.runs > 1 else []
+    words += [f"- pruning leaves it alone: {layer.kept_whole}"] if layer.kept_whole else []
+    return " ".join(words)
 
 
 def _shape(sides: tuple[int, ...]) -> str:

@@ -12,7 +12,7 @@ from compress.errors import EXIT_GATE_FAILED, EXIT_INCOMPLETE, EXIT_PASS, BuildE
 if TYPE_CHECKING:
     from compress.parity.find import Found
     from compress.parity.frames import Frames
-    from compress.records import ParityReport, ParityRow
+    from compress.parity.records import ParityReport, ParityRow
     from compress.stage import Progress
 
 _THREADS = 2
@@ -29,7 +29,7 @@ def parity(
     from compress.console import make_console
     from compress.parity.compare import compare
     from compress.parity.find import find
-    from compress.records import ParityFile
+    from compress.parity.records import ParityFile
     from compress.runtimes.base import RunOptions
     from compress.store.store import Store
 

@@ -10,7 +10,7 @@ import click
 from compress.errors import EXIT_PASS, UserError
 
 if TYPE_CHECKING:
-    from compress.records import ParityFile
+    from compress.parity.records import ParityFile
     from compress.regression.compare import Bundle
     from compress.regression.records import RegressionReport
     from compress.report.html.comparison import Compared
@@ -101,7 +101,7 @@ def _bundle_folder(word: str | None, store: Store) -> Path:
 def _read_parity(path: Path | None) -> ParityFile | None:
     from pydantic import ValidationError
 
-    from compress.records import ParityFile
+    from compress.parity.records import ParityFile
 
     if path is None:
         return None

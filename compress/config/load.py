@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 from compress.config.keys import PREFIXES, defaults, is_known, keys_below, split_prefix, unknown_key
 from compress.config.names import Group, listing, show_path, unknown_name
 from compress.config.problems import problems_of
+from compress.config.tasks import for_task
 from compress.config.words import NAME_GROUPS, Choice, parse_words
 from compress.config.yaml_loader import Json, parse_yaml
 from compress.errors import ConfigError
@@ -170,7 +171,7 @@ def _plan(point: dict[str, Json]) -> Plan | None:
     complete = all(draft.path for draft in drafts if draft.prefix != "target." or names["target"] is not None)
     if not (complete and isinstance(recipe, Recipe) and isinstance(target, Target) and isinstance(data, DataSpec)):
         return None
-    recipe = recipe.model_copy(update={"student": recipe.student.settled()})
+    recipe, data = for_task(recipe.model_copy(update={"student": recipe.student.settled()}), data)
     origins = {key: origin for draft in drafts for key, origin in draft.origins.items()}
     target_name = NO_TARGET if names["target"] is None else str(names["target"])
     return Plan(str(names["recipe"]), target_name, str(names["data"]), recipe, target, data, origins)

@@ -9,8 +9,9 @@ from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.config.foreign_checks import student_problems, teacher_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
+from compress.config.tasks import task_problems
 from compress.errors import SignatureError
-from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES
+from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES, students_of_any_task
 from compress.plan import COMMAND_LINE, NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
@@ -28,7 +29,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
     from compress.errors import ConfigError
     from compress.flow import check
 
-    problems = [*_networks(plan), *_student(plan), *_paths(plan), *_target(plan)]
+    problems = [*_networks(plan), *_student(plan), *task_problems(plan), *_paths(plan), *_target(plan)]
     try:
         check(plan)
         problems.extend(_needs_target(plan))
@@ -68,8 +69,9 @@ def _student(plan: Plan) -> Iterator[str]:
     student = plan.recipe.student
     if student.network not in NETWORK_NAMES or student.source.network is not None:
         return
-    if student.network not in STUDENT_NAMES:
-        yield f"student.network: '{student.network}' is no student; there are: {', '.join(STUDENT_NAMES)}"
+    students = STUDENT_NAMES + students_of_any_task()
+    if student.network not in students:
+        yield f"student.network: '{student.network}' is no student; there are: {', '.join(students)}"
         return
     takes = NETWORKS[student.network].defaults
     for name in student.given:
@@ -98,6 +100,9 @@ def _paths(plan: Plan) -> Iterator[str]:
     yield from student_problems(plan)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
+    for place, each in enumerate(recipe.validation.weights):
+        if not Path(each.file).expanduser().is_file():
+            yield f"validation.weights.{place}: no file '{each.file}'"
     yield from _signing(recipe.package)
     yield from _previous(plan)
 
@@ -130,6 +135,7 @@ def _signing(package: PackageSpec) -> Iterator[str]:
 
 def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
+    yield from _this_machine(target)
     if target.device.runtime not in target.export.builds:
         builds = ", ".join(target.export.builds)
         yield f"target.device.runtime: '{target.device.runtime}' is not among target.export.builds ({builds})"
@@ -143,6 +149,19 @@ def _target(plan: Plan) -> Iterator[str]:
         yield from _integer_tflite(target.export.tflite)
     if target.int16_layers and "sensitivity" in plan.stages:
         yield from _wide_codes(target)
+
+
+def _this_machine(target: Target) -> Iterator[str]:
+    """What the target wants of this machine and what no setting of it will change."""
+    from compress.devices.runner.conditions import unmet
+    from compress.devices.runner.fingerprint import stable_facts
+
+    if target.device.kind != "local" or not target.device.conditions.pins:
+        return
+    facts = stable_facts()
+    pins = target.device.conditions.model_dump(mode="json")["pins"]
+    for line in unmet([pin for pin in pins if pin["fact"] in facts], facts):
+        yield f"target.device.conditions.pins: {line} on this machine; take another target"
 
 
 def _wide_codes(target: Target) -> Iterator[str]:

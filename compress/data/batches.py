@@ -53,6 +53,8 @@ class Guide(Protocol):
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
+    Where the task enlarges, ``bright`` and ``taught`` are larger than ``dark``, a whole number of times.
+
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
     whose input says how bright ``bright`` and ``taught`` are to be taken. ``without``: modules of it to leave out.
     """
@@ -83,6 +85,11 @@ class Cut:
     width: int
     mirror_lr: bool
     mirror_tb: bool
+
+    def times(self, scale: int) -> Cut:
+        """The same place in a picture of ``scale`` times the size."""
+        top, left, height, width = (scale * each for each in (self.top, self.left, self.height, self.width))
+        return replace(self, top=top, left=left, height=height, width=width)
 
     def apply(self, picture: NDArray[Pixel], grid: int = 1) -> NDArray[Pixel]:
         """Cut (H, W, C); ``grid`` is how many full-size pixels one of this array's pixels spans."""
@@ -218,12 +225,14 @@ class BatchPlan:
         kept = [cuts[k] for k in taken]
         dark = _stacked([pairs[k][0] for k in taken], kept, phase.downscale)
         dark = (dark * torch.from_numpy(factors[list(taken)]).view(-1, 1, 1, 1)).clamp(max=1.0)
-        bright = _stacked([pairs[k][1] for k in taken], kept, phase.downscale)
+        scale = pairs[0][1].shape[0] // pairs[0][0].shape[0]
+        larger = [cut.times(scale) for cut in kept]
+        bright = _stacked([pairs[k][1] for k in taken], larger, phase.downscale)
         if joins:
             dark, bright = (picture[list(mine)] for picture in _joined(rng, dark, bright))
         if self.guide is None or phase.ask:
             return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of, phase.without)
-        taught = _stacked([self.guide.output(indices[k]) for k in mine], kept, phase.downscale)
+        taught = _stacked([self.guide.output(indices[k]) for k in mine], larger, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
         return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of, phase.without)
 

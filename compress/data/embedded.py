@@ -2,7 +2,7 @@
 
 scikit-image and scikit-learn carry a few real colour photographs in their wheels. Each belongs to one
 split, so nothing that is tested was trained on. A pair is a random cut of a photograph, brought to the
-set's size by an area-true filter, and the same cut shot at night (:mod:`compress.data.camera`).
+set's size by an area-true filter, and what the task makes of it (:mod:`compress.tasks`): the cut shot at night.
 Every pair depends on its photograph's name and its number alone, never on the order of calls.
 """
 
@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.data.cache import CachedPairs
-from compress.data.camera import CAMERA_VERSION, NightCamera
+from compress.data.camera import CAMERA_VERSION
 from compress.data.pictures import MIN_SIDE, read_picture
 from compress.errors import DataError
+from compress.tasks import task_of
 
 if TYPE_CHECKING:
     import torch
 
     from compress.data.source import Pair, Picture, Split
     from compress.schema import DataSpec
+    from compress.tasks.base import Task
 
 PICTURES_VERSION = f"2.{CAMERA_VERSION}"
 """Raised when the same photographs give other pairs; the second part is the camera's."""
@@ -35,13 +37,6 @@ HELD_COPIES = 8
 """Pairs per photograph in validation and test, whatever ``spec.copies`` says: the yardstick stays.
 
 Two photographs make 16 test pictures: of that many a loss of .1 dB on half is seen (``benchmarks/gate_quality.py``).
-"""
-
-EMBEDDED_CAMERA = NightCamera(exposure=(0.05, 0.16), gamma=(2.0, 3.0), shot=(1e-4, 2e-3))
-"""The upper half of the published exposures and the lower half of the published noise.
-
-Chosen so that the dark pictures' mean luminance is about 5 to 15 % of white, as in real low-light pairs
-(the dark pictures of LOL-v1, Wei et al., BMVC 2018: median 6 %), and still carry signal in 8 bits.
 """
 
 
@@ -106,14 +101,17 @@ def tested_photograph() -> Path:
 
 
 def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
-    """Pairs of ``spec.size`` (default 256x384), ``spec.copies`` for each training photograph, 4 for each other one.
+    """Pairs whose high has ``spec.size`` (default 256x384); of training photographs ``spec.copies`` each, of others 8.
 
     Names look like ``coffee-2``; the scene is the photograph.
 
     Raises:
         DataError: a photograph is missing, or smaller than ``spec.size``.
     """
+    task = task_of(spec)
     height, width = spec.size or DEFAULT_SIZE
+    if height % task.scale or width % task.scale:
+        raise DataError(f"data.size=[{height}, {width}]: both should be multiples of task.scale, {task.scale}")
     photographs = {p.name: read_picture(_locate(p)) for p in PHOTOGRAPHS if p.split == split}
     for name, picture in photographs.items():
         tallest, widest = picture.shape[:2]
@@ -127,24 +125,19 @@ def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
 
     def make(index: int) -> Pair:
         name, copy = wanted[index]
-        return _make_pair(photographs[name], f"{name}-{copy}", height, width)
+        return _make_pair(task, photographs[name], f"{name}-{copy}", height, width)
 
     names = tuple(f"{name}-{copy}" for name, copy in wanted)
     return CachedPairs(names, tuple(name for name, _ in wanted), make, spec.memory_mib * 2**20)
 
 
-def _make_pair(photograph: Picture, name: str, height: int, width: int) -> Pair:
+def _make_pair(task: Task, photograph: Picture, name: str, height: int, width: int) -> Pair:
     import numpy as np
     import torch
 
-    from compress.data.camera import darken, sample_night
-
     generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))
     high = _random_cut(photograph, height, width, generator)
-    rgb = torch.from_numpy(high).permute(2, 0, 1)[None].float() / 255.0
-    dark = darken(rgb, sample_night(EMBEDDED_CAMERA, 1, generator), generator)
-    low = (dark[0] * 255.0).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    return low, np.ascontiguousarray(high)
+    return task.low_of(high, generator), np.ascontiguousarray(high)
 
 
 def _random_cut(photograph: Picture, height: int, width: int, generator: torch.Generator) -> Picture:

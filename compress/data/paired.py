@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from compress.data.cache import CachedPairs
 from compress.data.pictures import SUFFIXES, content_digest, picture_size, read_picture
 from compress.errors import DataError
+from compress.tasks import ENHANCE, task_of
 
 if TYPE_CHECKING:
     from compress.data.source import Pair, Split
     from compress.schema import DataSpec
+    from compress.tasks.base import Task
 
 _SHOWN = 3  # names listed in a message before "and N more"
 
@@ -42,8 +44,9 @@ def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
         DataError: see :func:`compress.data.source.open_data`; or a test picture is also in the training part.
     """
     budget_bytes = spec.memory_mib * 2**20
+    task = task_of(spec)
     folder = _root(spec) / (spec.test if split == "test" else spec.train)
-    pairs = list_pairs(folder, spec.exclude if split != "test" else ())
+    pairs = list_pairs(folder, spec.exclude if split != "test" else (), task)
     scenes = _scenes(pairs)
     if split != "test":
         _refuse_leak(spec, pairs, scenes)
@@ -52,8 +55,9 @@ def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
         budget_bytes = budget_bytes * len(kept) // len(pairs)
         pairs, scenes = tuple(pairs[i] for i in kept), tuple(scenes[i] for i in kept)
     for pair in pairs:
-        _check_sizes(pair)
-    return CachedPairs(tuple(pair.name for pair in pairs), scenes, lambda index: _decode(pairs[index]), budget_bytes)
+        _check_sizes(pair, task)
+    names = tuple(pair.name for pair in pairs)
+    return CachedPairs(names, scenes, lambda index: _decode(pairs[index], task), budget_bytes)
 
 
 def paired_files(spec: DataSpec) -> dict[str, Path]:
@@ -65,19 +69,21 @@ def paired_files(spec: DataSpec) -> dict[str, Path]:
     root = _root(spec)
     if (root / spec.train).resolve() == (root / spec.test).resolve():
         raise DataError(f"{root / spec.train}: is both data.train and data.test; test pictures must not be trained on")
-    parts = (list_pairs(root / spec.train, spec.exclude), list_pairs(root / spec.test))
+    task = task_of(spec)
+    parts = (list_pairs(root / spec.train, spec.exclude, task), list_pairs(root / spec.test, (), task))
     paths = [path for pairs in parts for pair in pairs for path in (pair.low, pair.high)]
     return {path.relative_to(root).as_posix(): path for path in paths}
 
 
-def list_pairs(folder: Path, exclude: tuple[str, ...] = ()) -> tuple[PairFiles, ...]:
-    """Pairs in ``folder/low`` and ``folder/high`` with an equal stem, sorted by name.
+def list_pairs(folder: Path, exclude: tuple[str, ...] = (), task: Task = ENHANCE) -> tuple[PairFiles, ...]:
+    """Pairs with an equal stem in ``folder/low`` and ``folder/high``, or as the task calls them; sorted by name.
 
     Raises:
         DataError: a folder is missing or empty, a stem occurs twice or has no partner, or an
             excluded name doesn't exist.
     """
-    low, high = _by_stem(folder / "low"), _by_stem(folder / "high")
+    below, above = _sides(folder, task)
+    low, high = _by_stem(folder / below), _by_stem(folder / above)
     unknown = [name for name in exclude if name not in low and name not in high]
     if unknown:
         raise DataError(f"{folder}: exclude names {_some(unknown)}, but there is no such pair")
@@ -85,8 +91,8 @@ def list_pairs(folder: Path, exclude: tuple[str, ...] = ()) -> tuple[PairFiles, 
     no_high = [name for name in names if name not in high]
     no_low = [name for name in names if name not in low]
     if no_high or no_low:
-        parts = [f"{len(no_high)} in low/ lack a partner in high/ ({_some(no_high)})" if no_high else ""]
-        parts += [f"{len(no_low)} in high/ lack a partner in low/ ({_some(no_low)})" if no_low else ""]
+        parts = [f"{len(no_high)} in {below}/ lack a partner in {above}/ ({_some(no_high)})" if no_high else ""]
+        parts += [f"{len(no_low)} in {above}/ lack a partner in {below}/ ({_some(no_low)})" if no_low else ""]
         raise DataError(f"{folder}: {' and '.join(filter(None, parts))}; a pair needs the same name on both sides")
     if not names:
         raise DataError(f"{folder}: every pair is excluded, none is left")
@@ -109,24 +115,28 @@ def validation_scenes(scenes: frozenset[str], fraction: float, where: str) -> fr
     return frozenset(ranked[: max(1, round(fraction * len(scenes)))])
 
 
-def _decode(files: PairFiles) -> Pair:
+def _sides(folder: Path, task: Task) -> tuple[str, str]:
+    """What the folders of low and high are called there: the task's own names first."""
+    there = (names for names in task.folders if all((folder / name).is_dir() for name in names))
+    return next(there, task.folders[0])
+
+
+def _decode(files: PairFiles, task: Task) -> Pair:
     low, high = read_picture(files.low), read_picture(files.high)
-    if low.shape != high.shape:  # the header check can miss a PNG whose rotation tag comes last
-        raise _size_error(files, low.shape[:2], high.shape[:2])
+    # the header check can miss a PNG whose rotation tag comes last
+    _compare_sizes(files, low.shape[:2], high.shape[:2], task)
     return low, high
 
 
-def _check_sizes(files: PairFiles) -> None:
-    """Both headers are readable and say the same size."""
-    low, high = picture_size(files.low), picture_size(files.high)
-    if low != high:
-        raise _size_error(files, low, high)
+def _check_sizes(files: PairFiles, task: Task) -> None:
+    """Both headers are readable, and their sizes relate as the task has it."""
+    _compare_sizes(files, picture_size(files.low), picture_size(files.high), task)
 
 
-def _size_error(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...]) -> DataError:
-    return DataError(
-        f"{files.low}: is {low[1]}x{low[0]}, but {files.high} is {high[1]}x{high[0]}; a pair needs one size"
-    )
+def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...], task: Task) -> None:
+    if task.high_size((low[0], low[1])) != tuple(high):
+        sizes = f"{files.low}: is {low[1]}x{low[0]}, but {files.high} is {high[1]}x{high[0]}"
+        raise DataError(f"{sizes}; {task.size_rule()}")
 
 
 def _scenes(pairs: tuple[PairFiles, ...]) -> tuple[str, ...]:
@@ -136,11 +146,11 @@ def _scenes(pairs: tuple[PairFiles, ...]) -> tuple[str, ...]:
 
 def _refuse_leak(spec: DataSpec, pairs: tuple[PairFiles, ...], scenes: tuple[str, ...]) -> None:
     """No well-lit picture of the test part may be among those trained on."""
-    tested = frozenset(_scenes(list_pairs(_root(spec) / spec.test)))
+    tested = frozenset(_scenes(list_pairs(_root(spec) / spec.test, (), task_of(spec))))
     leaked = [pair.name for pair, scene in zip(pairs, scenes, strict=True) if scene in tested]
     if leaked:
         raise DataError(
-            f"{_root(spec) / spec.train}: {spec.test}/high also holds the well-lit picture of {len(leaked)} pair(s) "
+            f"{_root(spec) / spec.train}: {spec.test} also holds the well-lit picture of {len(leaked)} pair(s) "
             f"({_some(leaked)}); leave them out by data.exclude"
         )
 
@@ -159,7 +169,7 @@ def _root(spec: DataSpec) -> Path:
 def _by_stem(folder: Path) -> dict[str, Path]:
     """The pictures of a folder by stem; hidden files are skipped."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; a paired set needs low/ and high/ in each part")
+        raise DataError(f"{folder}: no such folder; a paired set needs {folder.name}/ in each part")
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:

@@ -68,5 +68,6 @@ def _test_names(spec: DataSpec) -> tuple[str, ...]:
     from pathlib import Path
 
     from compress.data.paired import list_pairs
+    from compress.tasks import task_of
 
-    return tuple(pair.name for pair in list_pairs(Path(spec.root or "").expanduser() / spec.test))
+    return tuple(pair.name for pair in list_pairs(Path(spec.root or "").expanduser() / spec.test, (), task_of(spec)))

@@ -84,8 +84,9 @@ def data_digest(spec: DataSpec) -> str:
 
     if spec.kind == "embedded":
         from compress.data.embedded import PICTURES_VERSION, embedded_files
+        from compress.tasks import task_of
 
-        files, version = embedded_files(spec), PICTURES_VERSION
+        files, version = embedded_files(spec), PICTURES_VERSION + task_of(spec).mark
     else:
         from compress.data.paired import paired_files
 

@@ -10,12 +10,16 @@ from compress.records import Record
 
 
 class Wanted(Record):
-    """A fact of the runner's fingerprint, and what it must be: ``10.3`` is met by 10.3 and by 10.3.0, not by 10.30."""
+    """A fact of the runner's fingerprint, and what it must be: ``10.3`` is met by 10.3 and by 10.3.0, not by 10.30.
+
+    ``among``: the fact is a list of words, and ``value`` must be one of them.
+    """
 
     model_config = ConfigDict(strict=True)
 
     fact: str = Field(min_length=1, description="name of a fact in the fingerprint, like power_mode")
     value: str = Field(min_length=1)
+    among: bool = Field(False, description="one word of several: an instruction set")
     source: str = Field("", description="who says so")
 
 

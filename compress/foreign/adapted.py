@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.errors import ConfigError, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import ConfigError, WeightsError, one_line
 from compress.foreign.onnx_torch.op import tracing
 from compress.foreign.tiling import in_tiles
 from compress.models.enhance import pad_to_multiple

@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from compress.errors import NetworkRefused, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkRefused, WeightsError, one_line
 
 ZIP = b"PK\x03\x04"
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError)

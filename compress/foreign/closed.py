@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._pytree import tree_map
 
-from compress.errors import WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import WeightsError, one_line
 
 
 class Program(nn.Module):

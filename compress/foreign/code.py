@@ -12,9 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from compress.errors import WeightsError
+from compress.errors import WeightsError, one_line
 from compress.foreign.kinds import split_callable
-from compress.foreign.one_line import one_line
 
 
 def is_file(network: str) -> bool:

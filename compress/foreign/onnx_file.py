@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compress.errors import NetworkRefused, WeightsError
+
+if TYPE_CHECKING:
+    import onnx
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
 """Operators that ONNX Runtime has by itself; those of any other domain come in a library."""
@@ -33,19 +36,21 @@ def check_onnx(path: Path) -> tuple[str, ...]:
     if not model.graph.node:
         raise WeightsError(f"{path}: not an ONNX file, or one without layers; export it again")
     own = {function.domain for function in model.functions}
-    nodes = [*_nodes(model.graph.node), *(node for function in model.functions for node in _nodes(function.node))]
+    nodes = list(all_nodes(model))
     for node in nodes:
         if node.domain not in DOMAINS and node.domain not in own:
             asked = f"{node.domain}.{node.op_type}"
-            raise NetworkRefused(f"{path}: asks for the custom operator {asked}, from a library; export it without")
+            raise NetworkRefused(
+                f"{path}: asks for the custom operator {asked}, whose library is not loaded; export it without"
+            )
     size_bytes = path.stat().st_size
     found = {_check_tensor(tensor, path, size_bytes) for tensor in _tensors(model.graph, nodes)}
     return tuple(sorted(name for name in found if name))
 
 
-def _nodes(nodes: Any) -> Iterator[Any]:
-    """All nodes, those of subgraphs in their attributes too."""
-    ahead = list(nodes)
+def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of the graph and of local functions, those of subgraphs in their attributes too."""
+    ahead = [*model.graph.node, *(node for function in model.functions for node in function.node)]
     while ahead:
         node = ahead.pop()
         yield node

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.errors import WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import WeightsError, one_line
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import NetworkRefused, WeightsError
+from compress.errors import NetworkRefused, WeightsError, one_line
 from compress.foreign.archive import ZIP, opened
-from compress.foreign.one_line import one_line
 from compress.foreign.pickles import check_archived, check_old
 
 if TYPE_CHECKING:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import FOREIGN
-from compress.errors import WeightsError
+from compress.errors import WeightsError, one_line
 from compress.foreign.card import CODE, WEIGHTS, Card, Narrowed
 from compress.foreign.code import call, is_file, module_digest
 from compress.foreign.hub_folder import arguments_in
 from compress.foreign.identity import network_files, weights_file
 from compress.foreign.kinds import Kind, kind_of, split_callable
-from compress.foreign.one_line import one_line
 from compress.foreign.onnx_file import check_onnx
 from compress.foreign.pt2_file import check_pt2
 from compress.foreign.state_dict import read_state_dict
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from compress.foreign.adapted import Adapted
 
 _PROBE = (128, 192)
-_CLOSED: dict[Kind, str] = {
+CLOSED: dict[Kind, str] = {
     "onnx": "an ONNX network has no modules",
     "pt2": "an exported program has lost its modules",
     "torchscript": "a TorchScript network's modules can't be listened to",
@@ -48,10 +49,41 @@ def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path, student: bool =
     Raises NetworkRefused before anything is loaded; WeightsError for what can't be opened or answers otherwise than
     the adapter says; ConfigError for an adapter that is not whole.
     """
+    with _by_its_name(source, out):
+        _keep(source, adapter, weights_file(source), out, student)
+        net = open_taken(out / FOREIGN)
+        _try(net)
+        return net
+
+
+def open_bare(source: SourceSpec, out: Path) -> nn.Module:
+    """The network by itself, in eval mode, without an adapter: copied into ``out``, looked through and opened as
+    ``take_in`` does it. A callable without ``weights`` is as its code makes it.
+
+    Raises as ``take_in`` does for what can't be opened.
+    """
+    fresh = source.weights is None and kind_of(source.network or "") == "module"
+    with _by_its_name(source, out):
+        _keep(source, AdapterSpec(), None if fresh else weights_file(source), out)
+        return _open(Card.read(out / FOREIGN), out)
+
+
+@contextmanager
+def _by_its_name(source: SourceSpec, out: Path) -> Iterator[None]:
+    """Messages name the user's file, not the copy that was looked through."""
+    try:
+        yield
+    except WeightsError as error:
+        network = source.network or ""
+        copy = f"network.{kind_of(network)}"
+        said = str(error).replace(str(out / copy), network)
+        raise type(error)(f"{network}{said.removeprefix(copy)}" if said.startswith(f"{copy}:") else said) from None
+
+
+def _keep(source: SourceSpec, adapter: AdapterSpec, weights: Path | None, out: Path, student: bool = False) -> None:
     from compress.store.digests import hash_file
 
-    network = source.network or ""
-    kind, weights = kind_of(network), weights_file(source)
+    kind = kind_of(source.network or "")
     for name, path in network_files(source).items():
         place = out / CODE / name if kind == "module" else out / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +97,6 @@ def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path, student: bool =
     card = Card(kind=kind, adapter=adapter, digests=digests, trusted=trusted, student=student)
     card = card.model_copy(update=_of_module(source) if kind == "module" else _of_runtime(kind))
     card.write(out / FOREIGN)
-    net = open_taken(out / FOREIGN)
-    _try(net)
-    return net
 
 
 def _keep_weights(weights: Path, source: SourceSpec, place: Path) -> None:
@@ -79,8 +108,8 @@ def _keep_weights(weights: Path, source: SourceSpec, place: Path) -> None:
 def _of_module(source: SourceSpec) -> dict[str, Any]:
     network = source.network or ""
     module, name = split_callable(network)
-    folder = Path(source.weights or "").expanduser()
-    arguments = arguments_in(folder) if folder.is_dir() else {}
+    folder = Path(source.weights).expanduser() if source.weights else None
+    arguments = arguments_in(folder) if folder is not None and folder.is_dir() else {}
     facts = {"callable": f"{module}:{name}", "arguments": json.dumps(arguments, sort_keys=True)}
     if is_file(network):
         return facts | {"callable": f"{Path(module).name}:{name}"}
@@ -107,7 +136,7 @@ def open_taken(path: Path) -> Adapted:
         if not (folder / own).is_file() or hash_file(folder / own) != digest:
             raise WeightsError(f"{folder / own}: not the file that was taken in; remove {folder} and run again")
     name = card.callable or f"the {card.kind} network"
-    return Adapted(_open(card, folder), card.adapter, name, _CLOSED.get(card.kind), path).eval()
+    return Adapted(_open(card, folder), card.adapter, name, CLOSED.get(card.kind), path).eval()
 
 
 def _open(card: Card, folder: Path) -> nn.Module:
@@ -149,7 +178,8 @@ def _module(card: Card, folder: Path) -> nn.Module:
     net = call(network, root, json.loads(card.arguments))
     if not isinstance(net, nn.Module):
         raise WeightsError(f"{network}: gives {type(net).__name__}, no torch module")
-    _fill(net, card, folder)
+    if WEIGHTS in card.digests:
+        _fill(net, card, folder)
     return net.eval()
 
 

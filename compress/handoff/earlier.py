@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from compress.bundle.manifest import MANIFEST
-from compress.errors import UserError
+from compress.bundle.verify import sha256_of
+from compress.errors import SignatureError, UserError
 
 
 def manifest_digest(folder: Path) -> str:
     """SHA-256 of the manifest, which holds the digests of all else. Raises UserError where there is none."""
     try:
-        return hashlib.sha256((folder.expanduser() / MANIFEST).read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"{folder}: no earlier bundle there ({MANIFEST}: {error.strerror})") from None
+        return sha256_of(folder.expanduser() / MANIFEST)
+    except SignatureError as error:
+        raise UserError(f"{folder}: no earlier bundle there ({error})") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +54,7 @@ def sealed_facts(folder: Path, public_key: Path | None = None) -> Facts:
     signature: Literal["verified", "not verified"] = "verified" if public_key else "not verified"
     side = Side(
         name=manifest.name, version=manifest.version, status=manifest.status, key_id=manifest.key_id,
-        manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(), signature=signature,
+        manifest_sha256=sha256_of(folder / MANIFEST), signature=signature,
     )  # fmt: skip
     digests = {path: entry.sha256 for path, entry in manifest.files.items()}
     sizes = {path: entry.size_bytes for path, entry in manifest.files.items()}

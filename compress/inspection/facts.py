@@ -44,24 +44,53 @@ class Hurt(Record):
 
 
 class LayerFact(Record):
-    """A layer as ``hint`` names it, and the shape of what it gives."""
+    """A layer as ``hint`` names it, and the shape of what it gives (none: no single tensor).
+
+    ``runs``: how often in a picture; ``hint``: whether a hint can be fed from it; ``kept_whole``: why pruning leaves
+    all of its channels, none where it does not or where that was not tried.
+    """
 
     name: str
     shape: tuple[int, ...]
+    runs: int = 1
+    hint: bool = False
+    kept_whole: str | None = None
+
+
+class Way(Record):
+    """A use of the network: lines for a recipe, in which ``FILL_IN`` is what can't be known; or why it can't be."""
+
+    use: Literal["teacher", "ptq", "adopt"]
+    lines: tuple[str, ...]
+    problem: str | None = None
 
 
 class Facts(Record):
-    """What ``compress inspect --json`` prints. ``macs`` is none where a shape could not be inferred."""
+    """What ``compress inspect --json`` prints.
+
+    ``size``: height and width that shapes and MACs are for. ``size_multiple``: the smallest of those that were tried
+    which runs, or what a network of ours says; none where each fails, or where it takes ``fixed_size`` only.
+    ``pictures``: the outputs with the picture's shape. ``macs``: none where they can't be counted. ``operators``,
+    ``lacking`` and ``int8_estimate`` are of a graph, and empty where ``graph_problem`` says why there is none.
+    """
 
     network: str
+    kind: str
     inputs: tuple[Border, ...]
     outputs: tuple[Border, ...]
+    pictures: tuple[str, ...]
+    size: tuple[int, int]
+    fixed_size: tuple[int, int] | None
+    size_multiple: int | None
+    multiples_failed: tuple[int, ...]
     parameters: int
     macs: int | None
     operators: dict[str, int]
     lacking: tuple[Lack, ...]
     int8_estimate: tuple[Hurt, ...]
-    recipe: tuple[str, ...]
+    graph_problem: str | None
+    warnings: tuple[str, ...]
+    ways: tuple[Way, ...]
     layers: tuple[LayerFact, ...] = ()
 
 

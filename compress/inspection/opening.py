@@ -1,156 +1,71 @@
-"""Opening what ``compress inspect`` is given, as an ONNX graph; what can't be trusted is refused by name."""
+"""Opening what ``compress inspect`` is given, as a run would open it; what can't be trusted is refused by name."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from compress.errors import NetworkError, WeightsError
+from compress.errors import WeightsError
+from compress.foreign.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
-    import onnx
     from torch import nn
 
-_KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_OPSET = 18
+    from compress.schema import SourceSpec
+
+_OURS = ".safetensors"
 
 
-def open_onnx(path: Path) -> onnx.ModelProto:
-    """A checked model, without its external data. No library of custom operators is loaded for it.
+@dataclass(frozen=True)
+class Opened:
+    """A network that takes (1, 3, H, W) float32. ``file``: the ONNX file that it is, as it was looked through;
+    ``size``: the only height and width that it takes."""
 
-    Raises WeightsError: no ONNX, operators of another domain, data outside of the folder or beyond its file's end.
-    """
-    import onnx
-    from google.protobuf.message import DecodeError
+    net: nn.Module
+    kind: Kind | Literal["ours"]
+    file: Path | None
+    size: tuple[int, int] | None
 
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except (DecodeError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: not a whole ONNX file ({str(error)[:80]}); export it again") from None
-    if not model.graph.node:
-        raise WeightsError(f"{path}: not an ONNX file, or one without layers; export it again")
-    custom = next((node for node in _nodes(model) if node.domain not in _KNOWN_DOMAINS), None)
-    if custom is not None:
-        asked = f"{custom.domain}.{custom.op_type}"
-        raise WeightsError(f"{path}: asks for the custom operator {asked}, whose library is not loaded; export without")
-    for tensor in _tensors(model):
-        if tensor.data_location == tensor.EXTERNAL:
-            _check_external(tensor, path)
-    try:
-        onnx.checker.check_model(str(path))
-    except (onnx.checker.ValidationError, ValueError) as error:
-        first = next(iter(str(error).splitlines()), "")
-        raise WeightsError(f"{path}: not a valid ONNX model ({first[:160]}); export it again") from None
-    return model
-
-
-def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
-    ahead = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    while ahead:
-        node = ahead.pop()
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                ahead.extend(graph.node)
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[Any]:
-    yield from model.graph.initializer
-    for node in _nodes(model):
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from graph.initializer
-
-
-def _check_external(tensor: Any, path: Path) -> None:
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
-    folder, place = path.parent.resolve(), path.parent / location
-    outside = not location or "\\" in location or ".." in PurePosixPath(location).parts or location.startswith("/")
-    if outside or not place.resolve().is_relative_to(folder):
-        raise WeightsError(f"{path}: '{tensor.name}' lies in '{location}', outside of the file's folder")
-    if not place.is_file():
-        raise WeightsError(f"{path}: its data '{location}' is not there; copy it beside the file")
-    numbers = (said.get("offset", "0"), said.get("length", "0"))
-    if not all(each.isascii() and each.isdigit() for each in numbers) or sum(map(int, numbers)) > place.stat().st_size:
-        raise WeightsError(f"{path}: '{tensor.name}' claims more bytes than '{location}' has")
-
-
-def open_net(text: str, weights: Path | None) -> nn.Module:
-    """``module:callable`` (which runs that code) with weights from safetensors, or a ``.safetensors`` of our own.
-
-    Raises WeightsError.
-    """
-    from compress.models.weights import load_net
-
-    if ":" not in text:
-        return load_net(Path(text))
-    from torch import nn
-
-    module, _, name = text.partition(":")
-    sys.path.insert(0, os.getcwd())
-    try:
-        net = getattr(importlib.import_module(module), name)()
-    except Exception as error:  # somebody else's code
-        raise WeightsError(f"{text}: {type(error).__name__}: {' '.join(str(error).split())[:160]}") from None
-    finally:
-        sys.path.remove(os.getcwd())
-    if not isinstance(net, nn.Module):
-        raise WeightsError(f"{text}: gives {type(net).__name__}, no torch module")
-    if weights is not None:
-        _fill(net, weights)
-    return net.eval()
-
-
-def _fill(net: nn.Module, weights: Path) -> None:
-    from safetensors.torch import load_file
-
-    from compress.models.weights import read_metadata
-
-    read_metadata(weights)  # refuses a pickle by name
-    try:
-        net.load_state_dict(load_file(weights))
-    except RuntimeError as error:
-        lines = [" ".join(line.split()) for line in str(error).splitlines()]
-        raise WeightsError(f"{weights}: doesn't fit the network: {'; '.join(lines[1:3])[:200]}") from None
+    @property
+    def modules(self) -> bool:
+        """Whether it has modules that its author named and that can be listened to."""
+        return self.kind in ("module", "ours")
 
 
 @contextmanager
-def as_onnx(net: nn.Module, size: tuple[int, int]) -> Iterator[onnx.ModelProto]:
-    """A torch network as a graph for (1, 3, height, width). Raises NetworkError where torch can't write it."""
-    import onnx
-    import onnxsim
-    import torch
-    from torch import nn
+def opened(source: SourceSpec) -> Iterator[Opened]:
+    """What ``source`` names, or of ``source.network`` a .safetensors file of ours or ``builtin:NAME``.
 
-    class OneInput(nn.Module):
-        """The exporter would make inputs of ``forward``'s optional arguments."""
+    Raises WeightsError, and NetworkRefused before anything is loaded, in the words of ``foreign.taken.take_in``.
+    """
+    network = source.network or ""
+    if is_ours(network):
+        if source.weights or source.entry or source.prefix:
+            raise WeightsError(f"{network}: holds its own weights; --weights, --entry and --prefix are of a callable")
+        from compress.models.weights import load_net, resolve_weights
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = net
+        yield Opened(load_net(resolve_weights(network)), "ours", None, None)
+        return
+    from compress.foreign.taken import open_bare
 
-        def forward(self, picture: torch.Tensor) -> Any:
-            return self.net(picture)
+    kind = kind_of(network)
+    if kind != "module" and (source.weights or source.entry or source.prefix):
+        raise WeightsError(f"{network}: holds its own weights; --weights, --entry and --prefix are of a callable")
+    with tempfile.TemporaryDirectory() as text:
+        net = open_bare(source, Path(text))
+        file = Path(text) / "network.onnx" if kind == "onnx" else None
+        yield Opened(net, kind, file, getattr(net, "size", None) if kind != "module" else None)
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
-        path = Path(folder) / "net.onnx"
-        try:
-            torch.onnx.export(
-                OneInput().eval(), (torch.zeros(1, 3, *size),), str(path), dynamo=False, opset_version=_OPSET,
-                input_names=["input"], output_names=["output"],
-            )  # fmt: skip
-        except Exception as error:  # the exporter and a foreign network may raise anything
-            first = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-            raise NetworkError(f"can't be written as ONNX for {size[0]}x{size[1]}: {first}") from None
-        simple, same = onnxsim.simplify(onnx.load(str(path)))  # folds the arithmetic of sizes, as export does
-        yield simple if same else onnx.load(str(path))
+
+def is_ours(network: str) -> bool:
+    """Whether it is a network of this package: by name, or a .safetensors file that says which one it is."""
+    from compress.models.weights import BUILTIN, read_metadata
+
+    if network.startswith(BUILTIN):
+        return True
+    path = Path(network).expanduser()
+    return path.suffix == _OURS and path.is_file() and "network" in read_metadata(path)

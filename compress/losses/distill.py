@@ -84,16 +84,20 @@ def _of(weights: PictureLoss, batch: Batch) -> PictureLoss:
     return weights if batch.level_of is None else weights.model_copy(update={"matched": 0.0})
 
 
-class Supervised(Objective):
-    """Picture losses against the ground truth."""
+Loss = Callable[[Tensor, Tensor, PictureLoss], tuple[Tensor, dict[str, Tensor]]]
+"""Of an answer and its truth: a task's (``compress.tasks.base.Task.loss``)."""
 
-    def __init__(self, weights: PictureLoss) -> None:
+
+class Supervised(Objective):
+    """A task's loss against the ground truth."""
+
+    def __init__(self, weights: PictureLoss, loss: Loss = picture_loss) -> None:
         super().__init__()
-        self.weights = weights
+        self.weights, self.loss = weights, loss
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         y, batch = _run(net, batch)
-        return _in_float(lambda: picture_loss(y, batch.bright, _of(self.weights, batch)), batch)
+        return _in_float(lambda: self.loss(y, batch.bright, _of(self.weights, batch)), batch)
 
 
 def _in_float(work: Callable[[], tuple[Tensor, dict[str, Tensor]]], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -139,10 +143,12 @@ class Distill(Objective):
     module is to repair, and nothing of how bright, which its part of the network can't know (ADR 0016).
     """
 
-    def __init__(self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor) -> None:
+    def __init__(
+        self, spec: DistillSpec, net: nn.Module, teacher: nn.Module, sample: Tensor, loss: Loss = picture_loss
+    ) -> None:
         """``sample`` (N, 3, h, w) shows how many channels the hinted modules have."""
         super().__init__()
-        self.spec = spec
+        self.spec, self.loss = spec, loss
         self._teacher = (teacher.eval(),)  # in a tuple: no part of what is trained and checkpointed
         self._said = [Tap(listened(teacher), hint.teacher) for hint in spec.hints]
         self.taps = [Tap(net, hint.student) for hint in spec.hints]
@@ -192,7 +198,7 @@ class Distill(Objective):
         self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
     ) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, truth, weights)
+        truth_loss, parts = self.loss(y, truth, weights)
         mask = self._mask(taught, y.detach(), truth)
         taught_loss = charbonnier(y, taught, mask)
         return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": mask.mean()}
@@ -201,7 +207,7 @@ class Distill(Objective):
         self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
     ) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
-        truth_loss, parts = picture_loss(y, truth, weights.model_copy(update={"matched": 1.0}))
+        truth_loss, parts = self.loss(y, truth, weights.model_copy(update={"matched": 1.0}))
         small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
         mask = self._mask(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
         taught_loss = charbonnier(small, taught, mask)

@@ -18,6 +18,8 @@ class Network:
     place: str
     defaults: Mapping[str, int]
     is_student: bool = True
+    brightens: bool = True
+    """Whether it is made for the dark alone."""
 
 
 NETWORKS = {
@@ -26,10 +28,19 @@ NETWORKS = {
     "ldfc": Network("compress.models.ldfc:Ldfc", {"width": 32, "depth": 4, "light_width": 16}),
     "light_curve": Network("compress.models.light_curve:LightCurve", {"width": 32, "depth": 4, "iterations": 5}),
     "unet_lite": Network("compress.models.unet_lite:UNetLite", {"width": 16, "depth": 2}),
+    "anchor_cnn": Network(
+        "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
+    ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
 }
 NETWORK_NAMES = tuple(NETWORKS)
-STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student)
+STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student and network.brightens)
+"""Those for low light."""
+
+
+def students_of_any_task() -> tuple[str, ...]:
+    """Those that leave a picture as bright as it was, for every task but low-light enhancement."""
+    return tuple(name for name, network in NETWORKS.items() if network.is_student and not network.brightens)
 
 
 def network_class(name: str) -> type[nn.Module]:

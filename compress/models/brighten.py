@@ -56,6 +56,10 @@ class PixelUnshuffleConv(nn.Module):
         self.register_buffer("kernel", kernel, persistent=False)
         self.register_buffer("spread", kernel.sum((2, 3))[:, :, None, None].contiguous(), persistent=False)
         self.register_buffer("mean", kernel.sum((2, 3)).T[:, :, None, None].contiguous() / 4.0, persistent=False)
+        spread = self.get_buffer("spread")
+        for place, name in enumerate(("spread_first", "spread_second")):
+            parts = [spread if each == place else torch.zeros_like(spread) for each in (0, 1)]
+            self.register_buffer(name, torch.cat(parts, dim=1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.get_buffer("kernel"), stride=2)
@@ -63,6 +67,11 @@ class PixelUnshuffleConv(nn.Module):
     def repeat(self, colour: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, 12, h, w): each colour for its four pixels."""
         return F.conv2d(colour, self.get_buffer("spread"))
+
+    def repeat_both(self, colours: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 6, h, w), two pictures, to (N, 12, h, w) each: as ``repeat`` does it, without taking them apart first."""
+        first, second = (F.conv2d(colours, self.get_buffer(f"spread_{place}")) for place in ("first", "second"))
+        return first, second
 
     def means(self, blocks: Tensor) -> Tensor:
         """(N, 12, h, w) to (N, 3, h, w): the mean of each colour's four pixels."""

@@ -15,8 +15,9 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from compress.errors import one_line
 from compress.models.channels import Atom, Channels, channel_axis, mixes, tensors_of
-from compress.models.tracing import Probe, told
+from compress.models.tracing import Probe
 
 _EXACT = {torch.float64: 1e-7, torch.float32: 1e-3}
 """Of the largest value of a layer: what the order of sums may change."""
@@ -68,7 +69,7 @@ def cut_problem(net: nn.Module, atom: Atom, probe: Probe) -> str | None:
             if problem:
                 return problem
     except Exception as error:  # a graph that can't run any more may raise anything
-        return f"without some of its channels the network fails ({told(error)})"
+        return f"without some of its channels the network fails ({one_line(error)})"
     return None
 
 

@@ -43,6 +43,11 @@ def pad_to_size(x: Tensor, height: int, width: int, padding: str = "replicate") 
     return F.pad(x, (0, right, 0, down), mode=padding) if down or right else x
 
 
+def scale_of(net: nn.Module) -> int:
+    """Height and width of the answers of ``net`` over those of its pictures."""
+    return int(getattr(net, "scale", 1))
+
+
 def padded_for(net: nn.Module, x: Tensor, grid: int = 1) -> Tensor:
     """``x`` filled up, the way that ``net`` wants it, to multiples of what it takes and of ``grid``."""
     multiple = math.lcm(int(net.size_multiple), grid)  # type: ignore[arg-type]
@@ -51,8 +56,9 @@ def padded_for(net: nn.Module, x: Tensor, grid: int = 1) -> Tensor:
 
 @torch.no_grad()
 def enhance(net: nn.Module, dark: Picture) -> Picture:
-    """The bright picture that ``net`` (in eval mode) makes of a dark one."""
+    """The bright picture that ``net`` (in eval mode) makes of a dark one; larger, where it enlarges."""
     weight = next(net.parameters(), None)  # a network that another runtime computes has none
     x = to_tensor(dark).to(weight.device if weight is not None else "cpu", memory_format=torch.channels_last)
     y: Tensor = net(padded_for(net, x))
-    return to_picture(y[:, :, : dark.shape[0], : dark.shape[1]])
+    scale = scale_of(net)
+    return to_picture(y[:, :, : scale * dark.shape[0], : scale * dark.shape[1]])

@@ -78,11 +78,10 @@ class LightTwin(nn.Module):
         small = self.unshuffle.means(F.avg_pool2d(blocks, thumb_stride // 2))
         logit, terms = self.light(spread_features(small))
         factor, addend = self.colours.split(gain_of(logit), small, terms)
-        bright = shoulder(blocks * self._for_blocks(factor, thumb_stride) + self._for_blocks(addend, thumb_stride))
+        # Enlarged together and while they are three channels each, which is a quarter of the work (ADR 0035).
+        large = enlarged(torch.cat((factor, addend), dim=1), thumb_stride // 2)
+        factor, addend = self.unshuffle.repeat_both(large)
+        bright = shoulder(blocks * factor + addend)
         y = bright + self.repair(bright)
         y = y if self.training else torch.clamp(y, 0.0, 1.0)
         return F.pixel_shuffle(y, 2)
-
-    def _for_blocks(self, small: Tensor, thumb_stride: int) -> Tensor:
-        """(N, 3, h, w) of the thumbnail for the blocks: (N, 12, H/2, W/2)."""
-        return enlarged(self.unshuffle.repeat(small), thumb_stride // 2)

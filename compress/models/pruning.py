@@ -25,6 +25,8 @@ from compress.models.tracing import Probe, find_probe
 FOLDS = (1, 2, 3, 4)
 """Channels so many equal parts apart are tried together, where one alone can't go: ``chunk`` cuts by position."""
 
+_TRIED_PX = (128, 128)
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -106,6 +108,18 @@ def prune_until(
         cuts.append(best.cut)
         search.narrowed |= best.touched
     return Pruning(reduced, tuple(cuts), search.left_alone())
+
+
+def uncuttable(net: nn.Module) -> tuple[LeftAlone, ...]:
+    """The layers of which no channel can be taken out, whatever the device's multiple, and why.
+
+    Raises NetworkError for a network that can't be traced.
+    """
+    probe = find_probe(net, _TRIED_PX)
+    search = _Search(probe, "magnitude", 1, (), probe.shape[2:])
+    for _ in search.trials(copy.deepcopy(net), 0):
+        pass
+    return search.left_alone()
 
 
 @dataclass(frozen=True)

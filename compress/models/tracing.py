@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from compress.errors import NetworkError
+from compress.errors import NetworkError, one_line
 
 _WAY_OUT = "write that without it, or leave the network whole and distil it into a student"
 _SIDES_PX = (32, 64)
@@ -35,7 +35,7 @@ def find_probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Prob
 
     Raises NetworkError where it takes none of them.
     """
-    first: Exception | None = None
+    first: Exception = ValueError("no size to try")
     for height, width in dict.fromkeys((*((side, side) for side in _SIDES_PX), size)):
         for dtype in (torch.float64, torch.float32):
             probe = Probe((1, channels, height, width), dtype)
@@ -45,7 +45,9 @@ def find_probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Prob
                 return probe
             except Exception as error:  # whatever a foreign network raises
                 first = error
-    raise NetworkError(f"the network does not run on a (1, {channels}, {size[0]}, {size[1]}) picture: {told(first)}")
+    raise NetworkError(
+        f"the network does not run on a (1, {channels}, {size[0]}, {size[1]}) picture: {one_line(first)}"
+    )
 
 
 def trace_problem(net: nn.Module, probe: Probe) -> None:
@@ -57,18 +59,14 @@ def trace_problem(net: nn.Module, probe: Probe) -> None:
             "give the Python class with its weights (module:callable), or distil it into a student"
         )
     traced = copy.deepcopy(net).to(probe.dtype).eval()
-    first = _whole_answer(traced, probe, "pruned")
-    while isinstance(first, list | tuple | dict) and len(first):
-        first = next(iter(first.values())) if isinstance(first, dict) else first[0]
+    first = _first_part(_whole_answer(traced, probe, "pruned"))
     if not isinstance(first, Tensor) or not first.requires_grad:
         raise NetworkError(
             "can't be pruned: its answer can't be followed back to its layers "
             f"(numpy, detach or no_grad in its forward); {_WAY_OUT}"
         )
     with torch.no_grad():
-        again = traced(probe.picture(0))
-    while isinstance(again, list | tuple | dict) and len(again):
-        again = next(iter(again.values())) if isinstance(again, dict) else again[0]
+        again = _first_part(traced(probe.picture(0)))
     if not torch.allclose(first, again, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise NetworkError(f"can't be pruned: it answers the same picture otherwise each time; {_WAY_OUT}")
 
@@ -81,7 +79,7 @@ def path_problem(net: nn.Module, probe: Probe) -> None:
 def _whole_answer(net: nn.Module, probe: Probe, what: str) -> Any:
     watch = _Values()
     with torch.enable_grad(), watch:
-        answer = net(probe.picture(0).requires_grad_())
+        answer = net(probe.picture(0).requires_grad_() * 1.0)  # no leaf: it may be changed in place
     if watch.line:
         raise NetworkError(
             f"can't be {what}: its path depends on the picture ({watch.line} reads a tensor's value), "
@@ -104,6 +102,13 @@ def unread_layers(net: nn.Module, x: Tensor) -> tuple[str, ...]:
     return tuple(name for name, gradient in zip(own, found, strict=True) if gradient is None)
 
 
+def _first_part(answer: Any) -> Any:
+    """The first of what a network gives, however nested."""
+    while isinstance(answer, list | tuple | dict) and len(answer):
+        answer = next(iter(answer.values())) if isinstance(answer, dict) else answer[0]
+    return answer
+
+
 class _Values(TorchDispatchMode):
     """Notes where a tensor's value becomes a Python number, as in ``if x.mean() > 0.5``."""
 
@@ -117,8 +122,3 @@ class _Values(TorchDispatchMode):
             frames = [each for each in traceback.extract_stack() if not each.filename.startswith(own)]
             self.line = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "a layer"
         return func(*args, **(kwargs or {}))
-
-
-def told(error: Exception | None) -> str:
-    """The first line of what was raised."""
-    return " ".join(f"{type(error).__name__}: {error}".splitlines()[0].split())[:200]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from compress.errors import BuildError
 from compress.parity.probe import Point, Probe
-from compress.records import Divergence, LayerDifference
+from compress.parity.records import Divergence, LayerDifference
 from compress.runtimes.interchange import OUTPUT
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from compress.errors import BuildError, ToolchainError
 from compress.parity.frames import Frame, Frames
-from compress.records import Build, NotBuilt, ParityReport, ParityRow, ParityRuntime, Variant
+from compress.parity.records import ParityReport, ParityRow, ParityRuntime
+from compress.records import Build, NotBuilt, Variant
 from compress.runtimes import RUNTIMES
 from compress.runtimes.base import RunOptions
 

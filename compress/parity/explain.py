@@ -10,7 +10,8 @@ from compress.parity.bisect import first_divergence, narrowed
 from compress.parity.compare import Subject
 from compress.parity.frames import Frame
 from compress.parity.probe import Probe, open_probe
-from compress.records import Build, Divergence, ParityRow
+from compress.parity.records import Divergence, ParityRow
+from compress.records import Build
 
 _OPSET = 18
 

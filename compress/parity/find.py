@@ -14,7 +14,7 @@ from compress.artefacts import net_file
 from compress.errors import StoreError, UserError
 from compress.parity.compare import Subject
 from compress.records import BuildList, Variant
-from compress.schema import DataSpec
+from compress.schema import DataSpec, TaskData
 from compress.store.builds import Place, find_places, listed_in, wanted_builds
 from compress.store.manifest import MANIFEST, Manifest
 from compress.store.store import Store
@@ -108,5 +108,6 @@ def _data(quantized: Path) -> tuple[DataSpec, str]:
     digest = str(recorded.pop("digest", ""))
     if not recorded:
         raise StoreError(f"{quantized / MANIFEST} does not say which pictures it was made with")
-    spec = DataSpec.model_validate_json(json.dumps({"licence": "as recorded with the set", **recorded}))
+    kind = TaskData if "task" in recorded else DataSpec
+    spec = kind.model_validate_json(json.dumps({"licence": "as recorded with the set", **recorded}))
     return spec, digest

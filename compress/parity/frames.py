@@ -26,7 +26,8 @@ class Frame:
         """The frame for a build that takes this size only: cut, or its border repeated; the truth likewise."""
         from compress.data.pictures import fit
 
-        truth = None if self.truth is None else fit(self.truth, height, width)
+        scale = 1 if self.truth is None else self.truth.shape[0] // self.dark.shape[0]
+        truth = None if self.truth is None else fit(self.truth, scale * height, scale * width)
         return Frame(self.name, fit(self.dark, height, width), truth)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.parity.probe import Point, Probe, common_name
-from compress.runtimes.base import first_line
 from compress.runtimes.interchange import INPUT, constant_tensors
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class OnnxProbe(Probe):
         try:
             self._model = onnx.load(str(self._path))
         except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
-            raise BuildError(f"{self._path}: not a whole ONNX file: {first_line(error)}") from None
+            raise BuildError(f"{self._path}: not a whole ONNX file: {one_line(error, kind=False)}") from None
         constants = constant_tensors(self._model)
         self.tensors: dict[str, str] = {}
         for node in self._model.graph.node:
@@ -61,5 +60,5 @@ class OnnxProbe(Probe):
             )
             answers = session.run(wanted, {INPUT: x})
         except Exception as error:  # ONNX Runtime's errors share no base class
-            raise BuildError(f"{self._path.name}: ONNX Runtime can't run it: {first_line(error)}") from None
+            raise BuildError(f"{self._path.name}: ONNX Runtime can't run it: {one_line(error, kind=False)}") from None
         return {name: np.asarray(answer, np.float32) for name, answer in zip(names, answers, strict=True)}

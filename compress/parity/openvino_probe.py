@@ -6,9 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.parity.probe import Point, Probe, common_name
-from compress.runtimes.base import first_line
 from compress.runtimes.interchange import OUTPUT
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class OpenVinoProbe(Probe):
             compiled = openvino.Core().compile_model(model, "CPU", _SETTINGS)
             answers = compiled(np.ascontiguousarray(codes))
         except Exception as error:  # the plugin raises RuntimeError and its own kinds
-            raise BuildError(f"{self._path.name}: OpenVINO can't run it: {first_line(error)}") from None
+            raise BuildError(f"{self._path.name}: OpenVINO can't run it: {one_line(error, kind=False)}") from None
         places = len(compiled.outputs) - len(wanted)  # new results come behind the model's own
         return {name: np.array(answers[places + i], np.float32) for i, name in enumerate(wanted)}
 
@@ -54,7 +53,7 @@ class OpenVinoProbe(Probe):
         try:
             return openvino.Core().read_model(str(self._path))
         except Exception as error:  # the reader raises RuntimeError and its own kinds
-            raise BuildError(f"{self._path}: OpenVINO can't read it: {first_line(error)}") from None
+            raise BuildError(f"{self._path}: OpenVINO can't read it: {one_line(error, kind=False)}") from None
 
 
 def _tensors(model: openvino.Model) -> dict[str, openvino.Output]:

@@ -11,9 +11,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.parity.probe import Point, Probe, common_name
-from compress.runtimes.base import first_line
 from compress.runtimes.interchange import OUTPUT
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class TfliteProbe(Probe):
                 self._interpreter.set_tensor(given["index"], as_taken(x, given))
                 self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            raise BuildError(f"{self._name}: LiteRT can't run it: {first_line(error)}") from None
+            raise BuildError(f"{self._name}: LiteRT can't run it: {one_line(error, kind=False)}") from None
         return {name: self._value(self._tensors[name]) for name in names}
 
     def _value(self, item: dict[str, Any]) -> NDArray[np.float32]:
@@ -80,7 +79,7 @@ def _open(path: Path) -> Any:
             )  # fmt: skip
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole TFLite file: {one_line(error, kind=False)}") from None
     return interpreter
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from compress.errors import Busy, PublishError
+from compress.errors import Busy, PublishError, one_line
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -169,7 +169,7 @@ class HttpPlace:
             finally:
                 answer.close()
         except urllib3.exceptions.HTTPError as error:
-            raise PublishError(f"can't read {url}: {_first_line(error)}") from None
+            raise PublishError(f"can't read {url}: {one_line(error, kind=False)}") from None
 
     def put_new(self, path: str, data: bytes | Path) -> None:
         if self._put(path, data, {"If-None-Match": "*"}) in _TAKEN:
@@ -193,7 +193,7 @@ class HttpPlace:
         try:
             status = self._pool.request("PUT", url, body=content, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            raise PublishError(f"can't write {url}: {_first_line(error)}") from None
+            raise PublishError(f"can't write {url}: {one_line(error, kind=False)}") from None
         if status >= 300 and status not in _TAKEN:
             raise PublishError(f"{url}: the server answers {status} to PUT; it must take files ({AUTHORIZATION}?)")
         return status
@@ -245,7 +245,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

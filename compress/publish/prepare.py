@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from compress.bundle.manifest import MANIFEST
 from compress.bundle.pem import PublicKey
 from compress.bundle.provenance import Provenance
 from compress.bundle.trust import Trust
-from compress.bundle.verify import verify_with
+from compress.bundle.verify import sha256_of, verify_with
 from compress.errors import PublishError
 from compress.publish.records import Channel, Published, target_path
 
@@ -49,7 +48,7 @@ def prepared(places: tuple[Path, ...], channel: Channel, trust: Trust) -> Iterat
                 name=manifest.name, version=manifest.version, channel=channel, status=manifest.status,
                 target=_target(folder), path=target_path(channel, manifest.name, manifest.version),
                 size_bytes=archive.stat().st_size, key_id=manifest.key_id, public_key=public_text(signer),
-                manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+                manifest_sha256=sha256_of(folder / MANIFEST),
             )  # fmt: skip
             made.append(Prepared(published, archive))
         yield tuple(made)

@@ -29,8 +29,8 @@ from tuf.ngclient import Updater
 from compress.bundle.archive import unpack
 from compress.bundle.manifest import MANIFEST, Manifest
 from compress.bundle.trust import Trust, load_trust
-from compress.bundle.verify import verify_with
-from compress.errors import PublishError, Refused
+from compress.bundle.verify import sha256_of, verify_with
+from compress.errors import PublishError, Refused, SignatureError
 from compress.handoff.version import numbers
 from compress.publish.fetcher import Fetcher
 from compress.publish.place import open_place
@@ -168,6 +168,6 @@ def _trust(entry: Published, wanted: Wanted, beside: Path) -> Trust:
 
 def _digest(folder: Path) -> str:
     try:
-        return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-    except OSError:
+        return sha256_of(folder / MANIFEST)
+    except SignatureError:
         return ""

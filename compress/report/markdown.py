@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
+from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
@@ -38,6 +39,7 @@ CHECK_HEADINGS = ("budget", "limit", "figure", "result", "origin, note")
 def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str:
     """A whole report: table, origins, what each step bought, the verdict with its checks, the builds."""
     parts = [f"# {title}\n", markdown_table(results), _bullets(footnotes(results))]
+    parts += _metrics(results)
     bought = gains(results)
     if bought:
         parts.append("## What each step bought\n\n" + _bullets(bought))
@@ -57,6 +59,16 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
         facts = [f"{name}: {value}" for name, value in sorted(results.speed.fingerprint.items())]
         parts.append(f"## Measured on {results.speed.device}\n\n" + _bullets(tuple(facts)))
     return "\n".join(parts)
+
+
+def _metrics(results: Results) -> list[str]:
+    """The metrics beside PSNR and SSIM; nothing where none was asked for."""
+    headings = metric_headings(results)
+    if not headings:
+        return []
+    table = [_line(headings), _line(["---", "---"] + ["---:"] * (len(headings) - 2))]
+    table += [_line(row) for row in metric_rows(results)]
+    return ["## Other metrics\n", "\n".join(table) + "\n", _bullets(metric_notes(results))]
 
 
 def _slices(results: Results) -> list[str]:

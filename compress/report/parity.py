@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from compress.records import Divergence, ParityReport, ParityRow
+from compress.parity.records import Divergence, ParityReport, ParityRow
 
 HEADINGS = ("network", "through", "PSNR dB", "minus reference", "worst image", "to reference dB", "worst dB", "result")
 

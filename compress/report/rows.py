@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compress.records import (
+    DARK_INPUT,
     BuildList,
     NetFacts,
     Origin,
@@ -24,7 +25,7 @@ from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 
 LABELS: dict[Variant, str] = {
-    "input": "dark input",
+    "input": DARK_INPUT,
     "teacher": "teacher",
     "control": "student, not distilled",
     "student": "float student",
@@ -54,10 +55,7 @@ class SummaryRow:
     p50_ms: float | None
     speed_origin: Origin | None
     size_bytes: int | None
-
-    @property
-    def label(self) -> str:
-        return LABELS[self.variant]
+    label: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,13 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         p50_ms=timing.p50_ms if timing else None,
         speed_origin=timing.origin if timing else None,
         size_bytes=_size_bytes(variant, timed_with, results, net),
+        label=label_of(variant, results.quality),
     )
+
+
+def label_of(variant: Variant, quality: QualityReport) -> str:
+    """What a variant is called in a table."""
+    return quality.input_label if variant == "input" else LABELS[variant]
 
 
 def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:
@@ -210,6 +214,7 @@ def gains(results: Results) -> tuple[str, ...]:
         _compare("pruning", "student", "pruned", results) if full == "pruned" else None,
         _compare("QAT against PTQ", "ptq", "int8", results),
         _compare(f"INT8 against its float self ({LABELS[full]})", full, "int8", results),
+        *(_also(row, results) for row in results.speed.also),
     ]
     return tuple(line for line in lines if line)
 
@@ -234,6 +239,16 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     if not pair and not (times[0] and times[1]):
         return None
     return f"{what}: " + ", ".join(parts) + (f"; {remark}" if remark else "")
+
+
+def _also(row: SpeedRow, results: Results) -> str | None:
+    """What INT8 buys beyond a shorter float: a network that is only run in one needs no quantizing."""
+    int8 = _speed("int8", row.runtime, results)
+    if int8 is None:
+        return None
+    origin = _origins((row.origin, int8.origin))
+    gain = f"p50 {row.p50_ms:.2f} → {int8.p50_ms:.2f} ms ({row.p50_ms / int8.p50_ms:.2f}x, {origin})"
+    return f"INT8 against the same run in {row.precision} ({LABELS[row.variant]}): {gain}"
 
 
 def _quality_pair(before: Variant, after: Variant, results: Results) -> tuple[QualityRow, QualityRow] | None:

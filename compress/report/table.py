@@ -17,6 +17,7 @@ from compress.models.weights import weights_size_bytes
 from compress.records import BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
+from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
 
@@ -88,12 +89,27 @@ def _print_figures(title: str, results: Results, console: Console) -> None:
     console.print(table)
     for note in footnotes(results):
         console.print(Text(note, style="dim"))
+    _print_metrics(results, console)
     for line in gains(results):
         console.print(Text(line))
     if results.sensitivity:
         for line in summary(results.sensitivity):
             console.print(Text(f"sensitivity: {line}"))
     _print_builds(results.builds, console)
+
+
+def _print_metrics(results: Results, console: Console) -> None:
+    headings = metric_headings(results)
+    if not headings:
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < 2 else "right")
+    for row in metric_rows(results):
+        table.add_row(*(Text(text) for text in row))
+    console.print(table)
+    for note in metric_notes(results):
+        console.print(Text(note, style="dim"))
 
 
 def _print_builds(listed: BuildList, console: Console) -> None:

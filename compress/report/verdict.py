@@ -1,7 +1,8 @@
 """The rules of the gate: budgets against measurements, without any I/O.
 
-``judge`` takes values and returns a record. One rule for each field of ``Budget``; a figure that is
-asked for but was not measured makes the verdict incomplete, never passed, and a NaN fails it.
+``judge`` takes values and returns a record. One rule for each field of ``Budget``, and one for each limit by metric
+name in its ``metrics``; a figure that is asked for but was not measured makes the verdict incomplete, never passed,
+and a NaN fails it.
 What is judged is the INT8 build that ships, through the runtime the device uses; its float self is
 the pruned student where the chain pruned, else the student.
 """
@@ -9,10 +10,12 @@ the pruned student where the chain pruned, else the student.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from compress.metrics.table import METRICS, MetricName
 from compress.records import (
     Build,
     BuildList,
@@ -195,8 +198,9 @@ RULES: dict[str, Rule] = {
 
 def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
     """The verdict: one check for each budget asked for, and what else stands in the way."""
-    limits = {name: getattr(budget, name) for name in type(budget).model_fields}
-    checks = tuple(_check(name, limit, evidence) for name, limit in limits.items() if limit is not None)
+    limits = {name: getattr(budget, name) for name in RULES}
+    checks = tuple(_check(name, RULES[name], limit, evidence) for name, limit in limits.items() if limit is not None)
+    checks += tuple(_metric_checks(budget, evidence))
     broken = _nan_reasons(evidence)
     # A float network that the device can't run is missed by what compares with it, not by what ships.
     gaps = [gap for gap in evidence.builds.not_built if gap.variant in (None, "int8")]
@@ -212,8 +216,24 @@ def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
     return VerdictRecord(result=result, checks=checks, reasons=broken + absent)
 
 
-def _check(name: str, limit: float, evidence: Evidence) -> Check:
-    rule = RULES[name]
+def _metric_checks(budget: Budget, evidence: Evidence) -> Iterator[Check]:
+    for asked in budget.metrics:
+        for word, limit, lower in (("min", asked.min, True), ("max", asked.max, False)):
+            if limit is not None:
+                rule = Rule(lower, METRICS[asked.metric].unit, partial(_metric, asked.metric))
+                yield _check(f"{word}_{asked.metric}", rule, limit, evidence)
+
+
+def _metric(name: MetricName, evidence: Evidence) -> Figure:
+    row, facts = evidence.int8_quality(), evidence.quality.metric(name)
+    values = row.values(name)
+    if not values:
+        why = facts.not_measured if facts is not None else "add it to validation.metrics"
+        raise Missing(f"no {METRICS[name].heading} of int8 through {row.runtime}: {why or 'not measured'}")
+    return Figure(mean(values), row.origin)
+
+
+def _check(name: str, rule: Rule, limit: float, evidence: Evidence) -> Check:
     try:
         figure = rule.find(evidence)
     except Missing as missing:
@@ -240,7 +260,8 @@ def _nan_reasons(evidence: Evidence) -> tuple[str, ...]:
     """One line for each row in which something that should be a number is none."""
     found = []
     for row in evidence.quality.rows:
-        if any(math.isnan(v) for v in (*row.psnr_db, *row.ssim, *row.psnr_gtmean_db, *row.psnr_to_float_db)):
+        others = [value for each in row.others for value in each.values]
+        if any(map(math.isnan, (*row.psnr_db, *row.ssim, *row.psnr_gtmean_db, *row.psnr_to_float_db, *others))):
             found.append(f"quality of {row.variant} through {row.runtime} holds NaN")
     for timing in evidence.speed.rows:
         values = (timing.p50_ms, timing.p90_ms, timing.p99_ms, timing.fps, *timing.samples_ms)

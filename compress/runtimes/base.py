@@ -8,14 +8,14 @@ never reads the plan.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.devices.board import BoardKind
 from compress.errors import BuildError
-from compress.records import Inspection, QuantizationTable, RuntimeName, TensorSpec
+from compress.records import FAKE_QUANT, Build, Inspection, QuantizationTable, RuntimeName, TensorSpec
 from compress.tflite_kind import TfliteKind
 from compress.toolchains import ToolchainName
 
@@ -31,9 +31,11 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 
-def first_line(error: Exception) -> str:
-    """What an SDK's error says first, or its kind where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def times_larger(answer: Sequence[int], given: Sequence[int]) -> int | None:
+    """How many times higher and wider an answer (N, C, H, W) is than what was given; None where it is nothing whole."""
+    same = tuple(answer[:2]) == tuple(given[:2])
+    times = answer[2] // given[2] if same and len(answer) == 4 and given[2] else 0
+    return times if times and list(answer[2:]) == [times * side for side in given[2:]] else None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ class RunOptions:
     threads: int = 2
     float_precision: FloatPrecision = "f32"
     cores: str | None = None
+
+    def of(self, build: Build) -> RunOptions:
+        """How ``build`` is run. OpenVINO takes its precision there, and its FP32 builds are what INT8 is held against.
+
+        In builds of other runtimes the precision is written, or theirs alone.
+        """
+        reference = build.runtime == "openvino" and build.variant not in FAKE_QUANT
+        return replace(self, float_precision="f32") if reference else self
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,8 @@ class Session(ABC):
     def infer(self, x: Batch) -> Batch:
         """The bright (N, 3, H, W) of dark ones, as many as it was loaded for; the answer is the caller's own.
 
+        A build that enlarges answers a whole number of times as high and wide.
+
         Raises BuildError when ``x`` does not fit the build.
         """
 
@@ -104,6 +116,9 @@ class Runtime(ABC):
 
     carries_int16 = False
     """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
+
+    enlarges = False
+    """Whether its builds may answer with a larger picture than they were given; tried for those that say so."""
 
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import BuildError
-from compress.runtimes.base import first_line
+from compress.errors import BuildError, one_line
 from compress.runtimes.interchange import answer_of
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def to_half(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(half, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise BuildError(f"{name}: can't be written in float16: {first_line(error)}") from None
+        raise BuildError(f"{name}: can't be written in float16: {one_line(error, kind=False)}") from None
     return half
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import BuildError
-from compress.runtimes.base import Size, first_line
+from compress.errors import BuildError, one_line
+from compress.runtimes.base import Size
 from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class OnnxRequest:
 
 
 def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
-    """Write ``net`` ((1, 3, H, W) in [0, 1] to the same, eval mode, float or stripped fake-quant) as ONNX.
+    """Write ``net`` ((1, 3, H, W) in [0, 1] to as much or larger, eval mode, float or stripped fake-quant) as ONNX.
 
     The input is called ``dark``, the output ``bright``. Equal networks give equal bytes.
     Raises BuildError when the network can't be exported or the file answers differently.
@@ -91,6 +91,7 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
             return self.net(dark)
 
     axes = {2: "height", 3: "width"}
+    answered = axes if _same_size(net, x) else {2: "answer_height", 3: "answer_width"}
     wrapped = OneInput().eval()
     opset = TRACED_OPSET if request.opset == WIDE_OPSET else request.opset
     level = logging.getLogger("torch.onnx").level
@@ -99,13 +100,20 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
             warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
             torch.onnx.export(
                 wrapped, (x,), str(path), dynamo=False, opset_version=opset, input_names=[INPUT],
-                output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: axes} if request.free else None,
+                output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: answered} if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
-        problem = f"can't be exported with opset {request.opset}: {first_line(error)}"
+        problem = f"can't be exported with opset {request.opset}: {one_line(error, kind=False)}"
         raise BuildError(f"{path.name}: {problem}") from None
     finally:
         logging.getLogger("torch.onnx").setLevel(level)
+
+
+def _same_size(net: nn.Module, x: Any) -> bool:
+    import torch
+
+    with torch.no_grad():
+        return bool(net(x).shape == x.shape)
 
 
 def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:

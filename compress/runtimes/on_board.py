@@ -103,9 +103,9 @@ def run_builds(
     answers: dict[bytes, Picture] = {}
     for each in builds:
         for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
-            answers[picture.tobytes()] = from_tensor(
-                answer[None], each.build.contract.output, picture.shape[0], picture.shape[1]
-            )
+            contract = each.build.contract
+            sides = (contract.scale * side for side in picture.shape[:2])
+            answers[picture.tobytes()] = from_tensor(answer[None], contract.output, *sides)
     if done.facts.unmet_sdk:
         return OnBoard({}, {}, done.facts, {})
     return OnBoard(answers, done.samples_ms, done.facts, done.lasting)
@@ -128,5 +128,5 @@ def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> Bo
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
     files = tuple(named.folder / name for name in open_runtime(build.runtime).board_files(build.files))
     return BoardBuild(
-        named.name, build.runtime, files, options.threads, options.float_precision, tensors, options.cores
+        named.name, build.runtime, files, options.threads, options.of(build).float_precision, tensors, options.cores
     )  # fmt: skip

@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.sessions import onnx_options
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import (
+    PLAIN,
+    BuildOptions,
+    Port,
+    Ports,
+    RunOptions,
+    Runtime,
+    Session,
+    Size,
+    times_larger,
+)
 from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -30,6 +40,7 @@ class OnnxRuntime(Runtime):
 
     name = "onnx"
     carries_int16 = True
+    enlarges = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
@@ -83,8 +94,10 @@ class _OnnxSession(Session):
         try:
             answer: Batch = self._session.run([OUTPUT], {INPUT: x})[0]
         except Exception as error:  # ONNX Runtime's errors share no base class
-            raise BuildError(f"{self._name} does not take {list(x.shape)} {x.dtype}: {first_line(error)}") from None
-        if answer.shape != x.shape:
+            raise BuildError(
+                f"{self._name} does not take {list(x.shape)} {x.dtype}: {one_line(error, kind=False)}"
+            ) from None
+        if times_larger(answer.shape, x.shape) is None:
             raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
         return answer
 
@@ -100,11 +113,12 @@ class _OnnxSession(Session):
 
 
 def _resized(model: onnx.ModelProto, size: Size | None, batch: int) -> bytes:
-    for value in (*model.graph.input, *model.graph.output):
-        dims = value.type.tensor_type.shape.dim
+    given, answered = (value.type.tensor_type.shape.dim for value in (model.graph.input[0], model.graph.output[0]))
+    times = (times_larger([dim.dim_value for dim in answered], [dim.dim_value for dim in given]) or 1) if size else 1
+    for dims, larger in ((given, 1), (answered, times)):
         dims[0].dim_value = batch
         for dim, side in zip(dims[2:], size or (), strict=size is not None):
-            dim.dim_value = side
+            dim.dim_value = larger * side
     del model.graph.value_info[:]
     return bytes(model.SerializeToString())
 
@@ -118,7 +132,7 @@ def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: b
     try:
         return onnxruntime.InferenceSession(resized or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {first_line(error)}") from None
+        raise BuildError(f"{path.name}: ONNX Runtime can't load it: {one_line(error, kind=False)}") from None
 
 
 def read_file(path: Path) -> onnx.ModelProto:
@@ -128,7 +142,7 @@ def read_file(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:  # OSError, or protobuf's own kind, which has no stubs
-        raise BuildError(f"{path}: not a whole ONNX file: {first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole ONNX file: {one_line(error, kind=False)}") from None
 
 
 def _optimized(path: Path) -> list[onnx.NodeProto]:

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.sessions import openvino_settings
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import (
+    PLAIN,
+    BuildOptions,
+    Port,
+    Ports,
+    RunOptions,
+    Runtime,
+    Session,
+    Size,
+    times_larger,
+)
 from compress.runtimes.openvino_bytes import take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -37,6 +47,7 @@ class OpenVino(Runtime):
 
     name = "openvino"
     carries_int16 = True
+    enlarges = True
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
         return files
@@ -126,7 +137,8 @@ class _OpenVinoSession(Session):
         import openvino
 
         self.infer(x)
-        self._request.set_input_tensor(openvino.Tensor(self._bytes(x), shared_memory=True))
+        self._prepared = openvino.Tensor(self._bytes(x), shared_memory=True)  # the request alone would not keep it
+        self._request.set_input_tensor(self._prepared)
         # start and wait: infer() would also build a dictionary of answers
         return lambda: (self._request.start_async(), self._request.wait())[1]
 
@@ -142,7 +154,7 @@ def _read(path: Path) -> openvino.Model:
     try:
         return _core().read_model(str(path))
     except Exception as error:  # the reader raises RuntimeError and its own kinds
-        raise BuildError(f"{path}: OpenVINO can't read it: {first_line(error)}") from None
+        raise BuildError(f"{path}: OpenVINO can't read it: {one_line(error, kind=False)}") from None
 
 
 def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledModel:
@@ -150,20 +162,28 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
     try:
         return _core().compile_model(model, "CPU", settings)
     except Exception as error:  # the plugin raises RuntimeError and its own kinds
-        raise BuildError(f"OpenVINO can't compile the build: {first_line(error)}") from None
+        raise BuildError(f"OpenVINO can't compile the build: {one_line(error, kind=False)}") from None
 
 
 def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
     """Set batch and size of the pictures; refused where the graph has sizes written into it."""
+    before = model.input().get_partial_shape(), model.output().get_partial_shape()
+    times = 1 if any(each.is_dynamic for each in before) else _times(*(list(each.to_shape()) for each in before))
     wanted = f"{shape[1]}x{shape[2]}" + (f" in batches of {shape[0]}" if shape[0] != 1 else "")
     try:
         model.reshape(shape)
-        fits = list(model.output().get_shape()) == shape
+        answered = list(model.output().get_shape())
+        fits = _times(shape, answered) == times if times else _times(shape, answered) is not None
     except Exception as error:  # shape inference raises its own kinds
-        raise BuildError(f"{name} can't be set to {wanted}: {first_line(error)}") from None
+        raise BuildError(f"{name} can't be set to {wanted}: {one_line(error, kind=False)}") from None
     if not fits:
         answer = list(model.output().get_shape())
         raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")
+
+
+def _times(given: list[int], answered: list[int]) -> int | None:
+    """How many times larger an answer (N, H, W, 3) is than a picture."""
+    return times_larger(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
 
 
 def _settle_names(model: openvino.Model) -> None:

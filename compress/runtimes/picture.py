@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PAD = "where a side is no multiple of size_multiple, repeat the last row and column up to the next one"
 _CUT = "cut to the input's height and width"
+_CUT_LARGER = "cut to {scale} times the input's height and width"
 _ROUND = f"{_CUT}; times 255, round half to even, clip, uint8 RGB"
 _STEPS = {
     ("float32", "NCHW"): (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", _ROUND),
@@ -37,13 +38,21 @@ _OPEN_SIZES = 4
 
 
 def io_contract(
-    runtime: RuntimeName, height: int, width: int, multiple: int, options: BuildOptions = PLAIN
+    runtime: RuntimeName, height: int, width: int, multiple: int, options: BuildOptions = PLAIN, scale: int = 1
 ) -> IOContract:
-    """The contract of a build of ``runtime`` made with ``options`` for pictures of this size; 0: a free side."""
+    """The contract of a build of ``runtime`` made with ``options`` for pictures of this size; 0: a free side.
+
+    ``scale``: sides of the answer over those of the picture.
+    """
     maker = open_runtime(runtime)
-    dark, bright = (maker.border(name, height, width, options) for name in (INPUT, OUTPUT))
+    dark = maker.border(INPUT, height, width, options)
+    bright = maker.border(OUTPUT, scale * height, scale * width, options)
     before, after = _STEPS[dark.dtype, dark.layout][0], _STEPS[bright.dtype, bright.layout][1]
-    return IOContract(input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after)
+    if scale != 1:
+        after = after.replace(_CUT, _CUT_LARGER.format(scale=scale))
+    return IOContract(
+        input=dark, output=bright, size_multiple=multiple, preprocessing=before, postprocessing=after, scale=scale
+    )
 
 
 def padded_size(height: int, width: int, multiple: int) -> Size:
@@ -114,8 +123,16 @@ class PictureRunner:
         self._options = options
         self._sessions: OrderedDict[tuple[Size, int], Session] = OrderedDict()
 
+    @property
+    def scale(self) -> int:
+        """Sides of an answer over its picture's."""
+        return self._build.contract.scale
+
     def __call__(self, picture: Picture) -> Picture:
-        """uint8 (H, W, 3) RGB to the same. Raises BuildError if the build can't take the size."""
+        """uint8 (H, W, 3) RGB to the answer, its contract's ``scale`` times as large.
+
+        Raises BuildError if the build can't take the size.
+        """
         return self.batch((picture,))[0]
 
     def batch(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
@@ -125,8 +142,12 @@ class PictureRunner:
         each = [to_batch(picture, self._build.contract.size_multiple) for picture in pictures]
         x = each[0] if len(each) == 1 else np.concatenate(each)
         answer = self._session((x.shape[2], x.shape[3]), len(each)).infer(x)
+        scale = self.scale
+        wanted = (*x.shape[:2], scale * x.shape[2], scale * x.shape[3])
+        if answer.shape != wanted:
+            raise BuildError(f"{self._build.name} answers {list(answer.shape)} to {list(x.shape)}, not {list(wanted)}")
         return tuple(
-            to_picture(answer[place : place + 1], picture.shape[0], picture.shape[1])
+            to_picture(answer[place : place + 1], scale * picture.shape[0], scale * picture.shape[1])
             for place, picture in enumerate(pictures)
         )
 

@@ -29,7 +29,7 @@ class Site:
     def options_for(self, build: Build) -> RunOptions:
         """How ``build`` is run on this machine: only OpenVINO takes its precision there."""
         precise = build.runtime == self.runtime == "openvino"
-        return RunOptions(self.options.threads, self.options.float_precision if precise else "f32")
+        return RunOptions(self.options.threads, self.options.float_precision if precise else "f32").of(build)
 
     def times(self, build: Build) -> bool:
         """Whether ``build`` can be timed there: on a board, what is of fixed size and for its own runtime."""

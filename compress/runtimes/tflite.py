@@ -21,9 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 from compress.devices.runner.no_runtime import NoRuntime
 from compress.devices.runner.sessions import tflite_interpreter
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
-from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size, first_line
+from compress.runtimes.base import (
+    PLAIN,
+    BuildOptions,
+    Port,
+    Ports,
+    RunOptions,
+    Runtime,
+    Session,
+    Size,
+    times_larger,
+)
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -63,6 +73,7 @@ class Tflite(Runtime):
     """``name.tflite`` for pictures of one size."""
 
     name = "tflite"
+    enlarges = True
     toolchain = "tflite"
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
@@ -125,16 +136,17 @@ class Tflite(Runtime):
         interpreter = _open(folder / files[0], options.threads)
         given = interpreter.get_input_details()[0]
         own = given["shape"].tolist()
+        times = _times(own, interpreter)
         wanted = [1, *(size or own[1:3]), 3]
         try:
             with quiet():
                 if wanted != own:
                     interpreter.resize_tensor_input(given["index"], wanted)
                 interpreter.allocate_tensors()
-            fits = interpreter.get_output_details()[0]["shape"].tolist() == wanted
+            fits = times is not None and _times(wanted, interpreter) == times
         except (ValueError, RuntimeError) as error:
             if wanted == own:
-                raise BuildError(f"{files[0]}: LiteRT can't run it: {first_line(error)}") from None
+                raise BuildError(f"{files[0]}: LiteRT can't run it: {one_line(error, kind=False)}") from None
             fits = False
         if not fits:
             raise BuildError(f"{files[0]} has one size, {own[1]}x{own[2]}; build another for {wanted[1]}x{wanted[2]}")
@@ -197,6 +209,12 @@ def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
     return np.asarray(np.rint(pixels * np.float32(255)).clip(0, 255) + np.float32(_ZERO), np.int8)
 
 
+def _times(given: list[int], interpreter: Any) -> int | None:
+    """How many times larger than a picture (1, H, W, 3) the answer is, as the interpreter declares it now."""
+    answered = interpreter.get_output_details()[0]["shape"].tolist()
+    return times_larger(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
+
+
 def _open(path: Path, threads: int) -> Any:
     try:
         interpreter = tflite_interpreter()
@@ -206,7 +224,7 @@ def _open(path: Path, threads: int) -> Any:
         with quiet():
             return interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
-        raise BuildError(f"{path}: not a whole TFLite file: {first_line(error)}") from None
+        raise BuildError(f"{path}: not a whole TFLite file: {one_line(error, kind=False)}") from None
 
 
 @contextmanager

@@ -35,19 +35,26 @@ def spans(side: int, tile: int, halo: int) -> tuple[Span, ...]:
     return tuple(Span(*each) for each in zip(starts, cuts, cuts[1:], strict=False))
 
 
-def tiled(run: Run, dark: Picture, tile: tuple[int, int], halo: int) -> Picture:
-    """``dark`` (H, W, 3) uint8 through ``run``, tile by tile. Raises ValueError as ``spans`` does."""
+def tiled(run: Run, dark: Picture, tile: tuple[int, int], halo: int, scale: int = 1) -> Picture:
+    """``dark`` (H, W, 3) uint8 through ``run``, tile by tile; ``scale``: sides of the answer over the input's.
+
+    Raises ValueError as ``spans`` does.
+    """
     import numpy as np
 
-    out = np.empty_like(dark)
+    out = np.empty((scale * dark.shape[0], scale * dark.shape[1], dark.shape[2]), dark.dtype)
     for row in spans(dark.shape[0], tile[0], halo):
         for column in spans(dark.shape[1], tile[1], halo):
             piece = dark[row.start : row.start + tile[0], column.start : column.start + tile[1]]
             made = run(np.ascontiguousarray(piece))
-            out[row.first : row.last, column.first : column.last] = made[
-                row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
+            out[_part(row, 0, scale), _part(column, 0, scale)] = made[
+                _part(row, row.start, scale), _part(column, column.start, scale)
             ]
     return out
+
+
+def _part(span: Span, start: int, scale: int) -> slice:
+    return slice(scale * (span.first - start), scale * (span.last - start))
 
 
 def tile_count(height: int, width: int, tile: tuple[int, int], halo: int) -> int:

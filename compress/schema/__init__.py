@@ -9,12 +9,23 @@ digested outside (``data.source.data_identity``), as this package imports nothin
 from __future__ import annotations
 
 from compress.schema.calibration import DataSpec, NamedSlice, Slices
-from compress.schema.derived import Board, ControlSpec, FloatLayers, LayerTiming, Names, PictureSize, Promotion, Seed
+from compress.schema.derived import (
+    Board,
+    ControlSpec,
+    FloatLayers,
+    LayerTiming,
+    Names,
+    PictureSize,
+    Promotion,
+    Seed,
+    TaskData,
+)
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.stages import (
     DistillSpec,
+    MetricWeights,
     PackageSpec,
     PruneSpec,
     QuantizeSpec,
@@ -24,7 +35,8 @@ from compress.schema.stages import (
     TeachSpec,
     ValidateSpec,
 )
-from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, Scheme, Target
+from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, MetricLimit, Scheme, Target
+from compress.schema.task import TaskSpec
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
 
 __all__ = [
@@ -43,6 +55,8 @@ __all__ = [
     "HardwareFact",
     "Hint",
     "LayerTiming",
+    "MetricLimit",
+    "MetricWeights",
     "NamedSlice",
     "Names",
     "PackageSpec",
@@ -63,6 +77,8 @@ __all__ = [
     "StageName",
     "StudentSpec",
     "Target",
+    "TaskData",
+    "TaskSpec",
     "TeachSpec",
     "TeacherSpec",
     "Train",

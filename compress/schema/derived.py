@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from compress.schema.calibration import DataSpec
 from compress.schema.section import PositiveInt, Section
+from compress.schema.task import TaskSpec
 from compress.schema.training import PictureLoss, Train
 
 
@@ -91,6 +93,12 @@ class Seed(Section):
     """The one seed of a plan."""
 
     seed: int = Field(0, ge=0)
+
+
+class TaskData(DataSpec):
+    """Pictures for another task than enhancement; read wherever pictures are, so no stage has a parameter more."""
+
+    task: TaskSpec
 
 
 class Names(Section):

@@ -18,6 +18,7 @@ from compress.schema.stages import (
     TeachSpec,
     ValidateSpec,
 )
+from compress.schema.task import TaskSpec
 
 StageName = Literal[
     "teach",
@@ -42,6 +43,7 @@ class Recipe(Section):
     stages: tuple[StageName, ...] = Field(..., min_length=1)
     data: str = Field("embedded", description="calibration set used unless the command names another")
     seed: int = Field(0, ge=0)
+    task: TaskSpec = TaskSpec()
     teach: TeachSpec = TeachSpec()
     teacher: TeacherSpec = TeacherSpec()
     student: StudentSpec = StudentSpec()

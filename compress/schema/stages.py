@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from compress.metrics.table import ALWAYS, MetricName
+from compress.metrics.wanted import Wanted
 from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
@@ -41,8 +44,17 @@ class TeachSpec(Section):
 
     network: str = "retinex_unet"
     width: PositiveInt = Field(32, description="channels at half resolution")
+    scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The network's settings, by name."""
+        return {"width": self.width} | ({} if self.scale is None else {"scale": self.scale})
+
+    def identity(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"scale"} if self.scale is None else set())
 
 
 class StudentSpec(Section):
@@ -56,6 +68,7 @@ class StudentSpec(Section):
     depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
     light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
+    scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
     source: SourceSpec = SourceSpec()
     adapter: AdapterSpec = AdapterSpec()
@@ -141,6 +154,13 @@ class SensitivitySpec(Section):
         return self.model_dump(mode="json", exclude={"run"})
 
 
+class MetricWeights(Section):
+    """The file with a metric's weights; nothing is downloaded."""
+
+    metric: MetricName
+    file: str
+
+
 class ValidateSpec(Section):
     """What is measured on the test split."""
 
@@ -155,6 +175,21 @@ class ValidateSpec(Section):
         "int8",
         "ptq",
     )
+    metrics: tuple[MetricName, ...] = Field(ALWAYS, description="by name; psnr and ssim are measured in any case")
+    weights: tuple[MetricWeights, ...] = Field((), description="where the weights of no-reference metrics lie")
+
+    def wanted(self, judged_by: tuple[MetricName, ...] = ()) -> tuple[Wanted, ...]:
+        """The metrics beside PSNR and SSIM, each once; ``judged_by``: those that the task wants in any case."""
+        files = {each.metric: Path(each.file).expanduser() for each in self.weights}
+        return tuple(
+            Wanted(name, files.get(name)) for name in dict.fromkeys((*judged_by, *self.metrics)) if name not in ALWAYS
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Of weights their digest and not their path. Without further metrics as it was before there were any."""
+        kept = self.model_dump(mode="json", exclude={"metrics", "weights"})
+        others = [each.identity() for each in self.wanted()]
+        return {**kept, "metrics": others} if others else kept
 
 
 class PackageSpec(Section):

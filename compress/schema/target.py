@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from compress.devices.conditions import NO_CONDITIONS, Conditions
+from compress.metrics.table import MetricName
 from compress.operators import OperatorLimit
 from compress.schema.section import PositiveInt, Section
 from compress.tflite_kind import TfliteKind
@@ -100,6 +101,14 @@ class DeviceSpec(Section):
         return Site(Board(self.host, self.python, self.kind, self.conditions), options=options, runtime=self.runtime)
 
 
+class MetricLimit(Section):
+    """What a metric's mean over the test pictures must hold."""
+
+    metric: MetricName
+    min: float | None = None
+    max: float | None = None
+
+
 class Budget(Section):
     """What a build must hold; a limit that is none is not asked for."""
 
@@ -113,6 +122,11 @@ class Budget(Section):
     min_int8_speedup: float | None = Field(None, description="FP32 latency over INT8 latency of the same net, same run")
     max_params: int | None = None
     max_size_bytes: int | None = None
+    metrics: tuple[MetricLimit, ...] = Field((), description="limits for the INT8 build by metric name")
+
+    def identity(self) -> dict[str, Any]:
+        """Without limits by name as it was before there were any."""
+        return self.model_dump(mode="json", exclude=set() if self.metrics else {"metrics"})
 
 
 class HardwareFact(Section):

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import BuildError
+from compress.errors import BuildError, one_line
 from compress.records import LayerCost
-from compress.runtimes.base import FloatPrecision, first_line
+from compress.runtimes.base import FloatPrecision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,7 +122,9 @@ def openvino_profile(sources: Sequence[Path], machine: Machine) -> list[dict[str
             build = source.parent / runtime.build(source, source.stem, source.parent)[0]
             compiled = core.compile_model(core.read_model(str(build)), "CPU", settings)
         except Exception as error:  # the plugin raises RuntimeError and its own kinds
-            raise BuildError(f"OpenVINO can't profile the {source.stem} network: {first_line(error)}") from None
+            raise BuildError(
+                f"OpenVINO can't profile the {source.stem} network: {one_line(error, kind=False)}"
+            ) from None
         requests.append(compiled.create_infer_request())
         scopes.append(_scopes(compiled))
     samples: list[dict[str, list[float]]] = [defaultdict(list) for _ in sources]

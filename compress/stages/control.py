@@ -20,9 +20,10 @@ def control(
     from compress.losses.distill import Supervised
     from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net
+    from compress.tasks import task_of
     from compress.training.course import train_net
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    train_net(net, Supervised(control.loss), control.train, data, seed.seed, out, scratch, progress)
+    train_net(net, Supervised(control.loss, task_of(data).loss), control.train, data, seed.seed, out, scratch, progress)
     save_net(trained_student(net), out / "net.safetensors")

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Height and width of the fixed-size builds, and what every network's sides are multiples of."""
+    """Height and width of the fixed-size builds, what all sides are multiples of, and how much the networks enlarge."""
 
     height: int
     width: int
     multiple: int
+    scale: int = 1
 
 
 @dataclass(frozen=True)
@@ -161,15 +162,17 @@ def _options(
 
 def _shape(nets: tuple[Net, ...], export: ExportSpec, progress: Progress) -> _Shape:
     """``export.size`` rounded up to multiples of what all networks take."""
+    from compress.models.enhance import scale_of
     from compress.models.weights import load_net
     from compress.runtimes.picture import padded_size
 
-    multiple = math.lcm(*(int(load_net(net.weights).size_multiple) for net in nets))  # type: ignore[arg-type]
+    loaded = [load_net(net.weights) for net in nets]
+    multiple = math.lcm(*(int(net.size_multiple) for net in loaded))  # type: ignore[arg-type]
     height, width = padded_size(*export.size, multiple)
     if (height, width) != export.size:
         asked = f"{export.size[0]}x{export.size[1]}"
         progress.say(f"export.size {asked}: built for {height}x{width}; pad pictures as the contract says")
-    return _Shape(height, width, multiple)
+    return _Shape(height, width, multiple, scale_of(loaded[-1]))
 
 
 def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec, shape: _Shape) -> Iterator[_File]:
@@ -235,7 +238,7 @@ def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOCon
     from compress.runtimes.picture import io_contract
 
     height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
-    return io_contract(runtime, height, width, file.shape.multiple, options)
+    return io_contract(runtime, height, width, file.shape.multiple, options, file.shape.scale)
 
 
 def _tell(build: Build, progress: Progress) -> None:

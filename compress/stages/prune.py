@@ -73,9 +73,10 @@ def _gradients(data: DataSpec, seed: int) -> Callable[[nn.Module], None]:
     from compress.data.source import open_data
     from compress.losses.distill import Supervised
     from compress.schema import Augment, Phase, PictureLoss
+    from compress.tasks import task_of
 
     plan = BatchPlan(open_data(data, "train"), (Phase(epochs=1000, batch=4, crop=192),), Augment(), seed)
-    objective = Supervised(PictureLoss())
+    objective = Supervised(PictureLoss(), task_of(data).loss)
     batches = [plan.batch(step) for step in range(4)]
 
     def fill(net: nn.Module) -> None:

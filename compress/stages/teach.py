@@ -1,4 +1,4 @@
-"""Train a low-light teacher of our own on real pairs."""
+"""Train a teacher of our own on real pairs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     from compress.losses.distill import Supervised
     from compress.models import build_net
     from compress.models.weights import save_net
+    from compress.tasks import task_of
     from compress.training.course import train_net
 
     torch.manual_seed(seed.seed)
-    net = build_net(teach.network, {"width": teach.width})
-    objective = Supervised(teach.loss)
+    net = build_net(teach.network, teach.given)
+    objective = Supervised(teach.loss, task_of(data).loss)
     train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress)
     save_net(net, out / "net.safetensors", half=True)

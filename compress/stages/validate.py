@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,6 @@ from compress.records import (
     BuildList,
     Origin,
     QualityReport,
-    QualityRow,
     SpeedReport,
     SpeedRow,
     Through,
@@ -27,6 +25,7 @@ from compress.records import (
 from compress.runtimes import RUNTIMES, open_runtime, runs_here
 from compress.schema import DataSpec, DeviceSpec, Slices, ValidateSpec
 from compress.stage import Progress, stage
+from compress.tasks import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from compress.data.source import PairSource
     from compress.devices.local import Measured
     from compress.runtimes.on_board import OnBoard
+    from compress.tasks.base import Task
 
     Picture = NDArray[np.uint8]
 
@@ -64,7 +64,7 @@ def validate(
     """
     listed = BuildList.read(builds.folder / "builds.json")
     board = _on_board(listed, builds.folder, validation, data, device, progress)
-    routes = list(_routes(listed, builds.folder, quantized, validation, device, board))
+    routes = list(_routes(listed, builds.folder, quantized, validation, device, board, task_of(data)))
     quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress)
     quality.write(out / "quality.json")
     if board is None:
@@ -101,9 +101,9 @@ def _count(source: PairSource, validation: ValidateSpec) -> int:
 
 def _routes(
     listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec,
-    board: OnBoard | None,
+    board: OnBoard | None, task: Task,
 ) -> Iterator[_Route]:  # fmt: skip
-    """The dark input, then every network through the device's runtime; what ships also through all others.
+    """The input as it is, then every network through the device's runtime; what ships also through all others.
 
     Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in. What the board itself
     answered takes the place of what its runtime answers here.
@@ -112,7 +112,7 @@ def _routes(
     from compress.models.quantized import load_fake_quant
     from compress.runtimes.picture import PictureRunner
 
-    yield _Route("input", "none", lambda picture: picture)
+    yield _Route("input", "none", task.untouched)
     for variant in validation.quality:
         found = _runnable(listed, variant, device)
         if variant == "int8" and board is not None and board.answers:
@@ -147,10 +147,11 @@ def _quality(
     from compress.data.slices import brightness_slices, named_slices
     from compress.data.source import data_digest, decoder_name, open_data
     from compress.metrics import DEFINITION
+    from compress.metrics.scoring import Scorer
 
-    source = open_data(data, "test")
+    source, task = open_data(data, "test"), task_of(data)
     count = _count(source, validation)
-    scores: dict[int, list[_Score]] = defaultdict(list)
+    scorer = Scorer([route.variant for route in routes], full, validation.wanted(task.metrics))
     brightness: list[float] = []
     shown = _shown(routes, full)
     album = Album(out, count, _kinds(shown, device))
@@ -159,37 +160,19 @@ def _quality(
         dark, bright = source.pair(index)
         brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
-        for number, score in enumerate(_scores(routes, full, answers, bright)):
-            scores[number].append(score)
-        looked_at: dict[Kind, Picture] = {kind: answers[routes.index(route)] for kind, route in shown.items()}
+        scorer.add(answers, bright)
+        looked_at: dict[Kind, Picture] = {
+            kind: task.drawn(dark, answers[routes.index(route)]) for kind, route in shown.items()
+        }
         album.add(index, source.names[index], {**looked_at, "truth": bright})
     album.close()
     images = source.names[:count]
     return QualityReport(
         definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
-        images=images, rows=tuple(_row(route, scores[number], device) for number, route in enumerate(routes)),
+        images=images, metrics=scorer.facts(), input_label=task.input_label,
+        rows=tuple(scorer.row(place, route.through, _origin(route, device)) for place, route in enumerate(routes)),
         slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Score:
-    """One picture through one route. ``to_float_db``: PSNR to what the float network makes of it."""
-
-    psnr_db: float
-    ssim: float
-    psnr_gtmean_db: float
-    to_float_db: float | None
-
-
-def _scores(routes: list[_Route], full: Variant, answers: list[Picture], bright: Picture) -> Iterator[_Score]:
-    from compress.metrics import gtmean_psnr_db, psnr_db, ssim
-
-    floating = {route.variant: answer for route, answer in zip(routes, answers, strict=True)}.get(full)
-    for route, answer in zip(routes, answers, strict=True):
-        quantized = route.variant in ("int8", "ptq")
-        to_float = psnr_db(answer, floating) if quantized and floating is not None else None
-        yield _Score(psnr_db(answer, bright), ssim(answer, bright), gtmean_psnr_db(answer, bright), to_float)
 
 
 def _shown(routes: list[_Route], full: Variant) -> dict[Kind, _Route]:
@@ -221,16 +204,6 @@ def _origin(route: _Route, device: DeviceSpec) -> Origin:
     return "measured" if here else "simulated"
 
 
-def _row(route: _Route, scores: list[_Score], device: DeviceSpec) -> QualityRow:
-    return QualityRow(
-        variant=route.variant, runtime=route.through, origin=_origin(route, device),
-        psnr_db=tuple(round(score.psnr_db, 6) for score in scores),
-        ssim=tuple(round(score.ssim, 8) for score in scores),
-        psnr_gtmean_db=tuple(round(score.psnr_gtmean_db, 6) for score in scores),
-        psnr_to_float_db=tuple(round(s.to_float_db, 6) for s in scores if s.to_float_db is not None),
-    )  # fmt: skip
-
-
 def _speed(
     listed: BuildList, folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
 ) -> SpeedReport:
@@ -246,12 +219,24 @@ def _speed(
         if build.height is not None and runs_here(build.runtime) and not open_runtime(build.runtime).simulates
         and (build.runtime == device.runtime or build.variant in ("int8", full))
     ]  # fmt: skip
-    done = _timed(timed, folder, validation, device, progress)
+    again = [build for build in timed if build.variant == full and _precision(build, device) != device.float_precision]
+    again = [build for build in again if build.runtime == device.runtime == "openvino"]
+    done = _timed(timed, again, folder, validation, device, progress)
     conditions = {**done.fingerprint, "threads": str(device.threads), "float_precision": device.float_precision}
     samples = done.value or {}
     rows = tuple(_speed_row(build, samples[build.name], device) for build in timed if build.name in samples)
+    also = tuple(_speed_row(build, samples[_again(build)], device, again=True) for build in again if samples)
     why = "; ".join(done.unmet) or (None if rows else "no build that runs on this machine")
-    return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, not_measured=why)
+    return SpeedReport(device=device_name(), fingerprint=conditions, rows=rows, also=also, not_measured=why)
+
+
+def _again(build: Build) -> str:
+    """What a build is called that is timed once more, in the device's own float precision."""
+    return f"{build.name} again"
+
+
+def _precision(build: Build, device: DeviceSpec) -> str:
+    return device.site().options_for(build).float_precision
 
 
 def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> SpeedReport:
@@ -265,7 +250,12 @@ def _speed_on_board(listed: BuildList, board: OnBoard, device: DeviceSpec) -> Sp
 
 
 def _timed(
-    timed: list[Build], folder: Path, validation: ValidateSpec, device: DeviceSpec, progress: Progress
+    timed: list[Build],
+    again: list[Build],
+    folder: Path,
+    validation: ValidateSpec,
+    device: DeviceSpec,
+    progress: Progress,
 ) -> Measured[dict[str, tuple[float, ...]]]:
     import numpy as np
 
@@ -274,10 +264,13 @@ def _timed(
 
     dark = np.random.default_rng(0)
     runs = {}
-    for build in timed:
-        session = open_runtime(build.runtime).load(folder, build.files, device.site().options_for(build))
+    site = device.site()
+    wanted = [(build.name, build, site.options_for(build)) for build in timed]
+    wanted += [(_again(build), build, site.options) for build in again]
+    for name, build, options in wanted:
+        session = open_runtime(build.runtime).load(folder, build.files, options)
         size = build.height or 0, build.width or 0  # only builds of fixed size are timed
-        runs[build.name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
+        runs[name] = session.prepare(dark.random((1, 3, *size), np.float32) * np.float32(0.25))
     progress.say(f"times {len(runs)} builds in turn, {validation.timed_runs} runs each")
     return measured(
         device.conditions,
@@ -289,12 +282,14 @@ def _timed(
     )  # fmt: skip
 
 
-def _speed_row(build: Build, samples_ms: tuple[float, ...], device: DeviceSpec) -> SpeedRow:
+def _speed_row(
+    build: Build, samples_ms: tuple[float, ...], device: DeviceSpec, *, again: bool = False
+) -> SpeedRow:  # fmt: skip
     from compress.devices.runner.timing import percentile
 
     assert build.height is not None and build.width is not None
     p50 = percentile(samples_ms, 0.5)
-    floating = device.site().options_for(build).float_precision
+    floating = device.float_precision if again else _precision(build, device)
     return SpeedRow(
         build=build.name, variant=build.variant, runtime=build.runtime, height=build.height, width=build.width,
         precision=build.inspection.precision or (f"int8 and {floating}" if build.inspection.int8_layers else floating),

@@ -21,7 +21,7 @@ from compress.data.batches import Picture, StoredGuide
 from compress.data.source import PairSource
 from compress.foreign.adapted import Adapted, listened
 from compress.losses.distill import Tap
-from compress.models.enhance import padded_for, to_picture, to_tensor
+from compress.models.enhance import padded_for, scale_of, to_picture, to_tensor
 from compress.schema import Hint
 from compress.stage import Progress
 
@@ -61,7 +61,8 @@ def _ask(teacher: nn.Module, dark: Picture, taps: list[Tap], folder: Path, index
         # What was filled up does not belong to the picture, and would be mirrored with it.
         feature = feature[:, : -(-dark.shape[0] // HINT_GRID), : -(-dark.shape[1] // HINT_GRID)]
         _save(folder / f"hint{k}-{index:05d}.npy", feature.to(torch.float16).numpy())
-    _save(folder / f"output-{index:05d}.npy", to_picture(y[:, :, : dark.shape[0], : dark.shape[1]]))
+    scale = scale_of(teacher)
+    _save(folder / f"output-{index:05d}.npy", to_picture(y[:, :, : scale * dark.shape[0], : scale * dark.shape[1]]))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

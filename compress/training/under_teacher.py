@@ -12,9 +12,11 @@ from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.foreign.asking import shrunken_asks
 from compress.losses.distill import Distill
+from compress.models.enhance import scale_of
 from compress.models.weights import load_net
 from compress.schema import DataSpec, DistillSpec, Train
 from compress.stage import Progress
+from compress.tasks import task_of
 from compress.training.course import train_net
 from compress.training.guide import consult
 
@@ -33,7 +35,7 @@ def train_under(
     if not all(phase.ask for phase in train.phases):
         guide = consult(teacher, open_data(data, "train"), spec.hints, scratch, progress)
     torch.manual_seed(seed)
-    objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64))
+    objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
     train_net(net, objective, train, data, seed, out, scratch, progress, guide)
 
 
@@ -48,6 +50,8 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     named += [("phases.without", net, name) for phase in train.phases for name in phase.without]
     named += [("phases.level_of", net, phase.level_of) for phase in train.phases if phase.level_of]
     problems = list(shrunken_asks(train)) if isinstance(teacher, Adapted) else []
+    if scale_of(teacher) != scale_of(net):
+        problems.append(f"teacher: enlarges by {scale_of(teacher)}, the student by {scale_of(net)}; it can't teach it")
     for key, owner, name in named:
         known = [module for module, _ in owner.named_modules() if module]
         if name not in known:

@@ -92,6 +92,13 @@ def test_other_problems_come_first_and_targets_without_limits_cost_nothing() -> 
     assert not loads_torch("x86_edge")
 
 
+def test_a_machine_that_will_never_do_is_told_before_work() -> None:
+    pin = "target.device.conditions.pins=[{fact: instructions, value: avx1024, among: true}]"
+    assert "instructions wanted avx1024, found " in refused(pin) and "take another target" in refused(pin)
+    later = "target.device.conditions.pins=[{fact: governor, value: performance}]"  # which may be set right by then
+    assert "instructions" not in refused(later, "student.network=light_twn")
+
+
 @pytest.mark.parametrize("chip", CHIPS)
 def test_the_shipped_chips_say_what_they_lack_and_take_the_student(chip: str) -> None:
     target = load_target(ROOT / "targets" / f"{chip}.yaml")

@@ -33,6 +33,14 @@ def test_versions_are_met_part_by_part() -> None:
     assert unmet(pins, {}) == ["tensorrt wanted 10.3, found nothing"]
 
 
+def test_a_word_among_several_is_met_whole() -> None:
+    pin = {**_pin("instructions", "avx512_bf16"), "among": True}
+    assert unmet([pin], {"instructions": "avx2 avx512_bf16 amx_int8"}) == []
+    found = unmet([pin], {"instructions": "avx2 avx512_bf16x"})
+    assert found == ["instructions wanted avx512_bf16, found avx2 avx512_bf16x"]
+    assert unmet([_pin("instructions", "avx2")], {"instructions": "avx2 amx_int8"})  # only where it is said
+
+
 def test_a_fact_that_is_right_before_and_wrong_after_is_not_met() -> None:
     pins = [_pin("governor", "performance")]
     good, bad = {"governor": "performance"}, {"governor": "schedutil"}

@@ -19,7 +19,7 @@ from compress.metrics import psnr_db
 from compress.models.enhance import enhance
 from compress.models.quantized import load_fake_quant
 from compress.parity.compare import within
-from compress.records import Divergence, LayerDifference, ParityFile, ParityReport, ParityRow
+from compress.parity.records import Divergence, LayerDifference, ParityFile, ParityReport, ParityRow
 from compress.report.parity import divergence_line
 
 ONNX = "int8-onnx-32x48"

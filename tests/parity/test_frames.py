@@ -19,7 +19,8 @@ from compress.cli import execute
 from compress.data.source import data_identity, open_data
 from compress.errors import DataError
 from compress.parity.frames import Frame, data_frames, golden_frames
-from compress.records import BuildList, ParityFile
+from compress.parity.records import ParityFile
+from compress.records import BuildList
 from compress.runtimes.base import RunOptions
 from compress.runtimes.picture import PictureRunner
 from compress.store.manifest import Manifest

@@ -144,6 +144,12 @@ def test_gains_compare_like_with_like() -> None:
     assert "20.00 → 8.00 ms (2.50x" in lines["INT8 against its float self (pruned)"]
 
 
+def test_what_int8_buys_beyond_a_shorter_float_is_told() -> None:
+    half = speed("pruned", "openvino", 12.0).model_copy(update={"precision": "bf16"})
+    lines = gains(results(speed=results().speed.model_copy(update={"also": (half,)})))
+    assert lines[-1] == "INT8 against the same run in bf16 (pruned): p50 12.00 → 8.00 ms (1.50x, measured)"
+
+
 def test_pruning_without_timings_says_so() -> None:
     unmeasured = results(speed=SpeedReport(device="none", fingerprint={}, rows=()))
     assert any("milliseconds not measured" in line for line in gains(unmeasured))

@@ -28,7 +28,7 @@ from compress.schema import Budget
 
 TENSOR = TensorSpec(name="x", shape=(1, 3, 8, 8), layout="NCHW", dtype="float32", low=0, high=1)
 CONTRACT = IOContract(input=TENSOR, output=TENSOR, size_multiple=8, preprocessing="", postprocessing="")
-NO_LIMITS: dict[str, Any] = dict.fromkeys(Budget.model_fields)
+NO_LIMITS: dict[str, Any] = dict.fromkeys(set(Budget.model_fields) - {"metrics"})
 
 
 def build(name: str, variant: Any, runtime: Any = "openvino", ships: bool = True, size: int | None = 8) -> Build:
@@ -96,7 +96,7 @@ def drop_quality(*variants: str) -> Evidence:
 
 
 def test_every_budget_has_a_rule_and_a_figure_here() -> None:
-    assert set(Budget.model_fields) == set(RULES) == set(FIGURES)
+    assert set(Budget.model_fields) - {"metrics"} == set(RULES) == set(FIGURES)
     assert all(RULES[name].lower == name.startswith("min_") for name in RULES)
 
 

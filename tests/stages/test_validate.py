@@ -16,6 +16,7 @@ from compress.artefacts import Builds, Quantized
 from compress.bundle.golden import read_png
 from compress.data.source import open_data
 from compress.devices.conditions import NO_CONDITIONS, Conditions, Wanted
+from compress.devices.runner.fingerprint import stable_facts
 from compress.errors import BuildError
 from compress.looks.box import detail_box
 from compress.looks.records import read_looks
@@ -158,6 +159,23 @@ def test_speed_of_all_builds_in_one_session(reports: tuple[QualityReport, SpeedR
         )
         assert row.precision == ("f32" if row.variant == "student" else "int8 and f32")
     assert speed.not_measured is None and speed.fingerprint["threads"] == "1"
+
+
+@pytest.mark.skipif("avx512_bf16" not in stable_facts().get("instructions", ""), reason="no bf16 on this processor")
+def test_int8_runs_in_the_devices_precision_and_is_held_against_f32(
+    made: tuple[Builds, Quantized], reports: tuple[QualityReport, SpeedReport, Path], tmp_path: Path
+) -> None:
+    device = LOCAL.model_copy(update={"float_precision": "bf16"})
+    quality, speed = _validate(made, device, tmp_path / "out")
+    precise = {row.build.rsplit("-", 1)[0]: row.precision for row in speed.rows}
+    assert precise["student-openvino"] == "f32" and precise["int8-openvino"].endswith("bf16")
+    (again,) = speed.also
+    assert (again.variant, again.precision) == ("student", "bf16") and len(again.samples_ms) == 4
+    assert reports[1].also == ()
+    assert _row(quality, "student", "openvino").psnr_db == _row(reports[0], "student", "openvino").psnr_db
+    coarse, fine = _row(quality, "int8", "openvino"), _row(reports[0], "int8", "openvino")
+    assert coarse.psnr_db != fine.psnr_db
+    assert coarse.psnr_db == pytest.approx(fine.psnr_db, abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class Taken(NamedTuple):
 
 
 def measured_under(
-    wanted: Mapping[str, Any], pins: list[dict[str, str]], measure: Callable[[], Any], say: Callable[[str], None]
+    wanted: Mapping[str, Any], pins: list[dict[str, Any]], measure: Callable[[], Any], say: Callable[[str], None]
 ) -> Taken:
     """Wait until the machine is cool, hold it against what is asked of it, measure, and hold it against that again."""
     cool_down(wanted, hottest_c, say)
@@ -79,13 +79,13 @@ def lacking_facts(wanted: Mapping[str, Any], before: Facts, after: Facts) -> lis
     return unmet(pins, before, after) + too_warm(wanted, before) + unsteady(wanted["steady"], before, after)
 
 
-def unmet(wanted: list[dict[str, str]], before: Facts, after: Facts | None = None) -> list[str]:
+def unmet(wanted: list[dict[str, Any]], before: Facts, after: Facts | None = None) -> list[str]:
     """A line for each fact that is not as wanted, before a measurement or after it."""
     lines = []
     for pin in wanted:
         for when, facts in (("", before), (" after it", before if after is None else after)):
             found = facts.get(pin["fact"], "")
-            if not _meets(found, pin["value"]):
+            if not _meets(found, pin["value"], pin.get("among", False)):
                 lines.append("{} wanted {}, found {}{}".format(pin["fact"], pin["value"], found or "nothing", when))
                 break
     return lines
@@ -110,5 +110,5 @@ def unsteady(names: list[str], before: Facts, after: Facts) -> list[str]:
     ]
 
 
-def _meets(found: str, value: str) -> bool:
-    return found == value or found.startswith(value + ".")
+def _meets(found: str, value: str, among: bool) -> bool:
+    return value in found.split() if among else found == value or found.startswith(value + ".")

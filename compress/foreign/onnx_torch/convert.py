@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.errors import NetworkError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, one_line
 from compress.foreign.onnx_file import check_onnx
 from compress.foreign.onnx_torch.graph import Graph, Node, read_graph
+from compress.foreign.onnx_torch.joining import joined
 from compress.foreign.onnx_torch.network import OnnxGraph, Step
 from compress.foreign.onnx_torch.op import Made, Place
 from compress.foreign.onnx_torch.operators import MAKERS
@@ -30,7 +31,7 @@ def as_torch(path: Path) -> OnnxGraph:
     answers otherwise than the file.
     """
     check_onnx(path)
-    net = _Conversion(read_graph(path, MAKERS.keys())).network().eval()
+    net = _Conversion(joined(read_graph(path, MAKERS.keys()))).network().eval()
     check_conversion(net, path)
     return net
 
@@ -46,7 +47,7 @@ class _Conversion:
 
     def network(self) -> OnnxGraph:
         graph = self.graph
-        net = OnnxGraph(graph.file, graph.input, graph.input_shape, graph.outputs)
+        net = OnnxGraph(graph.file, graph.input, graph.input_shape, graph.outputs, graph.half)
         steps: list[Step] = []
         for node in graph.nodes:
             try:
@@ -96,13 +97,15 @@ class _Conversion:
 
     def _placed(self, net: OnnxGraph, node: Node, made: Made) -> tuple[str, ...]:
         """Where the module is: where its equal is, if it has one."""
-        path = self.shared.get(made.key) if made.key is not None else None
+        called = re.sub(r"_\d+(?=/|$)", "", node.place)  # torch numbers the calls of a module
+        key = (called, *made.key) if made.key is not None else None
+        path = self.shared.get(key) if key is not None else None
         if path is None:
             path = net.place(node.place, made.module)
-            if made.key is not None:
-                self.shared[made.key] = path
+            if key is not None:
+                self.shared[key] = path
         dotted = ".".join(path)
-        net.names[dotted] = (*net.names.get(dotted, ()), node.name)
+        net.names[dotted] = (*net.names.get(dotted, ()), node.name, *node.joined)
         return path
 
 

@@ -80,7 +80,7 @@ def _two(function: Callable[[Any, Any], Any]) -> Maker:
 
 
 def _one(function: Callable[[Tensor], Any]) -> Maker:
-    return lambda place: place.op(function, place.operand(0))
+    return lambda place: place.op(function, place.tensor(0))
 
 
 def _many(function: Callable[[Any, Any], Any], mean: bool = False) -> Maker:
@@ -170,7 +170,7 @@ def _cast(place: Place) -> Made:
     kind = place.attributes["to"]
     if kind not in _KINDS:
         raise NetworkError(f"it asks for the type {kind} of ONNX, which can't be converted")
-    return place.op(partial(_as_kind, kind=_KINDS[kind]), place.operand(0))
+    return place.op(partial(_as_kind, kind=_KINDS[kind]), place.tensor(0))
 
 
 def _as_kind(x: Tensor, *, kind: torch.dtype) -> Tensor:
@@ -179,11 +179,11 @@ def _as_kind(x: Tensor, *, kind: torch.dtype) -> Tensor:
 
 
 def _cast_like(place: Place) -> Made:
-    return place.op(_as_other, place.operand(0), place.operand(1))
+    return place.op(_as_other, place.tensor(0), place.tensor(1))
 
 
-def _as_other(x: Tensor, other: Any) -> Tensor:
-    return _as_kind(x, kind=other.dtype if isinstance(other, Tensor) else torch.tensor(other).dtype)
+def _as_other(x: Tensor, other: Tensor) -> Tensor:
+    return _as_kind(x, kind=other.dtype)
 
 
 def _mod(place: Place) -> Made:

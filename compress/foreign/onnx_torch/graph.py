@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from compress.errors import NetworkError, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, WeightsError, one_line
 
 QUANTIZED = (
     "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
@@ -27,7 +26,8 @@ Side = int | None
 class Node:
     """One operator. ``place``: its name behind that of the author's module, where the file says which that was.
 
-    An input that is left out is an empty name. ``attributes`` as Python values, tensors as tensors.
+    An input that is left out is an empty name. ``attributes`` as Python values, tensors as tensors. ``joined``: names
+    of further nodes that it stands for.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: dict[str, Tensor]
     shapes: Mapping[str, tuple[Side, ...]]
+    half: bool = False
 
 
 def read_graph(path: Path, known: Collection[str]) -> Graph:
@@ -66,6 +68,7 @@ def read_graph(path: Path, known: Collection[str]) -> Graph:
     except Exception as error:  # protobuf, onnx and its C++ parts have no common root
         raise WeightsError(f"{path.name}: onnx can't read it ({one_line(error)}); export it again") from None
     opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=1)
+    half = any(tensor.data_type in (10, 16) for tensor in model.graph.initializer)
     constants = {tensor.name: _taken(tensor) for tensor in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in constants]
     if len(inputs) != 1:
@@ -81,7 +84,7 @@ def read_graph(path: Path, known: Collection[str]) -> Graph:
             f"{path.name}: its input is {sides}; only networks of one (N, 3, H, W) picture are converted"
         )
     outputs = tuple(each.name for each in model.graph.output)
-    return Graph(path.name, opset, inputs[0].name, shape, outputs, tuple(nodes), constants, shapes)
+    return Graph(path.name, opset, inputs[0].name, shape, outputs, tuple(nodes), constants, shapes, half)
 
 
 def _written_out(model: Any, known: Collection[str]) -> Any:
@@ -183,11 +186,13 @@ def _value(attribute: Any) -> Any:
 
 
 def _needed(nodes: list[Node], outputs: list[str]) -> list[Node]:
+    """Those that the outputs come from; further answers of theirs that nobody takes have no name."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
         if wanted.intersection(node.outputs):
+            idle = () if node.op == "Split" else [name for name in node.outputs[1:] if name not in wanted]
+            kept.append(replace(node, outputs=tuple("" if name in idle else name for name in node.outputs)))
             wanted.update(node.inputs)
-            kept.append(node)
     return kept[::-1]
 
 

@@ -228,7 +228,9 @@ def layer_norm(place: Place) -> Made:
     scale, bias = place.constant(1), place.constant(2)
     assert scale is not None
     sides = -axis if axis < 0 else place.rank() - axis
-    if scale.dim() == sides and (bias is None or bias.shape == scale.shape):
+    own = shape is not None and tuple(scale.shape) == shape[-sides:]
+    whole = own or (scale.dim() == sides and all(side > 1 for side in scale.shape))  # else it may be spread over a side
+    if whole and (bias is None or bias.shape == scale.shape):
         layer = nn.LayerNorm(list(scale.shape), eps=eps, device="meta")
         held = _parameter(place, 2) if place.has(2) else None
         return Made(_fill(layer, _parameter(place, 1), held), place.node.inputs[:1], _key(place, 1, 2))

@@ -16,7 +16,7 @@ from compress.foreign.onnx_torch.op import tracing
 
 @dataclass(frozen=True)
 class Step:
-    """One call. ``host``: arithmetic of shapes, on the CPU. ``last``: values that nobody asks for afterwards."""
+    """One call. ``host``: arithmetic of shapes. ``last``: values that nobody asks for afterwards."""
 
     path: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -42,8 +42,12 @@ class OnnxGraph(nn.Module):
     file's nodes that it stands for (several where they share weights, or were joined).
     """
 
-    def __init__(self, file: str, name: str, shape: Sequence[int | None], outputs: Sequence[str]) -> None:
+    def __init__(
+        self, file: str, name: str, shape: Sequence[int | None], outputs: Sequence[str], half: bool = False
+    ) -> None:
+        """``name``, ``shape``: of the input; ``half``: the file is in half precision."""
         super().__init__()
+        self.was_half = half
         self.file, self.input, self.outputs = file, name, tuple(outputs)
         self.sides = tuple(shape[2:])
         self.size = cast(tuple[int, int], self.sides) if None not in self.sides else None
@@ -82,7 +86,7 @@ class OnnxGraph(nn.Module):
             values.update(zip(step.outputs, several, strict=False))
             for name in step.last:
                 values.pop(name, None)
-        return {name: values[name].to(x.device) for name in self.outputs}
+        return {name: values[name] for name in self.outputs}
 
     def _call(self, path: tuple[str, ...], given: Sequence[Tensor]) -> Any:
         inner = self._modules[path[0]]

@@ -109,6 +109,11 @@ class Place:
         alone = constant.numel() == 1 and running and constant.dim() <= widest
         return constant.item() if alone or (constant.dim() == 0 and running) else constant
 
+    def tensor(self, number: int) -> Any:
+        """Given, or a tensor, never a number."""
+        constant = self.constant(number)
+        return Given(self.node.inputs[number]) if constant is None else constant
+
     def numbers(self, number: int, attribute: str = "") -> Numbers | Given | None:
         """Whole numbers from an attribute or an input, a tuple where they are known; None where they are left out."""
         if attribute and attribute in self.attributes:

@@ -58,6 +58,7 @@ def _resize(place: Place) -> Made:
     if sizes is None and scales is None and place.has(number):
         return place.op(partial(_resized, plan=plan), place.operand(0), None, Given(place.node.inputs[number]))
     known = None if scales is None or not scales.numel() else tuple(scales.tolist())
+    sizes = None if sizes == () else sizes
     return place.op(partial(_resized, plan=plan), place.operand(0), sizes, known)
 
 
@@ -94,17 +95,19 @@ def _torch_has(x: Tensor, wanted: Sequence[Any], factors: Sequence[float] | None
     if x.dim() < 3 or sides[:2] != new[:2] or plan.exclude:
         return False
     if plan.mode == "nearest":
-        whole_steps = all(n % s == 0 for s, n in zip(sides[2:], new[2:], strict=True))
-        if factors is not None and any(n != s * f for s, n, f in zip(sides, new, factors, strict=True)):
-            return False
-        if plan.way == "asymmetric":
-            return plan.nearest == "floor"
-        return plan.way in ("half_pixel", "pytorch_half_pixel") and plan.nearest.startswith("round") and whole_steps
+        steps = [new / side for side, new in zip(sides, new, strict=True)] if factors is None else factors
+        return all(_nearest_is_torchs(*each, plan) for each in zip(sides[2:], new[2:], steps[2:], strict=True))
     if (plan.mode, x.dim() - 2) not in _TORCH or (plan.mode == "cubic" and plan.cubic != -0.75):
         return False
     if plan.way == "pytorch_half_pixel":
         return all(n > 1 for n in new[2:])
     return plan.way in ("half_pixel", "align_corners")
+
+
+def _nearest_is_torchs(side: int, new: int, factor: float, plan: Plan) -> bool:
+    """``interpolate`` takes the floor of a place's number by the step between places, in single precision."""
+    ((mine, _),) = _taps(side, new, factor, plan)
+    return torch.equal(mine, (torch.arange(new) * torch.tensor(1 / factor)).floor().long().clamp(max=side - 1))
 
 
 def _by_torch(x: Tensor, wanted: Sequence[Any], factors: Sequence[float] | None, plan: Plan) -> Tensor:
@@ -119,9 +122,9 @@ def _by_torch(x: Tensor, wanted: Sequence[Any], factors: Sequence[float] | None,
 
 def _taps(side: int, new: int, factor: float, plan: Plan) -> list[tuple[Tensor, Tensor]]:
     """Where to read along a side, and the share of it, for each tap: (new,) whole numbers and floats."""
-    places = torch.arange(new, dtype=torch.float64)
+    places = torch.arange(new, dtype=torch.float32)  # as ONNX Runtime reckons, for a half is rounded one way or other
     if plan.way == "align_corners":
-        at = places * ((side - 1) / (side * factor - 1)) if side * factor > 1 else places * 0
+        at = places * (side - 1) / (side * factor - 1) if side * factor > 1 else places * 0
     elif plan.way == "asymmetric":
         at = places / factor
     elif plan.way == "pytorch_half_pixel" and new <= 1:

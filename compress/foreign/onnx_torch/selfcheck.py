@@ -8,37 +8,46 @@ from typing import Any
 import numpy as np
 import torch
 
-from compress.errors import NetworkError, WeightsError
-from compress.foreign.one_line import one_line
+from compress.errors import NetworkError, WeightsError, one_line
 from compress.foreign.onnx_torch.network import OnnxGraph
 
 ROUNDING = 2e-4
 """Largest difference that the order of float sums may make, as a part of the output's largest value."""
+HALF_ROUNDING = 2e-2
+"""The same for a file in half precision, which is converted to single."""
 FLOOR = 1e-5
 """Largest difference beside that, for outputs that are near zero as the difference of two that are not."""
 SIZES = ((64, 96), (128, 64), (128, 192), (256, 128), (256, 384), (512, 256))
 """Pictures to compare on: the first two that the file takes."""
 
 
+_KINDS: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
+}  # fmt: skip
+
+
 def check_conversion(net: OnnxGraph, path: Path) -> None:
-    """On noise in [0, 1], at two sizes where the file's sides are free.
+    """On noise in [0, 1] (0 to 255 where the file takes bytes), at two sizes where the file's sides are free.
 
     Raises NetworkError where an output differs by more than ``ROUNDING`` of its largest value and ``FLOOR``;
     WeightsError where ONNX Runtime can't open the file or takes none of the ``SIZES``.
     """
     session = _session(path)
-    kinds = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
-    kind = kinds.get(session.get_inputs()[0].type, np.float32)
+    said = session.get_inputs()[0].type
+    if said not in _KINDS:
+        raise WeightsError(f"{path.name}: takes {said}, not one of {', '.join(_KINDS)}; export it for pictures")
+    kind = _KINDS[said]
     wanted, seen, refused = (1 if net.size else 2), 0, ""
     for size in dict.fromkeys(_of_file(net, size) for size in SIZES):
         generator = torch.Generator().manual_seed(seen)
-        x = torch.rand(1, 3, *size, generator=generator).to(torch.float32)
+        x = torch.rand(1, 3, *size, generator=generator)
+        x = (x * 255).round() if kind is np.uint8 else x.half().float() if kind is np.float16 else x
         try:
             truth = session.run(list(net.outputs), {net.input: x.numpy().astype(kind)})
         except Exception as error:  # onnxruntime has no common root but RuntimeError and its own
             refused = one_line(error)
             continue
-        _compare(net, x, truth)
+        _compare(net, x, truth, HALF_ROUNDING if net.was_half else ROUNDING)
         seen += 1
         if seen == wanted:
             return
@@ -52,7 +61,7 @@ def _of_file(net: OnnxGraph, size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _compare(net: OnnxGraph, x: torch.Tensor, truth: list[Any]) -> None:
+def _compare(net: OnnxGraph, x: torch.Tensor, truth: list[Any], rounding: float) -> None:
     where = f"{net.file}: at {x.shape[2]}x{x.shape[3]}"
     try:
         with torch.no_grad():
@@ -66,7 +75,7 @@ def _compare(net: OnnxGraph, x: torch.Tensor, truth: list[Any]) -> None:
             raise NetworkError(f"{where} '{name}' is {mine.shape}, the file's {right.shape}; {_WAY_OUT}")
         same = (mine == right) | (np.isnan(mine) & np.isnan(right))
         finite = np.abs(right[np.isfinite(right)])
-        allowed = FLOOR + ROUNDING * float(finite.max() if finite.size else 0.0)
+        allowed = FLOOR + rounding * float(finite.max() if finite.size else 0.0)
         away = np.abs(np.where(same, 0.0, mine - right))
         if not bool((away <= allowed).all()):
             figure = f"up to {float(np.nanmax(away)):.2g} away, {allowed:.2g} allowed"

@@ -19,8 +19,13 @@ def _shape_of(place: Place) -> Made:
 
 
 def _sides(x: Tensor, *, start: int, end: int | None) -> Tensor:
-    sides = torch._shape_as_tensor(x) if tracing() else torch.tensor(x.shape, dtype=torch.int64)
+    sides = torch._shape_as_tensor(x) if tracing() else _as_tensor(x)
     return sides[start:end]
+
+
+def _as_tensor(x: Tensor) -> Tensor:
+    device = x.device if x.device.type != "meta" else torch.device("cpu")  # a shape that is settled while converting
+    return torch.tensor(x.shape, dtype=torch.int64, device=device)
 
 
 def _size(x: Tensor) -> Tensor:
@@ -95,6 +100,22 @@ def _concat(*values: Any, axis: int) -> Tensor:
     return torch.cat(values, axis)
 
 
+_TO_THE_END = (2**31 - 1, 2**63 - 1)
+"""What ONNX Runtime takes for the end of a side, whichever way it is gone through."""
+
+
+def _backwards(size: int, first: int, last: int, step: int) -> list[int]:
+    """The places of a side that a negative step goes through, both ends kept within the side as ONNX says."""
+    first = min(max(first + size if first < 0 else first, 0), size - 1)
+    last = -1 if last in _TO_THE_END else min(max(last + size if last < 0 else last, -1), size - 1)
+    return list(range(first, last, step))
+
+
+def _not_too_low(place: Any) -> Any:
+    """torch warns of the lowest numbers there are."""
+    return place if isinstance(place, Tensor) else max(place, -(2**62))
+
+
 def _slice(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
     begin, end = whole(starts), whole(ends)
     along = list(range(len(begin))) if axes is None else [int(axis) % x.dim() for axis in whole(axes)]
@@ -102,16 +123,14 @@ def _slice(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
     cut: list[slice] = [slice(None)] * x.dim()
     for axis, first, last, step in zip(along, begin, end, by, strict=True):
         if step > 0:
-            cut[axis] = slice(first, last, None if step == 1 else step)
+            cut[axis] = slice(_not_too_low(first), _not_too_low(last), None if step == 1 else step)
             continue
         size = int(x.shape[axis])
-        last = None if int(last) < -size else int(last)
-        places = list(range(size))[slice(int(first), last, step)]
-        x = (
-            x.flip(axis)
-            if places == list(range(size))[::-1]
-            else x.index_select(axis, torch.tensor(places, device=x.device))
-        )
+        places = _backwards(size, int(first), int(last), step)
+        if places == list(range(size))[::-1]:
+            x = x.flip(axis)
+        else:
+            x = x.index_select(axis, torch.tensor(places, dtype=torch.int64, device=x.device))
     return x if all(each == slice(None) for each in cut) else x[tuple(cut)]
 
 
@@ -152,15 +171,17 @@ def _filled_maker(place: Place) -> Made:
 
 
 def _filled(shape: Numbers | Tensor, *, value: Any, kind: torch.dtype) -> Tensor:
-    return torch.full(whole(shape), value, dtype=kind)
+    device = shape.device if isinstance(shape, Tensor) else None
+    return torch.full(whole(shape), value, dtype=kind, device=device)
 
 
 def _range(start: Any, end: Any, step: Any) -> Tensor:
     first = next((each for each in (start, end, step) if isinstance(each, Tensor)), None)
-    kind = first.dtype if first is not None else None
+    kind, device = (first.dtype, first.device) if first is not None else (None, None)
     if tracing():
-        return torch.arange(start, end, step, dtype=kind)
-    return torch.arange(*(each.item() if isinstance(each, Tensor) else each for each in (start, end, step)), dtype=kind)
+        return torch.arange(start, end, step, dtype=kind, device=device)
+    numbers = (each.item() if isinstance(each, Tensor) else each for each in (start, end, step))
+    return torch.arange(*numbers, dtype=kind, device=device)
 
 
 def _depth_to_space(x: Tensor, *, block: int, mode: str) -> Tensor:
@@ -188,9 +209,7 @@ def _einsum_maker(place: Place) -> Made:
 
 
 def _concat_maker(place: Place) -> Made:
-    operands = [
-        Given(name) if place.constant(n) is None else place.constant(n) for n, name in enumerate(place.node.inputs)
-    ]
+    operands = [place.tensor(number) for number in range(len(place.node.inputs))]
     return place.op(partial(_concat, axis=place.attributes["axis"]), *operands)
 
 
@@ -200,33 +219,25 @@ def _gather_maker(place: Place) -> Made:
         at = place.operand(1)
     elif at.dim() == 0:
         at = int(at)
-    return place.op(partial(_gather, axis=place.attributes.get("axis", 0)), _tensor(place, 0), at)
-
-
-def _tensor(place: Place, number: int) -> Any:
-    """Never as a number."""
-    constant = place.constant(number)
-    return Given(place.node.inputs[number]) if constant is None else constant
+    return place.op(partial(_gather, axis=place.attributes.get("axis", 0)), place.tensor(0), at)
 
 
 def _gather_elements_maker(place: Place) -> Made:
-    return place.op(
-        partial(_gather_elements, axis=place.attributes.get("axis", 0)), _tensor(place, 0), _tensor(place, 1)
-    )
+    return place.op(partial(_gather_elements, axis=place.attributes.get("axis", 0)), place.tensor(0), place.tensor(1))
 
 
 def _reshape_maker(place: Place) -> Made:
     copies = not place.attributes.get("allowzero", 0)
-    return place.op(partial(_reshape, zero_copies=copies), _tensor(place, 0), place.numbers(1))
+    return place.op(partial(_reshape, zero_copies=copies), place.tensor(0), place.numbers(1))
 
 
 SHAPES: dict[str, Maker] = {
-    "Shape": _shape_of, "Size": lambda place: place.op(_size, _tensor(place, 0)), "Reshape": _reshape_maker,
-    "Flatten": lambda place: place.op(partial(_flatten, axis=place.attributes.get("axis", 1)), _tensor(place, 0)),
-    "Squeeze": lambda place: place.op(_squeeze, _tensor(place, 0), place.numbers(1, "axes")),
-    "Unsqueeze": lambda place: place.op(_unsqueeze, _tensor(place, 0), place.numbers(1, "axes")),
-    "Expand": lambda place: place.op(_expand, _tensor(place, 0), place.numbers(1)),
-    "Tile": lambda place: place.op(_tile, _tensor(place, 0), place.numbers(1)),
+    "Shape": _shape_of, "Size": lambda place: place.op(_size, place.tensor(0)), "Reshape": _reshape_maker,
+    "Flatten": lambda place: place.op(partial(_flatten, axis=place.attributes.get("axis", 1)), place.tensor(0)),
+    "Squeeze": lambda place: place.op(_squeeze, place.tensor(0), place.numbers(1, "axes")),
+    "Unsqueeze": lambda place: place.op(_unsqueeze, place.tensor(0), place.numbers(1, "axes")),
+    "Expand": lambda place: place.op(_expand, place.tensor(0), place.numbers(1)),
+    "Tile": lambda place: place.op(_tile, place.tensor(0), place.numbers(1)),
     "Gather": _gather_maker, "GatherElements": _gather_elements_maker, "Concat": _concat_maker,
     "Slice": _slice_maker, "Split": _split_maker, "Transpose": _transpose_maker, "ConstantOfShape": _filled_maker,
     "Range": lambda place: place.op(_range, place.operand(0), place.operand(1), place.operand(2)),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compress.bundle.provenance import Provenance
-from compress.records import ParityFile, SensitivityReport
+from compress.parity.records import ParityFile
+from compress.records import SensitivityReport
 from compress.report.builds import absent_line, build_lines
 from compress.report.html.document import document
 from compress.report.html.latency import HEIGHT, WIDTH, Strip, strips
 from compress.report.html.pareto import Plot, plots
 from compress.report.html.pictures import Board, ImageTable, boards, image_table
 from compress.report.markdown import CHECK_HEADINGS, check_cells
+from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.parity import HEADINGS as PARITY_HEADINGS
 from compress.report.parity import footnotes as parity_notes
 from compress.report.parity import remarks, row_cells
@@ -52,6 +54,8 @@ class Page:
     checks: Table
     networks: Table
     notes: tuple[str, ...]
+    metrics: Table | None
+    metric_notes: tuple[str, ...]
     gains: tuple[str, ...]
     boards: tuple[Board, ...]
     looks_note: str
@@ -102,6 +106,7 @@ def _page(subject: Subject, beside: Beside) -> Page:
         title=subject.title, result=subject.verdict.result, reasons=subject.verdict.reasons,
         status=status_of(subject), draft_reasons=subject.reasons or (),
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
+        metrics=_metrics(results), metric_notes=metric_notes(results),
         boards=boards(subject), looks_note=_looks_note(subject), images=image_table(results, subject.looks),
         slices=_slices(results),
         strips=strips(results.speed), strip_size=(WIDTH, HEIGHT), speed_note=_speed_note(subject),
@@ -112,6 +117,13 @@ def _page(subject: Subject, beside: Beside) -> Page:
         device=results.speed.device, fingerprint=tuple(sorted(results.speed.fingerprint.items())),
         provenance=subject.provenance,
     )  # fmt: skip
+
+
+def _metrics(results: Results) -> Table | None:
+    headings = metric_headings(results)
+    if not headings:
+        return None
+    return Table("Metrics beside PSNR and SSIM", headings, metric_rows(results), range(2, len(headings)))
 
 
 def _slices(results: Results) -> Table | None:

@@ -10,7 +10,8 @@ import pytest
 from reported import EVIL, IMAGES, INT8_DB, write_bundle
 
 from compress.errors import UserError
-from compress.records import BuildList, ParityFile, ParityReport, ParityRow, QualityReport, Slice
+from compress.parity.records import ParityFile, ParityReport, ParityRow
+from compress.records import BuildList, QualityReport, Slice
 from compress.regression.records import Difference, RegressionReport, Session
 from compress.report.html.comparison import Compared, comparison_page
 from compress.report.html.page import Beside, report_page

@@ -1,11 +1,15 @@
-"""The only PSNR and SSIM: on 8-bit RGB pictures, no GT-mean correction unless a name says so."""
+"""Against a ground truth: the only PSNR and SSIM, and MS-SSIM and VIF, all on 8-bit RGB pictures of one size."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-Picture = NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Picture = NDArray[np.uint8]
 
 DEFINITION = (
     "PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, whole picture, no GT-mean correction; "
@@ -17,12 +21,16 @@ PSNR_CAP_DB = 100.0
 
 
 def _check(output: Picture, truth: Picture) -> None:
+    import numpy as np
+
     if output.shape != truth.shape or output.dtype != np.uint8 or truth.dtype != np.uint8:
         raise ValueError(f"two uint8 pictures of one shape wanted, not {output.dtype} {output.shape} and {truth.shape}")
 
 
 def psnr_db(output: Picture, truth: Picture) -> float:
     """PSNR in dB of two uint8 (H, W, 3) pictures, peak 255; at most PSNR_CAP_DB."""
+    import numpy as np
+
     _check(output, truth)
     error = float(np.mean((output.astype(np.float64) - truth.astype(np.float64)) ** 2))
     return min(PSNR_CAP_DB, 10.0 * float(np.log10(255.0**2 / error))) if error else PSNR_CAP_DB
@@ -45,7 +53,41 @@ def gtmean_psnr_db(output: Picture, truth: Picture) -> float:
 
     Much of the literature prints this as PSNR; here it is a second, labelled column.
     """
+    import numpy as np
+
     _check(output, truth)
     scale = float(truth.mean()) / max(float(output.mean()), 1e-6)
     scaled = np.clip(np.rint(output.astype(np.float64) * scale), 0, 255).astype(np.uint8)
     return psnr_db(scaled, truth)
+
+
+def ms_ssim(output: Picture, truth: Picture) -> float:
+    """MS-SSIM of two uint8 (H, W, 3) pictures, H and W at least 161, by pytorch-msssim.
+
+    Five scales and their weights as in Wang et al., "Multi-scale structural similarity", Asilomar 2003.
+    """
+    from pytorch_msssim import ms_ssim as by_library
+
+    _check(output, truth)
+    return float(by_library(_batch(output), _batch(truth), data_range=255.0))
+
+
+def vif(output: Picture, truth: Picture) -> float:
+    """VIF in the pixel domain of two uint8 (H, W, 3) pictures, H and W at least 41, by torchmetrics.
+
+    Sheikh and Bovik, "Image information and visual quality", TIP 2006, over four scales of the picture itself in place
+    of wavelet subbands (the authors' vifp), noise variance 2 on codes of 0 to 255; each colour alone, then their mean.
+    Above 1 where the output has more contrast than the truth.
+    """
+    from torchmetrics.functional.image import visual_information_fidelity
+
+    _check(output, truth)
+    return float(visual_information_fidelity(_batch(output), _batch(truth)))
+
+
+def _batch(picture: Picture) -> Tensor:
+    """float32 (1, 3, H, W), codes of 0 to 255."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float()[None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from compress.metrics import PSNR_CAP_DB, Picture, gtmean_psnr_db, psnr_db, ssim
+from compress.metrics import PSNR_CAP_DB, gtmean_psnr_db, psnr_db, ssim
+
+if TYPE_CHECKING:
+    from compress.metrics.full_reference import Picture
 
 
 def _noise(seed: int, height: int = 24, width: int = 32) -> Picture:
