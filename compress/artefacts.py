@@ -13,6 +13,15 @@ from pathlib import Path
 FOREIGN = "foreign.json"
 """The file that says how to open a network from outside; it lies beside that network's files."""
 
+NET = "net.safetensors"
+"""A network of ours."""
+
+
+def net_file(folder: Path) -> Path:
+    """What opens the network in a folder: ``foreign.json`` if there is one, else ``net.safetensors``."""
+    foreign = folder / FOREIGN
+    return foreign if foreign.is_file() else folder / NET
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -25,25 +34,21 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Net(Artefact):
-    """A network: ``net.safetensors``, whose metadata names the architecture and its settings."""
+    """A network: ``net.safetensors``, whose metadata names the architecture and its settings; or one from outside, with
+    ``foreign.json`` and its files (``compress.foreign``)."""
 
     @property
     def weights(self) -> Path:
-        return self.folder / "net.safetensors"
-
-
-@dataclass(frozen=True)
-class Teacher(Net):
-    """The trained network that is given: ours, or one from outside, with ``foreign.json`` (``compress.foreign``)."""
-
-    @property
-    def weights(self) -> Path:
-        foreign = self.folder / FOREIGN
-        return foreign if foreign.is_file() else super().weights
+        return net_file(self.folder)
 
     @property
     def foreign(self) -> bool:
         return self.weights.name == FOREIGN
+
+
+@dataclass(frozen=True)
+class Teacher(Net):
+    """The trained network that is given."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Labels(Artefact):
 
 @dataclass(frozen=True)
 class FloatNet(Net):
-    """A float network that could ship; ``curve.json`` holds its training curve."""
+    """A float network that could ship; ``curve.json`` holds its training curve, where it was trained here."""
 
     @property
     def curve(self) -> Path:
@@ -69,7 +74,7 @@ class FloatNet(Net):
 
 @dataclass(frozen=True)
 class Student(FloatNet):
-    """The distilled student."""
+    """The distilled student, or the user's own network, taken in."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,16 @@ class Control(Net):
 
 @dataclass(frozen=True)
 class Quantized(Net):
-    """The network trained under fake-quant.
+    """The network under fake-quant.
 
-    ``net.safetensors`` is the float network underneath (architecture of the FloatNet it came from),
-    ``qat.safetensors`` / ``qat.json`` NNCF's state and configuration after training, ``ptq.safetensors`` / ``ptq.json``
-    the same before training (the control), ``quantization.json`` the table of trained scales.
+    ``weights`` is the float network underneath (architecture of the FloatNet it came from),
+    ``qat.safetensors`` / ``qat.json`` NNCF's state and configuration as it ships, ``ptq.safetensors`` / ``ptq.json``
+    the same before training (the control; none where nothing was trained), ``quantization.json`` the table of scales.
     """
+
+    @property
+    def trained(self) -> bool:
+        return (self.folder / "ptq.json").is_file()
 
     @property
     def table(self) -> Path:

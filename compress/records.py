@@ -130,11 +130,12 @@ class NetFacts(Record):
 
 
 class BuildList(Record):
-    """``builds.json``."""
+    """``builds.json``. ``trained``: whether INT8 was, under fake-quant; else there is no untrained one beside it."""
 
     builds: tuple[Build, ...]
     not_built: tuple[NotBuilt, ...] = ()
     nets: tuple[NetFacts, ...] = ()
+    trained: bool = True
 
 
 class MetricValues(Record):
@@ -358,11 +359,21 @@ class SensitivityRow(Record):
         return None if self.promoted_to is None else self.cost.of(self.promoted_to)
 
 
+class PromotionPoint(Record):
+    """So many layers promoted: what int8 costs then, and what all layers take, in the report's unit."""
+
+    promoted: int
+    cost: float
+    drop_db: float
+    worst_drop_db: float
+
+
 class SensitivityReport(Record):
     """``sensitivity.json``: rows by falling cost. Drops are the float network's PSNR minus the fake-quant one's.
 
     ``limit_db`` / ``worst_limit_db``: the target's budget for mean and worst image, None where none is set.
-    ``wider``: the precisions beyond int8 that the target has.
+    ``wider``: the precisions beyond int8 that the target has. ``curve``: where int8 alone breaks the budget, quality
+    against time as layers are promoted, by rising cost.
     """
 
     definition: str
@@ -384,6 +395,13 @@ class SensitivityReport(Record):
     cost_unit: Literal["ms", "MMAC"]
     cost_origin: Origin
     holds: bool
+    curve: tuple[PromotionPoint, ...] = ()
+
+    @property
+    def speedup(self) -> float | None:
+        """What all layers take in float over what they take now, by their own times; None where none takes any."""
+        spent = sum(row.cost.int8 + (row.promotion_cost or 0.0) for row in self.rows)
+        return sum(row.cost.floating for row in self.rows) / spent if spent > 0 else None
 
     @property
     def of_fidelity(self) -> bool:

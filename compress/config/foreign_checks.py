@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compress.errors import WeightsError
-from compress.foreign.kinds import kind_of, split_callable
+from compress.foreign.kinds import Kind, kind_of, split_callable
+from compress.plan import Plan
 from compress.schema import AdapterSpec, Recipe, SourceSpec
 
 
@@ -21,9 +22,67 @@ def teacher_problems(recipe: Recipe) -> Iterator[str]:
     if teacher.weights != type(teacher)().weights:
         yield "teacher.weights: is of our own networks; leave it out, and give teacher.source.weights"
     yield from _source("teacher.source", teacher.source)
-    for name in teacher.adapter.unsaid():
-        yield f"teacher.adapter.{name}: has to be said of a network from outside; it is not guessed"
-    yield from (f"teacher.adapter.{line}" for line in teacher.adapter.contradictions())
+    yield from _adapter("teacher", teacher.adapter)
+    yield from _asks(recipe)
+
+
+def student_problems(plan: Plan) -> Iterator[str]:
+    """A line for each thing that the plan lacks or contradicts itself in about a student that is brought."""
+    student, stages = plan.recipe.student, plan.stages
+    if student.source.network is None:
+        yield from _left_over("student", student.source, student.adapter)
+        if "student" in stages:
+            yield "student.source.network: stage 'student' takes in a network of yours; give it, and student.adapter"
+        return
+    trainers = [name for name in ("distill", "control") if name in stages]
+    if trainers:
+        yield (
+            f"student.source: stage '{trainers[0]}' trains a network of ours; use recipe=adopt or recipe=ptq (stage "
+            "'student' in its place), or give yours as teacher.source and distil it"
+        )
+    elif "student" not in stages:
+        yield "student.source: no stage takes it in; list 'student' in stages before prune or quantize"
+    for name in sorted(key for key in plan.origins if key in _OURS):
+        yield f"{name}: is of our own networks; leave it out beside student.source"
+    yield from _source("student.source", student.source)
+    yield from _adapter("student", student.adapter)
+    if student.adapter.tile is not None:
+        yield (
+            "student.adapter.tile: a student is built as one graph, not in tiles; leave it out, and set "
+            "target.export.size to a size that it takes (the bundle's runner tiles larger pictures)"
+        )
+    if kind_or_none(student.source) == "torchscript":
+        yield (
+            "student.source.network: a TorchScript archive's layers can't be quantized; give module:callable and its "
+            "weights, a .pt2 or a .onnx file, or distil it as teacher.source"
+        )
+    if "prune" in stages and kind_or_none(student.source) in ("onnx", "pt2"):
+        yield (
+            "stages: 'prune' takes channels out of layers that the author wrote, which a .onnx or .pt2 file has no "
+            "more; use recipe=ptq, leave prune out, or give module:callable"
+        )
+    if "teacher" not in stages:
+        yield from _asks(plan.recipe)
+
+
+_OURS = {f"student.{name}" for name in ("network", "width", "depth", "light_width", "iterations", "reparameterize")}
+
+
+def kind_or_none(source: SourceSpec) -> Kind | None:
+    """None where it is said elsewhere that there is no such kind."""
+    try:
+        return kind_of(source.network or "")
+    except WeightsError:
+        return None
+
+
+def _adapter(key: str, adapter: AdapterSpec) -> Iterator[str]:
+    for name in adapter.unsaid():
+        yield f"{key}.adapter.{name}: has to be said of a network from outside; it is not guessed"
+    yield from (f"{key}.adapter.{line}" for line in adapter.contradictions())
+
+
+def _asks(recipe: Recipe) -> Iterator[str]:
     from compress.foreign.asking import shrunken_asks
 
     for stage, train in (("distill", recipe.distill.train), ("prune", recipe.prune.train),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compress.bundle.manifest import MANIFEST, from_bytes
-from compress.config.foreign_checks import teacher_problems
+from compress.config.foreign_checks import student_problems, teacher_problems
 from compress.config.frames_checks import frames_problems
 from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
@@ -69,7 +69,7 @@ def _networks(plan: Plan) -> Iterator[str]:
 def _student(plan: Plan) -> Iterator[str]:
     """The network is a student, and has each setting that it is given."""
     student = plan.recipe.student
-    if student.network not in NETWORK_NAMES:
+    if student.network not in NETWORK_NAMES or student.source.network is not None:
         return
     students = STUDENT_NAMES + students_of_any_task()
     if student.network not in students:
@@ -99,6 +99,7 @@ def _paths(plan: Plan) -> Iterator[str]:
     weights = recipe.teacher.weights
     if "teacher" in plan.stages:
         yield from teacher_problems(recipe)
+    yield from student_problems(plan)
     if "teacher" in plan.stages and not weights.startswith("builtin:") and not Path(weights).is_file():
         yield f"teacher.weights: no file '{weights}'"
     for place, each in enumerate(recipe.validation.weights):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils._pytree import tree_map
 
 from compress.errors import WeightsError, one_line
@@ -37,8 +38,11 @@ class Program(nn.Module):
         return tree_map(lambda *parts: torch.cat(parts), each[0], *each[1:])
 
 
-def exported(path: Path) -> Program:
-    """A ``.pt2`` file. Raises WeightsError for one that torch can't read or that wants more than a picture."""
+def exported(path: Path, plain: bool = False) -> Program:
+    """A ``.pt2`` file; ``plain``: calling torch's own functions, which NNCF knows by name, where it can.
+
+    Raises WeightsError for one that torch can't read or that wants more than a picture.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -50,7 +54,19 @@ def exported(path: Path) -> Program:
     if len(names) != 1:
         raise WeightsError(f"{path.name}: takes {', '.join(map(str, names))}; only networks of one picture can be used")
     node = next(node for node in program.graph.nodes if node.name == names[0])
-    return Program(inner.requires_grad_(False), tuple(node.meta["val"].shape))
+    if plain:
+        _call_functions(inner)
+    return Program(inner, tuple(node.meta["val"].shape))
+
+
+def _call_functions(inner: Any) -> None:
+    """``torch.conv2d`` in the place of ``torch.ops.aten.conv2d.default``, and so on, where they take the same."""
+    for node in inner.graph.nodes:
+        if node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload):
+            name = node.target.name().partition("::")[2].partition(".")[0]
+            homes = (home for home in (torch, functional, Tensor) if callable(getattr(home, name, None)))
+            node.target = next((getattr(home, name) for home in homes), node.target)
+    inner.recompile()
 
 
 def scripted(path: Path) -> nn.Module:

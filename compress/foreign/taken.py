@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import FOREIGN
 from compress.errors import WeightsError, one_line
+from compress.foreign.card import CODE, WEIGHTS, Card, Narrowed
 from compress.foreign.code import call, is_file, module_digest
 from compress.foreign.hub_folder import arguments_in
 from compress.foreign.identity import network_files, weights_file
@@ -25,15 +26,13 @@ from compress.foreign.pt2_file import check_pt2
 from compress.foreign.state_dict import read_state_dict
 from compress.foreign.torchscript_file import check_torchscript
 from compress.models.weights import misfits
-from compress.records import Record
 from compress.schema import AdapterSpec, SourceSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from compress.foreign.adapted import Adapted
 
-_CODE, _WEIGHTS = "code", "weights.safetensors"
 _PROBE = (128, 192)
 CLOSED: dict[Kind, str] = {
     "onnx": "an ONNX network has no modules",
@@ -42,29 +41,19 @@ CLOSED: dict[Kind, str] = {
 }
 
 
-class Card(Record):
-    """``foreign.json``. ``callable`` as in the recipe, its file without folders; ``arguments``: a JSON object;
-    ``module_sha256``: of a module that is imported by name and not kept here; ``digests`` of all files beside this."""
-
-    kind: Kind
-    adapter: AdapterSpec
-    digests: dict[str, str]
-    callable: str | None = None
-    arguments: str = "{}"
-    module_sha256: str | None = None
-    trusted: bool = False
-    onnxruntime: str | None = None
-
-
-def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path) -> None:
+def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path, student: bool = False) -> Adapted:
     """Copy the network into ``out`` (empty), look through it, open it and try it once.
+
+    ``student``: it is to be quantized and exported, not only asked.
 
     Raises NetworkRefused before anything is loaded; WeightsError for what can't be opened or answers otherwise than
     the adapter says; ConfigError for an adapter that is not whole.
     """
     with _by_its_name(source, out):
-        _keep(source, adapter, weights_file(source), out)
-        _try(open_taken(out / FOREIGN))
+        _keep(source, adapter, weights_file(source), out, student)
+        net = open_taken(out / FOREIGN)
+        _try(net)
+        return net
 
 
 def open_bare(source: SourceSpec, out: Path) -> nn.Module:
@@ -91,20 +80,21 @@ def _by_its_name(source: SourceSpec, out: Path) -> Iterator[None]:
         raise type(error)(f"{network}{said.removeprefix(copy)}" if said.startswith(f"{copy}:") else said) from None
 
 
-def _keep(source: SourceSpec, adapter: AdapterSpec, weights: Path | None, out: Path) -> None:
+def _keep(source: SourceSpec, adapter: AdapterSpec, weights: Path | None, out: Path, student: bool = False) -> None:
     from compress.store.digests import hash_file
 
     kind = kind_of(source.network or "")
     for name, path in network_files(source).items():
-        place = out / _CODE / name if kind == "module" else out / name
+        place = out / CODE / name if kind == "module" else out / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
     if weights is not None:
-        _keep_weights(weights, source, out / _WEIGHTS)
+        _keep_weights(weights, source, out / WEIGHTS)
     if kind == "torchscript":
         check_torchscript(out / "network.torchscript", source.trust == "torchscript")
     digests = {p.relative_to(out).as_posix(): hash_file(p) for p in sorted(out.rglob("*")) if p.is_file()}
-    card = Card(kind=kind, adapter=adapter, digests=digests, trusted=source.trust == "torchscript")
+    trusted = source.trust == "torchscript"
+    card = Card(kind=kind, adapter=adapter, digests=digests, trusted=trusted, student=student)
     card = card.model_copy(update=_of_module(source) if kind == "module" else _of_runtime(kind))
     card.write(out / FOREIGN)
 
@@ -135,13 +125,18 @@ def _of_runtime(kind: Kind) -> dict[str, Any]:
 def open_taken(path: Path) -> Adapted:
     """The network of a ``foreign.json``, in eval mode, in our convention.
 
-    Raises NetworkRefused as ``take_in`` does, WeightsError for a module whose source is another one now.
+    Raises NetworkRefused as ``take_in`` does, WeightsError for a module whose source is another one now, or for files
+    that are not those of the card.
     """
     from compress.foreign.adapted import Adapted
+    from compress.store.digests import hash_file
 
     card, folder = Card.read(path), path.parent
+    for own, digest in card.digests.items():
+        if not (folder / own).is_file() or hash_file(folder / own) != digest:
+            raise WeightsError(f"{folder / own}: not the file that was taken in; remove {folder} and run again")
     name = card.callable or f"the {card.kind} network"
-    return Adapted(_open(card, folder), card.adapter, name, CLOSED.get(card.kind)).eval()
+    return Adapted(_open(card, folder), card.adapter, name, CLOSED.get(card.kind), path).eval()
 
 
 def _open(card: Card, folder: Path) -> nn.Module:
@@ -151,14 +146,26 @@ def _open(card: Card, folder: Path) -> nn.Module:
     place = folder / f"network.{card.kind}"
     if card.kind == "module":
         return _module(card, folder)
+    net: nn.Module
     if card.kind == "onnx":
         check_onnx(place)
-        return OnnxNet(place)
-    if card.kind == "pt2":
+        net = _unrolled(place) if card.student else OnnxNet(place)
+    elif card.kind == "pt2":
         check_pt2(place)
-        return exported(place)
-    check_torchscript(place, card.trusted)
-    return scripted(place)
+        net = exported(place, plain=card.student)
+    else:
+        check_torchscript(place, card.trusted)
+        net = scripted(place)
+    if WEIGHTS in card.digests:
+        _fill(net, card, folder)
+    return net
+
+
+def _unrolled(place: Path) -> nn.Module:
+    """An ONNX file as torch layers: what is to be quantized and exported can't stay in another runtime."""
+    from compress.foreign.onnx_torch.convert import as_torch
+
+    return as_torch(place)
 
 
 def _module(card: Card, folder: Path) -> nn.Module:
@@ -166,19 +173,26 @@ def _module(card: Card, folder: Path) -> nn.Module:
 
     network = card.callable or ""
     if card.module_sha256 is not None and module_digest(network) != card.module_sha256:
-        raise WeightsError(f"{network}: its source has changed since it was taken in; run stage teacher again")
-    root = folder / _CODE if card.module_sha256 is None else None
+        raise WeightsError(f"{network}: its source has changed since it was taken in; run again with it")
+    root = folder / CODE if card.module_sha256 is None else None
     net = call(network, root, json.loads(card.arguments))
     if not isinstance(net, nn.Module):
         raise WeightsError(f"{network}: gives {type(net).__name__}, no torch module")
-    if _WEIGHTS in card.digests:
-        _fill(net, folder / _WEIGHTS, network)
-    return net.eval().requires_grad_(False)
+    if WEIGHTS in card.digests:
+        _fill(net, card, folder)
+    return net.eval()
 
 
-def _fill(net: nn.Module, weights: Path, network: str) -> None:
+def _fill(net: nn.Module, card: Card, folder: Path) -> None:
     """Older files lack the counts of BatchNorm, which no answer depends on."""
-    tensors = read_state_dict(weights, None, "")
+    network = card.callable or f"the {card.kind} network"
+    tensors = read_state_dict(folder / WEIGHTS, None, "")
+    if card.folded:
+        from compress.foreign.folding import reshape_folded
+
+        reshape_folded(net, card.folded)
+    if card.narrowed:
+        narrow(net, card.narrowed, tensors)
     wanted = net.state_dict()
     first = next(iter(tensors)).partition(".")[0] + "."
     shared = all(key.startswith(first) for key in tensors) and not any(key.startswith(first) for key in wanted)
@@ -190,6 +204,21 @@ def _fill(net: nn.Module, weights: Path, network: str) -> None:
         way = f"; all of the file's names begin with '{first}': set source.prefix" if shared else ""
         raise WeightsError(f"{network}: the weights don't fit: {'; '.join(problems[:3])}{way}")
     net.load_state_dict(tensors)
+
+
+def narrow(net: nn.Module, layers: tuple[Narrowed, ...], tensors: dict[str, Tensor]) -> None:
+    """Give ``net``, as its author makes it, the shapes of ``tensors`` and what ``layers`` say of them."""
+    from torch import nn
+
+    for owner, module in net.named_modules():
+        for name, value in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            given = tensors.get(f"{owner}.{name}" if owner else name)
+            if given is not None and given.shape != value.shape:
+                setattr(module, name, nn.Parameter(given.clone()) if isinstance(value, nn.Parameter) else given.clone())
+    for layer in layers:
+        module = net.get_submodule(layer.module)
+        for key, size in layer.sizes.items():
+            setattr(module, key, size if isinstance(getattr(module, key), tuple) else size[0])
 
 
 def _try(net: Adapted) -> None:

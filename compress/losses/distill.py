@@ -29,7 +29,8 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     """
     given: list[Tensor] = []
     with _left_out(net, batch.without), _input_kept(net, batch.level_of, given):
-        y: Tensor = net(batch.dark, THUMB_STRIDE // batch.downscale)
+        plain = isinstance(_plain(net), Adapted)  # it has no thumbnail
+        y: Tensor = net(batch.dark) if plain else net(batch.dark, THUMB_STRIDE // batch.downscale)
     for level in given:
         taught = None if batch.taught is None else matched(batch.taught, level)
         batch = replace(batch, bright=matched(batch.bright, level), taught=taught)

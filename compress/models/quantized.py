@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,11 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from compress.artefacts import net_file
 from compress.errors import BuildError
+from compress.foreign.adapted import Adapted, own_names
+from compress.foreign.pinning import pin_camera_codes
+from compress.models.tracing import unread_layers
 from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
@@ -36,6 +41,11 @@ Which = Literal["qat", "ptq"]
 
 IMAGE_SPACE = r"^/[^/]+/\d+$"
 """NNCF names of operations written in the outermost ``forward``."""
+
+_HOOK = re.compile(r"__nncf_hooks\.(pre|post)_hooks\.(.*)__(\d+)\.\d+")
+
+_NORMS = ("layer_norm", "group_norm", "instance_norm")
+"""NNCF would quantize their own weights, and fails at it; on devices they run in float."""
 
 ENTRY = "unshuffle"
 """The fixed convolution on the camera's picture. Affine codes hold its input exactly (steps of 1/255);
@@ -103,21 +113,55 @@ def insert_fake_quant(net: nn.Module, frames: list[Tensor], scheme: Scheme, spec
     if scheme.activation_bits != 8:
         raise BuildError("scheme.activation_bits: 16-bit activations can't be trained; use 8, and target.int16_layers")
     affine = scheme.activations == "affine"
-    floating = spec.keep_float if affine else (*spec.keep_float, ENTRY)
-    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}/.*" for prefix in floating)]
+    kept = own_names(net, spec.keep_float)
+    floating = kept if affine else (*kept, ENTRY)
+    floating = (*floating, *(unread_layers(net, frames[0]) if isinstance(net, Adapted) else ()))
+    patterns = [IMAGE_SPACE, *(f"^{re.escape(prefix.replace('.', '/'))}(/.*)?$" for prefix in floating)]
     with _quiet():
         _load_kernels()
         quantized: nn.Module = nncf.quantize(
             net.eval(), nncf.Dataset(frames), subset_size=len(frames),
             preset=nncf.QuantizationPreset.MIXED,  # activations as _advanced says
-            ignored_scope=nncf.IgnoredScope(patterns=patterns, validate=False),
+            ignored_scope=nncf.IgnoredScope(patterns=patterns, types=list(_NORMS), validate=False),
             advanced_parameters=_advanced(scheme),
         )  # fmt: skip
+    _share_weights(quantized)
     if affine:
         _pin_input(quantized)
+        if isinstance(quantized, Adapted):
+            pin_camera_codes(quantized)
     else:
         _sign(quantized)
     return quantized
+
+
+def layer_at(net: nn.Module, place: str) -> str | None:
+    """``repair/middle1/conv2d/0`` is a call of layer ``repair.middle1``; None for one of a module with others in it."""
+    name = place.rsplit("/", 2)[0].replace("/", ".")
+    return None if list(net.get_submodule(name).children()) else name
+
+
+def _has_one_weight(net: nn.Module, layer: str | None) -> bool:
+    if layer is None:
+        return False
+    module = net.get_submodule(layer)
+    tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    return sum(each.dim() > 1 for each in tensors) == 1
+
+
+def _share_weights(net: nn.Module) -> None:
+    """One quantizer for the weight of a layer that is called several times: trained apart, they would be several
+    weights in a build."""
+    first: dict[str, str] = {}
+    for name, module in list(net.named_modules()):
+        found = _HOOK.fullmatch(name)
+        if found is None or not hasattr(module, "levels"):
+            continue
+        when, place, port = found[1], found[2], found[3]
+        if is_weight(when, place, port, math.prod(getattr(module, "scale_shape", (1,)))):
+            same = first.setdefault(f"{when} {place.rpartition('/')[0]} {port}", name)
+            if same != name and _has_one_weight(net, layer_at(net, place)):
+                net.set_submodule(name, net.get_submodule(same))
 
 
 def _pin_input(net: nn.Module) -> None:
@@ -163,7 +207,7 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
     from nncf.torch import load_from_config
     from safetensors.torch import load_file
 
-    net = load_net(folder / "net.safetensors")
+    net = load_net(net_file(folder))
     config = json.loads((folder / f"{which}.json").read_text())
     with _quiet():
         _load_kernels()
@@ -218,6 +262,13 @@ def _as_eight_bits(modules: Iterable[Any]) -> Iterator[None]:
             module.set_levels()
 
 
+def is_weight(when: str, place: str, port: str, scales: int) -> bool:
+    """Whether the quantizer at ``<when>_hooks.<place>__<port>``, of so many scales, is of a layer's weight: the second
+    input of a convolution or a linear layer, wherever it stands. A product of two activations has one scale each."""
+    kind = place.rsplit("/", 2)[-2] if "/" in place else ""
+    return when == "pre" and (scales > 1 or port == "1" and kind.startswith(("conv", "linear")))
+
+
 def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> QuantizationTable:
     """The table of trained scales of a fake-quant network: every quantized tensor once, sorted by name."""
     from torch.ao.quantization import FakeQuantize
@@ -231,15 +282,15 @@ def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> Q
 
 def _row(name: str, module: Any) -> TensorScale:
     """A FakeQuantize at ``__nncf_hooks.<pre|post>_hooks.<operation>__<port>.<n>`` as a row."""
-    hooks, operation = re.fullmatch(r"__nncf_hooks\.(pre|post)_hooks\.(.*)\.\d+", name).groups()  # type: ignore[union-attr]
-    place, port = operation.rsplit("__", 1)
-    weight = hooks == "pre" and module.scale.numel() > 1 or place.endswith("conv2d/0") and port == "1"
+    hooks, place, port = _HOOK.fullmatch(name).groups()  # type: ignore[union-attr]
+    weight = is_weight(hooks, place, port, module.scale.numel())
+    output = "output" if port == "0" else f"output {port}"
     scale = [float(value) for value in module.scale.flatten()]
     zero = [int(value) for value in module.zero_point.flatten()]
     low = tuple((module.quant_min - z) * s for s, z in zip(scale, zero, strict=True))
     high = tuple((module.quant_max - z) * s for s, z in zip(scale, zero, strict=True))
     return TensorScale(
-        tensor=f"{place} {'weight' if weight else 'output' if hooks == 'post' else f'input {port}'}",
+        tensor=f"{place} {'weight' if weight else output if hooks == 'post' else f'input {port}'}",
         kind="weight" if weight else "activation", scale=tuple(scale), zero_point=tuple(zero),
         quant_min=int(module.quant_min), quant_max=int(module.quant_max), low=low, high=high,
         axis=int(module.ch_axis) if len(scale) > 1 else None,

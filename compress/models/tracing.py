@@ -88,6 +88,20 @@ def _whole_answer(net: nn.Module, probe: Probe, what: str) -> Any:
     return answer
 
 
+def unread_layers(net: nn.Module, x: Tensor) -> tuple[str, ...]:
+    """Layers that the answer does not depend on: what leads to outputs that nobody asks for."""
+    owners = {name: module for name, module in net.named_modules() if list(module.parameters(recurse=False))}
+    own = {name: next(module.parameters(recurse=False)) for name, module in owners.items()}
+    before = {name: each.requires_grad for name, each in own.items()}
+    for each in own.values():
+        each.requires_grad_(True)
+    with torch.enable_grad():
+        found = torch.autograd.grad(net(x).sum(), list(own.values()), allow_unused=True)
+    for name, each in own.items():
+        each.requires_grad_(before[name])
+    return tuple(name for name, gradient in zip(own, found, strict=True) if gradient is None)
+
+
 def _first_part(answer: Any) -> Any:
     """The first of what a network gives, however nested."""
     while isinstance(answer, list | tuple | dict) and len(answer):

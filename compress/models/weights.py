@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import FOREIGN
+from compress.artefacts import FOREIGN, NET
 from compress.config.names import did_you_mean
 from compress.errors import WeightsError
 from compress.models import NETWORK_NAMES, build_net, network_class
@@ -51,6 +52,40 @@ def save_net(net: nn.Module, path: Path, card: dict[str, str] | None = None, hal
     facts = {**(card or {}), "network": network, "settings": json.dumps(net.settings, sort_keys=True)}
     # One entry: safetensors writes several in an order that changes from run to run.
     save_file(tensors, path, metadata={_METADATA: json.dumps(facts, sort_keys=True)})
+
+
+def keep_net(net: nn.Module, folder: Path, pruned: bool = False) -> None:
+    """Write a network of either kind into ``folder``, ours or one from outside; ``pruned``: it has fewer channels.
+
+    Raises BuildError for one from outside that can't be opened again as it is.
+    """
+    from compress.foreign.adapted import Adapted
+
+    if isinstance(net, Adapted):
+        from compress.foreign.kept import keep_changed
+
+        keep_changed(net, folder)
+    else:
+        save_net(net, folder / NET, {PRUNED: "yes"} if pruned else None)
+
+
+def copy_net(weights: Path, folder: Path) -> None:
+    """The files of the network that ``weights`` opens, into ``folder``."""
+    if weights.name == FOREIGN:
+        from compress.foreign.kept import copy_taken
+
+        copy_taken(weights, folder)
+    else:
+        shutil.copyfile(weights, folder / NET)
+
+
+def weights_size_bytes(weights: Path) -> int:
+    """Of the file, or files, that hold the network's weights."""
+    if weights.name == FOREIGN:
+        from compress.foreign.kept import taken_size_bytes
+
+        return taken_size_bytes(weights)
+    return weights.stat().st_size
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from compress.artefacts import net_file
 from compress.errors import StoreError, UserError
 from compress.parity.compare import Subject
 from compress.records import BuildList, Variant
@@ -47,7 +48,7 @@ def _found(place: Place, store: Store, reference: Path | None) -> Found:
     quantized, nets = _networks(place, store, reference)
     data, digest = _data(quantized)
     float_self: Variant = "pruned" if "pruned" in nets or _has(listed, "pruned") else "student"
-    nets = {float_self: quantized / "net.safetensors", **nets}
+    nets = {float_self: net_file(quantized), **nets}
     subject = Subject(
         title=str(place.folder), folder=place.folder, builds=builds,
         not_built=() if place.wanted else listed.not_built, quantized=quantized, nets=nets, float_self=float_self,
@@ -73,7 +74,7 @@ def _networks(place: Place, store: Store, reference: Path | None) -> tuple[Path,
         if kind == "quantized" and reference is None:
             quantized = entry.folder
         elif kind in _NETS:
-            nets[_NETS[kind]] = entry.folder / "net.safetensors"
+            nets[_NETS[kind]] = net_file(entry.folder)
     if quantized is None:
         raise UserError(
             f"{place.folder}: the fake-quant network it was made from is not in the store {store.root}; "

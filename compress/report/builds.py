@@ -20,13 +20,13 @@ def build_lines(results: Results) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def warnings(build: Build) -> tuple[str, ...]:
-    """What of an INT8 build is not as it was trained."""
+    """What of an INT8 build is not as it was quantized."""
     found = build.inspection
     lines = []
     if build.variant in ("int8", "ptq") and not found.int8_layers:
         lines.append("WARNING: no layer runs in int8")
     if found.float_though_trained:
-        lines.append(f"WARNING: float islands, though trained in int8: {_named(found.float_though_trained)}")
+        lines.append(f"WARNING: float islands, though quantized: {_named(found.float_though_trained)}")
     lines += [f"WARNING: scale differs: {difference}" for difference in found.scale_differences]
     return tuple(lines)
 
@@ -38,7 +38,7 @@ def island_line(build: Build) -> str | None:
         return None
     line = f"{found.int8_layers} of {found.int8_layers + found.float_layers} layers with weights run in int8"
     planned = tuple(name for name in found.float_islands if name not in found.float_though_trained)
-    return f"{line}; left float in training: {_named(planned)}" if planned else line
+    return f"{line}; left float: {_named(planned)}" if planned else line
 
 
 def absent_line(absent: NotBuilt) -> str:
@@ -56,7 +56,7 @@ def _facts(build: Build) -> tuple[str, ...]:
     islands = island_line(build)
     lines = [islands] if islands else []
     if found.scales_compared and not found.scale_differences:
-        lines.append(f"{found.scales_compared} trained scales read back, all equal")
+        lines.append(f"{found.scales_compared} scales read back, all equal")
     return (*lines, *found.notes)
 
 

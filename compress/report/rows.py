@@ -80,6 +80,8 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
     """
     rows = []
     for variant in LABELS:
+        if variant == "ptq" and not results.builds.trained:
+            continue
         measured = _by_runtime(variant, results)
         if variant != "int8":
             measured = measured[:1]
@@ -185,6 +187,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
     notes = []
     for height, width in sorted({(net.macs_height, net.macs_width) for net in results.builds.nets}):
         notes.append(f"Parameters and MACs: counted, MACs for one picture of {height}x{width}.")
+    if not results.builds.trained:
+        notes.append("INT8: ranges from calibration pictures; nothing was trained under fake-quant.")
     quality, speed = results.quality, results.speed
     if quality.rows:
         how = _origins(row.origin for row in quality.rows)

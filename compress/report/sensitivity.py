@@ -39,13 +39,30 @@ def summary(report: SensitivityReport) -> Iterator[str]:
             f"with {len(report.promoted)} of {len(report.rows)} layers promoted: {report.drop_after_db:.3f} dB (worst "
             f"image {report.worst_drop_after_db:.3f}) for {report.cost_of_promotion:.3f} {_unit(report)}"
         )
+    yield from _speed_left(report)
     floats = [row.layer for row in report.rows if row.promoted_to == "float"]
     if floats:
-        yield f"to train around them: quantize.keep_float=[{','.join(floats)}] besides what it holds now"
+        yield f"to quantize around them: quantize.keep_float=[{','.join(floats)}] besides what it holds now"
     if not report.holds and not report.wider:
         yield "the budget does not hold, and the target has nothing beyond int8: widen the student or raise the budget"
     elif not report.holds:
         yield "the budget does not hold even so: widen the student or raise the budget"
+
+
+def _speed_left(report: SensitivityReport) -> Iterator[str]:
+    """What is left of int8's speed where layers were promoted, and what each step towards the budget costs."""
+    if not report.curve:
+        return
+    left, unit = report.speedup, _unit(report)
+    if left is not None:
+        yield f"speed left: {left:.2f}x of the float network, by its layers alone ({unit})"
+    if left is not None and left <= 1.0:
+        yield "the budget and a gain in speed exclude each other: with these layers promoted, int8 is no faster"
+    for point in report.curve:
+        yield (
+            f"  {point.promoted} promoted: {point.drop_db:.3f} dB, worst image {point.worst_drop_db:.3f}, "
+            f"for {point.cost:.3f} {unit}"
+        )
 
 
 def markdown_rows(report: SensitivityReport) -> Iterator[str]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Promoted, Verdict
 from compress.bundle.manifest import MANIFEST, from_bytes
+from compress.models.weights import weights_size_bytes
 from compress.records import BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
@@ -165,7 +166,7 @@ def _print_artefact(artefact: Artefact, fidelity: bool, console: Console) -> Non
     if not isinstance(artefact, Net):
         console.print(Text(f"{type(artefact).__name__}: {artefact.folder}"), soft_wrap=True)
         return
-    size = artefact.weights.stat().st_size / 1024
+    size = weights_size_bytes(artefact.weights) / 1024
     console.print(Text(f"{type(artefact).__name__}: {artefact.weights} ({size:,.0f} KiB)"), soft_wrap=True)
     path = artefact.folder / "curve.json"
     if path.is_file():

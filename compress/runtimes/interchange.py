@@ -64,6 +64,7 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     simple, same = onnxsim.simplify(fold_weights(raw))
     if not same:
         raise BuildError(f"{path.name}: onnxsim's simplified graph is not the original")
+    _say_sides(simple, request)
     onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
     onnx.checker.check_model(simple, full_check=True)
     with torch.no_grad():
@@ -121,6 +122,16 @@ def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
         return
     first = foreign[0]
     raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator")
+
+
+def _say_sides(model: onnx.ModelProto, request: OnnxRequest) -> None:
+    """What the answer's sides are: the picture's, though a graph that reshapes by computed sizes does not tell."""
+    sides: list[int | str] = [1, 3, "height", "width"] if request.free else [1, 3, *request.size]
+    for dim, side in zip(model.graph.output[0].type.tensor_type.shape.dim, sides, strict=False):
+        if isinstance(side, int):
+            dim.dim_value = side
+        elif not dim.HasField("dim_value"):
+            dim.dim_param = side
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:

@@ -44,26 +44,40 @@ def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tup
     for item in found:
         match = _NODE.match(item.node)
         by_name[f"{match['place']}__{match['port']}" if match else item.node].append(item)
-    compared, differences, known = 0, [], set()
+    compared, differences = 0, []
+    known: set[str] = set()
+    there = {row.tensor: _named(by_name, row) for row in table.tensors}
+    known.update(name for names in there.values() for name in names)
     for row in table.tensors:
-        names = [name for name in by_name if name.endswith("/" + quantizer_of(row))]
-        candidates = [item for name in names for item in by_name[name]]
-        known.update(names)
-        if not candidates:
-            differences.append(f"{row.tensor}: no quantizer in the build")
-            continue
-        compared += 1
+        candidates = [item for name in there[row.tensor] for item in by_name[name]]
         problems = [_difference(item, row) for item in candidates]
+        if all(problems):  # of equal quantizers of one tensor a build has one
+            twins = [other for other in table.tensors if other is not row and _equal(other, row)]
+            twin = [item for other in twins for name in there[other.tensor] for item in by_name[name]]
+            problems = [""] if any(not _difference(item, row) for item in twin) else problems
+        if not problems:  # an SDK's own name, in the place of one that it joined with another
+            renamed = next((n for n in by_name if n not in known and not _difference(by_name[n][0], row)), None)
+            known.update(() if renamed is None else (renamed,))
+            problems = [] if renamed is None else [""]
+        compared += bool(problems)
         if all(problems):
-            differences.append(f"{row.tensor}: {problems[0]}")
+            differences.append(f"{row.tensor}: {problems[0] if problems else 'no quantizer in the build'}")
     differences += [f"{name}: not in the table" for name in sorted(set(by_name) - known)]
     return compared, tuple(differences)
+
+
+def _named(by_name: Iterable[str], row: TensorScale) -> tuple[str, ...]:
+    return tuple(name for name in by_name if name.endswith("/" + quantizer_of(row)))
+
+
+def _equal(one: TensorScale, other: TensorScale) -> bool:
+    return one.model_copy(update={"tensor": other.tensor}) == other
 
 
 def quantizer_of(row: TensorScale) -> str:
     """The name of the quantizer of ``row``, whose tensor is ``place weight``, ``place input 0`` or ``place output``."""
     place, what = row.tensor.split(" ", 1)
-    port = {"weight": "1", "output": "0"}.get(what, what.removeprefix("input "))
+    port = {"weight": "1", "output": "0"}.get(what, what.removeprefix("input ").removeprefix("output "))
     return f"{place}__{port}"
 
 
@@ -73,18 +87,18 @@ def _difference(found: FoundScale, row: TensorScale) -> str:
 
     scale = np.asarray(row.scale, np.float32)
     if found.scale.shape != scale.shape:
-        return f"{found.scale.size} scales, trained {scale.size}"
+        return f"{found.scale.size} scales, wanted {scale.size}"
     if found.reach is not None:
         wanted = np.maximum(np.abs(row.low), np.abs(row.high))
         off = np.abs(found.reach - wanted) > 1e-5 * wanted
-        return f"reaches to {found.reach[off][:4]}, trained range to {wanted[off][:4]}" if off.any() else ""
+        return f"reaches to {found.reach[off][:4]}, wanted range to {wanted[off][:4]}" if off.any() else ""
     off = np.abs(found.scale - scale) > RELATIVE_TOLERANCE * np.abs(scale)
     if off.any():
         first = int(np.argmax(off))
-        figures = f"{found.scale[first]:.7g} at {first}, trained {scale[first]:.7g}"
+        figures = f"{found.scale[first]:.7g} at {first}, wanted {scale[first]:.7g}"
         return f"scale {figures} ({int(off.sum())} of {off.size} differ)"
     if found.zero_point is not None and not np.array_equal(found.zero_point, np.asarray(row.zero_point)):
-        return f"zero-point {found.zero_point.tolist()[:4]}, trained {list(row.zero_point)[:4]}"
+        return f"zero-point {found.zero_point.tolist()[:4]}, wanted {list(row.zero_point)[:4]}"
     if found.low is not None and (np.abs(found.low - np.asarray(row.low)) > 1e-3 * scale).any():
-        return f"range begins at {found.low.tolist()[:4]}, trained {list(row.low)[:4]}"
+        return f"range begins at {found.low.tolist()[:4]}, wanted {list(row.low)[:4]}"
     return ""

@@ -25,6 +25,7 @@ StageName = Literal[
     "teach",
     "teacher",
     "label",
+    "student",
     "distill",
     "control",
     "prune",

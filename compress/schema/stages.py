@@ -13,7 +13,7 @@ from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
-from compress.schema.training import Hint, PictureLoss, Train
+from compress.schema.training import Hint, Phase, PictureLoss, Train
 
 
 class TeacherSpec(Section):
@@ -26,13 +26,17 @@ class TeacherSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         if self.source.network is not None:
-            from compress.foreign.identity import source_identity
-
-            return {"source": source_identity(self.source), "adapter": self.adapter.identity()}
+            return _foreign_identity(self.source, self.adapter)
         from compress.models.weights import resolve_weights
         from compress.store.digests import file_digest
 
         return {"network": self.network, "weights_sha256": file_digest(resolve_weights(self.weights))}
+
+
+def _foreign_identity(source: SourceSpec, adapter: AdapterSpec) -> dict[str, Any]:
+    from compress.foreign.identity import source_identity
+
+    return {"source": source_identity(source), "adapter": adapter.identity()}
 
 
 class TeachSpec(Section):
@@ -54,7 +58,10 @@ class TeachSpec(Section):
 
 
 class StudentSpec(Section):
-    """The small network that ships. ``compress.models.NETWORKS`` says which settings each takes, with defaults."""
+    """The small network that ships: one of ours, trained here, or with ``source.network`` one that is brought.
+
+    ``compress.models.NETWORKS`` says which settings each of ours takes, with defaults.
+    """
 
     network: str = "light_twin"
     width: PositiveInt | None = Field(None, description="channels at half resolution, of light_curve on the thumbnail")
@@ -63,20 +70,24 @@ class StudentSpec(Section):
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
+    source: SourceSpec = SourceSpec()
+    adapter: AdapterSpec = AdapterSpec()
 
     @property
     def given(self) -> dict[str, int]:
         """The network's settings that are set, by name."""
-        return self.model_dump(exclude={"network", "reparameterize"}, exclude_none=True)
+        return self.model_dump(exclude={"network", "reparameterize", "source", "adapter"}, exclude_none=True)
 
     def settled(self) -> StudentSpec:
-        """The same with the network's own defaults where nothing is set; unchanged for an unknown network."""
-        known = NETWORKS.get(self.network)
+        """The same with the network's own defaults where nothing is set; unchanged for one that is not ours."""
+        known = NETWORKS.get(self.network) if self.source.network is None else None
         return self.model_copy(update={**known.defaults, **self.given}) if known else self
 
     def identity(self) -> dict[str, Any]:
         """Settled, and without the settings that the network does not have."""
-        return self.settled().model_dump(mode="json", exclude_none=True)
+        if self.source.network is not None:
+            return _foreign_identity(self.source, self.adapter)
+        return self.settled().model_dump(mode="json", exclude={"source", "adapter"}, exclude_none=True)
 
 
 class DistillSpec(Section):
@@ -96,7 +107,7 @@ class DistillSpec(Section):
 
 
 class PruneSpec(Section):
-    """Structured pruning by Torch-Pruning, then fine-tuning under the teacher."""
+    """Structured pruning by Torch-Pruning, then fine-tuning under the teacher, or under what it was before."""
 
     keep_macs: float | None = Field(0.8, gt=0, le=1, description="share of the MACs to keep")
     max_latency_ms: float | None = Field(None, gt=0, description="or: FP32 latency to get under, on this machine")
@@ -115,10 +126,18 @@ class PruneSpec(Section):
         return {**self.model_dump(mode="json", exclude={"keep_macs"}), "machine": stable_facts()}
 
 
-class QuantizeSpec(Section):
-    """Quantization-aware training by NNCF, under the teacher."""
+class OptionalTrain(Train):
+    """A training that may be left out."""
 
-    train: Train = Train(precision="fp32", lr=1e-4)
+    phases: tuple[Phase, ...] = Field(
+        (Phase(epochs=1),), description="none: nothing is trained, ranges alone are found"
+    )
+
+
+class QuantizeSpec(Section):
+    """Quantization by NNCF: ranges from pictures, then training with them, under the teacher where there is one."""
+
+    train: OptionalTrain = OptionalTrain(precision="fp32", lr=1e-4)
     calibration_images: PositiveInt = Field(32, description="training pictures for the first ranges")
     keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
 

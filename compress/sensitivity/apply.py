@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.artefacts import net_file
+from compress.models.weights import copy_net
 from compress.sensitivity.layers import PREFIX
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ def copy_with(folder: Path, bits: Mapping[str, int], out: Path) -> None:
     """
     from safetensors.torch import load_file, save_file
 
-    for name in ("net.safetensors", "ptq.safetensors", "ptq.json"):
-        shutil.copyfile(folder / name, out / name)
+    copy_net(net_file(folder), out)
+    for name in ("ptq.safetensors", "ptq.json"):
+        if (folder / name).is_file():  # not where nothing was trained
+            shutil.copyfile(folder / name, out / name)
     config = json.loads((folder / "qat.json").read_text())
     hooks = {name.removeprefix(PREFIX): count for name, count in bits.items()}
     for command in config["compression_state"]:  # one quantizer, by whichever of its places it was named

@@ -25,12 +25,25 @@ def choose(
     everything = bench.at({})
     if not wider_precisions(promotion) or holds({}):
         return {}
-    candidates = [one for each in scores for one in _candidates(each, everything, costs[each.layer.name], promotion)]
+    candidates = all_candidates(bench, scores, costs, promotion)
     deficit_db = everything.drop_db(bench.floating) - (promotion.max_int8_drop_db or 0.0)
     found = cheapest(candidates, deficit_db, holds)
     if found is None:
         found = {each.name: each.precision for each in widest(candidates) if each.gain_db > 0}
     return found
+
+
+def all_candidates(
+    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], promotion: Promotion
+) -> list[Candidate]:
+    """Every layer in every precision beyond int8 that the target has."""
+    everything = bench.at({})
+    return [one for each in scores for one in _candidates(each, everything, costs[each.layer.name], promotion)]
+
+
+def breaks(bench: Bench, promotion: Promotion) -> bool:
+    """Whether int8 alone breaks the budget."""
+    return not _holds(bench.at({}), bench.floating, promotion)
 
 
 def _candidates(each: LayerScores, everything: Scores, cost: LayerCost, promotion: Promotion) -> tuple[Candidate, ...]:

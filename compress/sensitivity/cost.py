@@ -133,9 +133,12 @@ def openvino_profile(sources: Sequence[Path], machine: Machine) -> list[dict[str
             request.infer([x])
             if run < 3:  # warm-up
                 continue
+            spent: dict[str, float] = defaultdict(float)  # a module may be called several times in a picture
             for node in request.profiling_info:
                 if node.node_name in names:
-                    kept[names[node.node_name]].append(node.real_time.total_seconds() * 1e3)
+                    spent[names[node.node_name]] += node.real_time.total_seconds() * 1e3
+            for name, time_ms in spent.items():
+                kept[name].append(time_ms)
     return [{name: statistics.median(times) for name, times in kept.items()} for kept in samples]
 
 

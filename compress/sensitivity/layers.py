@@ -1,11 +1,13 @@
 """The layers of a fake-quant network as what can be put into int8 or left out of it one by one.
 
-A layer is a weight's quantizer with the quantizers of what it is computed with. An activation that several layers
-share stays quantized until the last of them is float. What feeds no layer with weights is a layer by itself.
+A layer is the quantizer of its weight with those of what the weight meets, at each call of its module. An activation
+that several layers share stays quantized until the last of them is float. What feeds no layer with weights is a layer
+by itself.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.errors import BuildError
+from compress.models.quantized import is_weight, layer_at
 from compress.records import Wider
 
 PREFIX = "__nncf_hooks."
@@ -26,15 +29,15 @@ _SIDE = 64
 
 @dataclass(frozen=True)
 class Layer:
-    """``name``: the module, as ``quantize.keep_float`` takes it; the rest are names of quantizer modules."""
+    """``name``: the module or operation, as ``quantize.keep_float`` takes it; the rest are names of quantizers."""
 
     name: str
-    weight: str | None
+    weights: tuple[str, ...]
     activations: tuple[str, ...]
 
     @property
     def quantizers(self) -> tuple[str, ...]:
-        return (*((self.weight,) if self.weight else ()), *self.activations)
+        return (*self.weights, *self.activations)
 
 
 def quantized_layers(net: nn.Module) -> tuple[Layer, ...]:
@@ -47,14 +50,20 @@ def quantized_layers(net: nn.Module) -> tuple[Layer, ...]:
     hooks = {name: module for name, module in net.named_modules() if isinstance(module, BaseQuantizer)}
     if not hooks:
         raise BuildError("the network has no quantizers, so no layer of it can be sensitive")
-    weights = {_scope(_place(name)): name for name in hooks if _is_weight(name)}
-    fed = _feeds(net, {name: module for name, module in hooks.items() if not _is_weight(name)}, tuple(weights))
-    layers = {scope: Layer(scope.replace("/", "."), weights[scope], tuple(fed[scope])) for scope in weights}
-    taken = {name for layer in layers.values() for name in layer.quantizers}
+    weights = {name for name, module in hooks.items() if _is_weight(name, module)}
+    fed = _feeds(net, {name: module for name, module in hooks.items() if name not in weights}, weights)
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for name in (each for each in hooks if each in weights):
+        place = _place(name)
+        mine, theirs = found.setdefault(layer_at(net, place) or place, ([], []))
+        mine.append(name)
+        theirs += [each for each in fed[name] if each not in theirs]
+    layers = [Layer(owner, tuple(mine), tuple(theirs)) for owner, (mine, theirs) in found.items()]
+    taken = {name for layer in layers for name in layer.quantizers}
     rest = [name for name in hooks if name not in taken]
     places = Counter(_place(name) for name in rest)
-    alone = [Layer(_place(name) if places[_place(name)] == 1 else _inner(name), None, (name,)) for name in rest]
-    return (*layers.values(), *alone)
+    alone = [Layer(_place(name) if places[_place(name)] == 1 else _inner(name), (), (name,)) for name in rest]
+    return (*layers, *alone)
 
 
 def _match(name: str) -> re.Match[str]:
@@ -73,37 +82,29 @@ def _inner(name: str) -> str:
     return f"{match['place']} {'input' if match['when'] == 'pre' else 'output'} {match['port']}"
 
 
-def _is_weight(name: str) -> bool:
-    match = _match(name)
-    return match["when"] == "pre" and match["port"] == "1" and not match["place"].startswith("/")
-
-
-def _scope(place: str) -> str:
-    """``repair/middle1/conv2d/0`` is the first conv2d of module ``repair/middle1``."""
-    return place.rsplit("/", 2)[0]
+def _is_weight(name: str, module: nn.Module) -> bool:
+    match, scales = _match(name), math.prod(getattr(module, "scale_shape", (1,)))
+    return not match["place"].startswith("/") and is_weight(match["when"], match["place"], match["port"], scales)
 
 
 @torch.no_grad()
-def _feeds(net: nn.Module, activations: dict[str, nn.Module], scopes: tuple[str, ...]) -> dict[str, list[str]]:
-    """For each module with a quantized weight the quantizers of its inputs, found by running the network once."""
+def _feeds(net: nn.Module, activations: dict[str, nn.Module], weights: Collection[str]) -> dict[str, list[str]]:
+    """For each quantizer of a weight those of what the weight meets, found by running the network once."""
+    from nncf.torch.function_hook import register_pre_function_hook
+
     made: list[tuple[str, Tensor]] = []  # kept, so that no address is used twice
-    found: dict[str, list[str]] = {scope: [] for scope in scopes}
-    for name in activations:
-        if _match(name)["when"] == "pre" and _scope(_place(name)) in found:
-            found[_scope(_place(name))].append(name)
+    found: dict[str, list[str]] = {name: [] for name in weights}
 
     def gives(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         return lambda _module, _given, answer: made.append((name, answer))
 
-    def takes(scope: str) -> Callable[[nn.Module, Any], None]:
-        def look(_module: nn.Module, given: Any) -> None:
-            places = {tensor.data_ptr() for tensor in given if isinstance(tensor, Tensor)}
-            found[scope] += [n for n, t in made if t.data_ptr() in places and n not in found[scope]]
-
-        return look
-
-    handles = [module.register_forward_hook(gives(name)) for name, module in activations.items()]
-    handles += [net.get_submodule(s.replace("/", ".")).register_forward_pre_hook(takes(s)) for s in scopes]
+    handles: list[Any] = [module.register_forward_hook(gives(name)) for name, module in activations.items()]
+    first = {id(net.get_submodule(name)): name for name in weights}
+    for name, module in list(net.named_modules(remove_duplicate=False)):  # one that is called often has many places
+        if id(module) in first:
+            other = 0 if _match(name)["port"] == "1" else 1
+            look = _Look(made, found[first[id(module)]])
+            handles.append(register_pre_function_hook(net, _place(name), other, look))
     side = -(-_SIDE // int(net.size_multiple)) * int(net.size_multiple)  # type: ignore[arg-type]
     try:
         net(torch.rand(1, 3, side, side))
@@ -111,6 +112,18 @@ def _feeds(net: nn.Module, activations: dict[str, nn.Module], scopes: tuple[str,
         for handle in handles:
             handle.remove()
     return found
+
+
+class _Look(nn.Module):
+    """Notes which of the tensors that were made comes by, and passes it on."""
+
+    def __init__(self, made: list[tuple[str, Tensor]], seen: list[str]) -> None:
+        super().__init__()
+        self.made, self.seen = made, seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen += [name for name, y in self.made if y.data_ptr() == x.data_ptr() and name not in self.seen]
+        return x
 
 
 def quantizer_bits(layers: Iterable[Layer], choices: Mapping[str, Wider]) -> dict[str, int]:
@@ -122,7 +135,7 @@ def quantizer_bits(layers: Iterable[Layer], choices: Mapping[str, Wider]) -> dic
     for layer in layers:
         wanted = choices.get(layer.name)
         for name in layer.quantizers:
-            bits = 0 if wanted == "float" else 16 if wanted == "int16" and name != layer.weight else 8
+            bits = 0 if wanted == "float" else 16 if wanted == "int16" and name not in layer.weights else 8
             found[name] = max(found.get(name, 0), bits)
     return found
 

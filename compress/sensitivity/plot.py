@@ -8,6 +8,7 @@ from html import escape
 from compress.records import SensitivityReport, SensitivityRow
 
 _ROW, _BAR, _LEFT, _WIDTH, _RIGHT, _TOP = 34, 12, 190, 420, 90, 64
+_CURVE = 260
 _ALONE, _GAIN, _PROMOTED = "#4477aa", "#ccbb44", "#ee6677"
 
 
@@ -19,7 +20,8 @@ def sensitivity_svg(report: SensitivityReport) -> str:
     scale = (_LEFT + _WIDTH - zero) / (reach or 1.0)
     if low < 0:
         scale = min(scale, (zero - _LEFT) / -low)
-    height = _TOP + _ROW * len(report.rows) + 28
+    bars = _TOP + _ROW * len(report.rows) + 28
+    height = bars + (_CURVE if len(report.curve) > 1 else 0)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + _RIGHT}" height="{height}" '
         'font-family="sans-serif" font-size="12">',
@@ -29,9 +31,36 @@ def sensitivity_svg(report: SensitivityReport) -> str:
     ]
     for place, row in enumerate(report.rows):
         lines += _bars(row, _TOP + _ROW * place, zero, scale)
-    lines.append(f'<line x1="{zero:.1f}" y1="{_TOP - 6}" x2="{zero:.1f}" y2="{height - 24}" stroke="black"/>')
-    lines.append(f'<text x="8" y="{height - 8}" fill="#555">{escape(_note(report))}</text>')
+    lines.append(f'<line x1="{zero:.1f}" y1="{_TOP - 6}" x2="{zero:.1f}" y2="{bars - 24}" stroke="black"/>')
+    lines.append(f'<text x="8" y="{bars - 8}" fill="#555">{escape(_note(report))}</text>')
+    if len(report.curve) > 1:
+        lines += _curve(report, bars)
     return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _curve(report: SensitivityReport, top: int) -> Iterator[str]:
+    """Drop in dB (up) against what all layers take (right), as layers are promoted; the budget as a line."""
+    costs, drops = [point.cost for point in report.curve], [point.drop_db for point in report.curve]
+    limits = [] if report.limit_db is None else [report.limit_db]
+    low, high = min(*drops, 0.0), max(*drops, *limits, 1e-6)
+    width, floor = max(costs) - min(costs) or 1.0, top + _CURVE - 40
+
+    def place(cost: float, drop: float) -> tuple[float, float]:
+        return _LEFT + _WIDTH * (cost - min(costs)) / width, floor - (_CURVE - 90) * (drop - low) / (high - low)
+
+    spots = [place(point.cost, point.drop_db) for point in report.curve]
+    text = f"dB lost against what all layers take ({report.cost_unit}, {report.cost_origin}), as layers are promoted"
+    yield f'<text x="8" y="{top + 24}" font-size="14">{escape(text)}</text>'
+    for limit in limits:
+        y = place(min(costs), limit)[1]
+        yield f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _WIDTH}" y2="{y:.1f}" stroke="#555" stroke-dasharray="4"/>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">limit {limit:g} dB</text>'
+    yield f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in spots)}" fill="none" stroke="{_ALONE}"/>'
+    for (x, y), point in zip(spots, report.curve, strict=True):
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_PROMOTED}"/>'
+        yield f'<text x="{x + 5:.1f}" y="{y - 5:.1f}" font-size="10">{point.promoted}</text>'
+    for cost in (min(costs), max(costs)):
+        yield f'<text x="{place(cost, low)[0]:.1f}" y="{floor + 20}" text-anchor="middle">{cost:.3f}</text>'
 
 
 def _title(report: SensitivityReport) -> str:

@@ -10,6 +10,7 @@ STAGES = {
     "teach": "compress.stages.teach",
     "teacher": "compress.stages.teacher",
     "label": "compress.stages.label",
+    "student": "compress.stages.student",
     "distill": "compress.stages.distill",
     "control": "compress.stages.control",
     "prune": "compress.stages.prune",

@@ -134,6 +134,7 @@ def export(
         not_built=(
             *(NotBuilt(runtime=name, reason=why) for name, why in reasons.items() if why is not None), *absent,
         ),
+        trained=quantized.trained,
     ).write(out / "builds.json")  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec,
     yield _File(int8, shape)
     if export.dynamic:
         yield _File(int8, shape, free=True)
-    if (quantized.folder / "ptq.json").is_file():  # a candidate of a search comes without its control
+    if quantized.trained:  # else it is the one that ships, or a candidate of a search, which comes without its control
         yield _File(_Network("ptq", partial(fake_quant, "ptq")), shape)
 
 
@@ -257,18 +258,18 @@ def _tell(build: Build, progress: Progress) -> None:
         progress.say(f"{build.name}: no layer of it runs in int8 on this machine")
     if build.variant == "int8":
         for layer in build.inspection.float_though_trained:
-            progress.say(f"{build.name}: {layer} was trained in int8 and runs in float")
+            progress.say(f"{build.name}: {layer} was quantized and runs in float")
         for note in build.inspection.notes:
             progress.say(f"{build.name}: {note}")
 
 
 def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:
     from compress.models.pruning import count_macs
-    from compress.models.weights import load_net
+    from compress.models.weights import load_net, weights_size_bytes
 
     module = load_net(net.weights)
     return NetFacts(
         variant=variant, params=sum(p.numel() for p in module.parameters()),
         macs=count_macs(module, shape.height, shape.width), macs_height=shape.height, macs_width=shape.width,
-        weights_size_bytes=net.weights.stat().st_size,
+        weights_size_bytes=weights_size_bytes(net.weights),
     )  # fmt: skip

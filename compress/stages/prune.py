@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
 @stage(gives=Pruned, version=2, environment=("torch", "torch-pruning"))
 def prune(
-    student: Student, teacher: Teacher, prune: PruneSpec, distill: DistillSpec, channels: Channels,
+    student: Student, teacher: Teacher | None, prune: PruneSpec, distill: DistillSpec, channels: Channels,
     pictures: PictureSize, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
     labels: Labels | None = None,
 ) -> None:  # fmt: skip
-    """Writes ``net.safetensors``, ``curve.json``, ``cuts.json`` (what was taken out, in order) and ``left_alone.json``
-    (layers that keep all channels, and why; as far as looked for).
+    """Writes the network, ``curve.json``, ``cuts.json`` (what was taken out, in order) and ``left_alone.json``
+    (layers that keep all channels, and why; as far as looked for). Without a teacher, the student as it was is one.
 
     Channel counts stay multiples of the target's. Pruning itself takes seconds and is done again on
     resume; only the fine-tuning goes on from its checkpoint.
     """
     import torch
 
+    from compress.foreign.adapted import own_names
     from compress.models.pruning import count_macs, prune_until
-    from compress.models.weights import PRUNED, load_net, save_net
+    from compress.models.weights import keep_net, load_net
     from compress.runtimes.picture import padded_size
     from compress.training.under_teacher import train_under
 
@@ -40,15 +41,18 @@ def prune(
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
     size = padded_size(*pictures.size, multiple)
     enough = _budget(prune, count_macs(net, *size), size)
-    gradients = _gradients(data, seed.seed, labels)
-    found = prune_until(net, enough, gradients, prune.importance, channels.multiple, prune.keep, size)
+    gradients, keep = _gradients(data, seed.seed, labels), own_names(net, prune.keep)
+    found = prune_until(net, enough, gradients, prune.importance, channels.multiple, keep, size)
     reduced, cuts = found.net, found.cuts
     progress.say(f"took {sum(len(cut.channels) for cut in cuts)} channels out of {len(cuts)} groups")
+    if not enough(reduced, count_macs(reduced, *size)):
+        progress.say("nothing more can go, though the budget is not reached")
     for each in found.left_alone:
         progress.say(f"left alone: {each.module}: {each.reason}")
     bare = distill.model_copy(update={"hints": ()})
-    train_under(teacher.weights, reduced, bare, prune.train, data, seed.seed, out, scratch, progress, labels)
-    save_net(reduced, out / "net.safetensors", {PRUNED: "yes"})
+    taught_by = (teacher or student).weights
+    train_under(taught_by, reduced, bare, prune.train, data, seed.seed, out, scratch, progress, labels)
+    keep_net(reduced, out, pruned=True)
     (out / "left_alone.json").write_text(json.dumps([asdict(each) for each in found.left_alone], indent=1) + "\n")
     (out / "cuts.json").write_text(json.dumps([asdict(cut) for cut in cuts], indent=1) + "\n")
 

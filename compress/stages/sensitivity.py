@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Labels, Promoted, Quantized
 from compress.errors import DataError
-from compress.records import LayerCost, QuantizationTable
+from compress.records import LayerCost, PromotionPoint, QuantizationTable
 from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, SensitivitySpec
 from compress.stage import Progress, stage
 
@@ -34,7 +34,8 @@ def sensitivity(
     from compress.models.weights import load_net
     from compress.report.sensitivity import lines
     from compress.sensitivity.apply import copy_with
-    from compress.sensitivity.choose import choose, make_report
+    from compress.sensitivity.choose import all_candidates, breaks, choose, make_report
+    from compress.sensitivity.curve import promotion_curve
     from compress.sensitivity.layers import quantized_layers, quantizer_bits
     from compress.sensitivity.measure import Bench
     from compress.sensitivity.plot import sensitivity_svg
@@ -49,8 +50,11 @@ def sensitivity(
     scores = tuple(bench.layer(layer, wider) for layer in layers)
     costs = _costs(quantized, tuple(layer.name for layer in layers), promotion, timing)
     chosen = choose(bench, scores, costs, promotion) if sensitivity.promote else {}
+    curve: tuple[PromotionPoint, ...] = ()
+    if wider and sensitivity.promote and breaks(bench, promotion):
+        curve = promotion_curve(bench, all_candidates(bench, scores, costs, promotion), costs, chosen)
     report = make_report(bench, scores, costs, chosen, promotion).model_copy(
-        update={"data_kind": data.kind, "data_digest": digest, "images": names}
+        update={"data_kind": data.kind, "data_digest": digest, "images": names, "curve": curve}
     )
     if labels is not None:
         report = report.model_copy(update={"definition": FIDELITY_DEFINITION})

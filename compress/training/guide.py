@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from compress.data.batches import Picture, StoredGuide
 from compress.data.source import PairSource
-from compress.foreign.adapted import listened
+from compress.foreign.adapted import Adapted, listened
 from compress.losses.distill import Tap
 from compress.models.enhance import padded_for, scale_of, to_picture, to_tensor
 from compress.schema import Hint
@@ -55,7 +55,8 @@ def consult(
     folder = scratch / "guide"
     folder.mkdir(exist_ok=True)
     taps = [Tap(listened(teacher), hint.teacher) for hint in hints]
-    teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not isinstance(teacher, Adapted):  # an author's own view() may count on the plain layout
+        teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for index in range(len(source)):
         if not (folder / f"output-{index:05d}.npy").exists():
             _ask(teacher, source.pair(index)[0], taps, folder, index)

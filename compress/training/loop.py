@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from compress.data.batches import Batch, BatchPlan, WaitMeter
 from compress.errors import CompressError
+from compress.foreign.adapted import Adapted
 from compress.records import Record
 from compress.schema import Train
 from compress.stage import Progress
@@ -263,7 +264,8 @@ class _Stepper:
         self.objective, self.device = objective, device
         self.half = train.precision == "bf16"
         net.train()
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not isinstance(net, Adapted):  # an author's own view() may count on the plain layout
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net: nn.Module = net
         self.learned = [p for p in objective.parameters() if p.requires_grad]
         self.trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]

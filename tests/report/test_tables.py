@@ -221,9 +221,9 @@ def test_the_report_says_of_each_build_what_its_sdk_did() -> None:
     text = markdown_report("kd", results(builds=BUILDS), VERDICT)
     parts = {part.split("\n")[0].split(" ")[0]: part for part in text.split("\n### ")[1:]}
     assert list(parts) == ["int8-ov", "int8-rk", "int8-onnx", "float-ov"]  # what ships first; nothing to say, no part
-    assert "- WARNING: float islands, though trained in int8: repair.middle2\n" in parts["int8-ov"]
-    assert "- 5 of 7 layers with weights run in int8; left float in training: light.down1\n" in parts["int8-ov"]
-    assert "- 11 trained scales read back, all equal\n- range from frames\n" in parts["int8-ov"]
+    assert "- WARNING: float islands, though quantized: repair.middle2\n" in parts["int8-ov"]
+    assert "- 5 of 7 layers with weights run in int8; left float: light.down1\n" in parts["int8-ov"]
+    assert "- 11 scales read back, all equal\n- range from frames\n" in parts["int8-ov"]
     assert "- WARNING: scale differs: repair.middle3 weight: 128/127\n" in parts["int8-rk"]
     assert "- WARNING: no layer runs in int8\n" in parts["int8-onnx"]
     assert "- ReduceMax written as GlobalMaxPool\n" in parts["float-ov"]
@@ -256,8 +256,8 @@ def test_terminal_shows_figures_and_verdict(tmp_path: Path) -> None:
     told_of = results(builds=found.builds.model_copy(update={"builds": BUILDS.builds, "not_built": BUILDS.not_built}))
     told_of.builds.write(tmp_path / "builds.json")
     lines = printed((Builds(tmp_path, "", ""), Measurements(tmp_path, "", "")))
-    assert "int8-ov: WARNING: float islands, though trained in int8: repair.middle2" in lines
-    assert "int8-ov: 5 of 7 layers with weights run in int8; left float in training: light.down1" in lines
+    assert "int8-ov: WARNING: float islands, though quantized: repair.middle2" in lines
+    assert "int8-ov: 5 of 7 layers with weights run in int8; left float: light.down1" in lines
     assert "pruned for rknn: not built: no float layers" in lines
     for part in ("kd on bench", "Verdict: fail", "max_int8_drop_db", "0.500 dB", "rknn build wanted", "pruning:"):
         assert part in text
