@@ -23,9 +23,9 @@ from compress.devices.runner.fingerprint import fingerprint
 from compress.models.enhance import pad_to_multiple, to_tensor
 from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
 from compress.models.weights import load_net, save_net
-from compress.records import SensitivityReport
 from compress.report.sensitivity import lines
 from compress.schema import DataSpec, LayerTiming, Promotion, QuantizeSpec, Scheme, SensitivitySpec
+from compress.sensitivity.records import SensitivityReport
 from compress.stages import load_stage
 from compress.store.store import Store
 

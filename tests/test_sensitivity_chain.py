@@ -11,9 +11,10 @@ from compress.artefacts import Builds, Bundle, Measurements, Promoted, Quantized
 from compress.config.load import load_plans
 from compress.flow import Quiet, RunResult, run
 from compress.models.weights import save_net
-from compress.records import BuildList, QualityReport, QuantizationTable, SensitivityReport, VerdictRecord
+from compress.records import BuildList, QualityReport, QuantizationTable, VerdictRecord
 from compress.report.table import read_results
 from compress.schema import StudentSpec
+from compress.sensitivity.records import SensitivityReport
 from compress.stage import Stage, stage
 from compress.stages import load_stage
 from compress.store.store import Store

@@ -16,14 +16,14 @@ from compress.records import (
     Origin,
     QualityReport,
     QualityRow,
-    SensitivityReport,
     SpeedReport,
     SpeedRow,
     Variant,
-)  # fmt: skip
+)
 from compress.report.reference import called, reference_lines
 from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
+from compress.sensitivity.records import SensitivityReport
 
 LABELS: dict[Variant, str] = {
     "input": DARK_INPUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compress.records import SensitivityReport, SensitivityRow
+from compress.sensitivity.records import SensitivityReport, SensitivityRow
 
 NAMES = {"float": "float", "int16": "16 bit"}
 

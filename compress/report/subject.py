@@ -13,8 +13,9 @@ from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.bundle.provenance import Provenance
 from compress.errors import SignatureError, UserError
 from compress.looks.records import FOLDER, Looks, read_looks
-from compress.records import BuildList, QualityReport, Record, SensitivityReport, SpeedReport, VerdictRecord
+from compress.records import BuildList, QualityReport, Record, SpeedReport, VerdictRecord
 from compress.report.rows import Results, SummaryRow
+from compress.sensitivity.records import SensitivityReport
 
 REPORTED = "builds.json"
 Kind = TypeVar("Kind", bound=Record)

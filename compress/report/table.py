@@ -14,13 +14,14 @@ from rich.text import Text
 from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Promoted, Verdict
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.models.weights import weights_size_bytes
-from compress.records import BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
+from compress.records import BuildList, QualityReport, SpeedReport, VerdictRecord
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.reference import FIDELITY, headings
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
+from compress.sensitivity.records import SensitivityReport
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 
 from compress.metrics import DEFINITION
-from compress.records import LayerCost, SensitivityReport, SensitivityRow
 from compress.schema import Promotion
 from compress.sensitivity.measure import Bench, LayerScores, Scores
 from compress.sensitivity.promote import Candidate, Choices, cheapest, wider_precisions, widest
+from compress.sensitivity.records import LayerCost, SensitivityReport, SensitivityRow
 
 _DECIMALS = 6
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError, one_line
-from compress.records import LayerCost
 from compress.runtimes.base import FloatPrecision
+from compress.sensitivity.records import LayerCost
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compress.records import LayerCost, PromotionPoint
 from compress.sensitivity.measure import Bench
 from compress.sensitivity.promote import Candidate, Choices
+from compress.sensitivity.records import LayerCost, PromotionPoint
 
 _POINTS = 8
 _FREE = 1e-6

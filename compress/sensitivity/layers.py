@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from compress.errors import BuildError
 from compress.models.quantized import is_weight, layer_at
-from compress.records import Wider
+from compress.sensitivity.records import Wider
 
 PREFIX = "__nncf_hooks."
 _HOOK = re.compile(r"^__nncf_hooks\.(?P<when>pre|post)_hooks\.(?P<place>.*)__(?P<port>\d+)\.\d+$")

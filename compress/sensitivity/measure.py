@@ -14,8 +14,8 @@ from torch import nn
 
 from compress.metrics import psnr_db
 from compress.models.enhance import enhance
-from compress.records import Wider
 from compress.sensitivity.layers import Layer, widened
+from compress.sensitivity.records import Wider
 
 if TYPE_CHECKING:
     from compress.data.source import Pair, Picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from compress.records import SensitivityReport, SensitivityRow
+from compress.sensitivity.records import SensitivityReport, SensitivityRow
 
 _ROW, _BAR, _LEFT, _WIDTH, _RIGHT, _TOP = 34, 12, 190, 420, 90, 64
 _CURVE = 260

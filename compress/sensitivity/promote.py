@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from compress.records import Wider
 from compress.schema import Promotion
+from compress.sensitivity.records import Wider
 
 _EXACT = 4096
 """Up to so many sets every one is looked at; beyond, layers are added by gain over cost."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Bundle, Labels, Measurements, Promoted, Quantized, Teacher, Verdict
 from compress.bundle.contract import BuildContract
-from compress.records import Build, BuildList, QualityReport, SensitivityReport, SpeedReport, VerdictRecord
+from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
 from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
+from compress.sensitivity.records import SensitivityReport
 from compress.stage import Chain, stage
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Labels, Promoted, Quantized
 from compress.errors import DataError
-from compress.records import LayerCost, PromotionPoint, QuantizationTable
+from compress.records import QuantizationTable
 from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, SensitivitySpec
+from compress.sensitivity.records import LayerCost, PromotionPoint
 from compress.stage import Progress, stage
 
 if TYPE_CHECKING:

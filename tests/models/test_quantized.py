@@ -13,12 +13,12 @@ from torch import nn
 from compress.errors import BuildError
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
 from compress.models.weights import save_net
-from compress.records import Wider
 from compress.runtimes import open_runtime
 from compress.runtimes.interchange import OnnxRequest, export_onnx
 from compress.schema import QuantizeSpec, Scheme
 from compress.sensitivity.apply import copy_with
 from compress.sensitivity.layers import quantized_layers, quantizer_bits, widened
+from compress.sensitivity.records import Wider
 
 KEPT = QuantizeSpec(keep_float=("light",))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from compress.commands.baseline import diff_baseline
 from compress.metrics import DEFINITION, FIDELITY_DEFINITION
-from compress.records import BuildList, Fidelity, NetFacts, NotBuilt, QualityReport, SensitivityReport
+from compress.records import BuildList, Fidelity, NetFacts, NotBuilt, QualityReport
 from compress.regression.baseline import accept
 from compress.regression.judge import judge_quality
 from compress.regression.pictures import compare_pictures
@@ -28,6 +28,7 @@ from compress.report.subject import Subject, read_subject
 from compress.report.table import _print_figures
 from compress.report.verdict import Evidence, judge
 from compress.schema import Budget
+from compress.sensitivity.records import SensitivityReport
 
 FRAMES = "300 to train on, 20 for validation, 40 for the test; whole scenes, of 20 scenes; 3 near-duplicates left out"
 NOTHING = BuildList(builds=())

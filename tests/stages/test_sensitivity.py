@@ -19,7 +19,7 @@ from compress.errors import BuildError, ConfigError, DataError
 from compress.models.enhance import to_tensor
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
 from compress.models.weights import save_net
-from compress.records import QuantizationTable, SensitivityReport, Wider
+from compress.records import QuantizationTable
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, constant_tensors, export_onnx
@@ -27,6 +27,7 @@ from compress.schema import DataSpec, LayerTiming, Promotion, Scheme, Sensitivit
 from compress.sensitivity.apply import copy_with
 from compress.sensitivity.layers import only, quantized_layers, quantizer_bits, widened
 from compress.sensitivity.promote import Candidate, cheapest
+from compress.sensitivity.records import SensitivityReport, Wider
 from compress.stages import load_stage
 from compress.wiring import wire
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from compress.bundle.provenance import Provenance
 from compress.parity.records import ParityFile
-from compress.records import SensitivityReport
 from compress.report.builds import absent_line, build_lines
 from compress.report.html.document import document
 from compress.report.html.latency import HEIGHT, WIDTH, Strip, strips
@@ -22,6 +21,7 @@ from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, sum
 from compress.report.sensitivity import summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 from compress.report.subject import Earlier, Subject
+from compress.sensitivity.records import SensitivityReport
 
 
 @dataclass(frozen=True)
