@@ -52,6 +52,10 @@ ENTRY = "unshuffle"
 symmetric ones would halve them, so there it stays float."""
 
 
+_PINNED = "pinned"
+"""Metadata key: the ranges that are known and never trained, by parameter."""
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps NNCF's progress bars and the loading notes of torchao and torch off the user's screen."""
@@ -199,12 +203,14 @@ def save_fake_quant(net: nn.Module, folder: Path, which: Which) -> None:
 
     (folder / f"{which}.json").write_text(json.dumps(get_config(net), sort_keys=True, default=str) + "\n")
     tensors = {name: value.detach().contiguous().clone() for name, value in net.state_dict().items()}
-    save_file(tensors, folder / f"{which}.safetensors")
+    pinned = [name for name, value in net.named_parameters() if "__nncf_hooks" in name and not value.requires_grad]
+    save_file(tensors, folder / f"{which}.safetensors", metadata={_PINNED: json.dumps(pinned)})
 
 
 def load_fake_quant(folder: Path, which: Which) -> nn.Module:
     """The fake-quant network of a Quantized artefact, in eval mode. Input and output as the float network's."""
     from nncf.torch import load_from_config
+    from safetensors import safe_open
     from safetensors.torch import load_file
 
     net = load_net(net_file(folder))
@@ -213,6 +219,10 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
         _load_kernels()
         restored: nn.Module = load_from_config(net, config)
     restored.load_state_dict(load_file(folder / f"{which}.safetensors"))
+    with safe_open(folder / f"{which}.safetensors", framework="numpy") as opened:
+        pinned = json.loads((opened.metadata() or {}).get(_PINNED, "[]"))
+    for name in pinned:
+        restored.get_parameter(name).requires_grad_(False)
     return restored.eval()
 
 

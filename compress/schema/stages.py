@@ -140,6 +140,11 @@ class QuantizeSpec(Section):
     train: OptionalTrain = OptionalTrain(precision="fp32", lr=1e-4)
     calibration_images: PositiveInt = Field(32, description="training pictures for the first ranges")
     keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
+    own_weight: Weight = Field(0.0, description="share of the float network's own output, the rest as in distillation")
+
+    def identity(self) -> dict[str, Any]:
+        """Without a share that is none: networks quantized before there was one are the same."""
+        return self.model_dump(mode="json", exclude=set() if self.own_weight else {"own_weight"})
 
 
 class SensitivitySpec(Section):

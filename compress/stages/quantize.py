@@ -19,8 +19,9 @@ def quantize(
 
     The first ranges come from training pictures (min-max); the same state, untrained, is kept as the
     PTQ control. Distillation goes on with the recipe's own weights, without feature hints: hints on
-    fake-quant features teach the quantizer noise. Without a teacher, the float network is one. Without phases
-    nothing is trained, and what came out first is what ships.
+    fake-quant features teach the quantizer noise. ``own_weight`` keeps the picture that of the float network
+    (ADR 0036). Without a teacher, the float network is one. Without phases nothing is trained, and what came out first
+    is what ships.
 
     Raises BuildError for a scheme that can't be trained.
     """
@@ -30,7 +31,7 @@ def quantize(
     from compress.models.enhance import padded_for, to_tensor
     from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import copy_net, load_net
-    from compress.training.under_teacher import train_under
+    from compress.training.under_teacher import Before, train_under
 
     torch.manual_seed(seed.seed)
     ready = scratch / "ptq"
@@ -53,7 +54,7 @@ def quantize(
     fake = load_fake_quant(ready, "ptq")
     train_under(
         (teacher or net).weights, fake, distill.model_copy(update={"hints": ()}), quantize.train, data, seed.seed,
-        out, scratch, progress, labels,
+        out, scratch, progress, labels, Before(net.weights, quantize.own_weight),
     )  # fmt: skip
     for name in ("ptq.safetensors", "ptq.json"):
         shutil.copyfile(ready / name, out / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.foreign.asking import shrunken_asks
 from compress.losses.distill import Distill
+from compress.losses.itself import Itself
 from compress.models.enhance import scale_of
 from compress.models.weights import load_net
 from compress.schema import DataSpec, DistillSpec, Train
@@ -21,13 +23,22 @@ from compress.stage import Progress
 from compress.tasks import task_of
 from compress.training.course import train_net
 from compress.training.guide import TruthGuide, consult
+from compress.training.loop import Objective
+
+
+@dataclass(frozen=True)
+class Before:
+    """The network as it was, and the share of its own answer in what it learns (0 to 1)."""
+
+    weights: Path
+    share: float
 
 
 def train_under(
     teacher_weights: Path, net: nn.Module, spec: DistillSpec, train: Train, data: DataSpec, seed: int,
-    out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,
+    out: Path, scratch: Path, progress: Progress, labels: Labels | None = None, before: Before | None = None,
 ) -> None:  # fmt: skip
-    """Train ``net`` in place against ground truth and teacher, and write ``curve.json`` into ``out``.
+    """Train ``net`` in place against ground truth, teacher and what it was ``before``, and write ``curve.json``.
 
     Of frames without ground truth the teacher's pictures, ``labels``, are both.
 
@@ -42,7 +53,9 @@ def train_under(
         stored = consult(teacher, source, spec.hints, scratch, progress) if asked else None
         guide = stored if labels is None else TruthGuide(source, stored)
     torch.manual_seed(seed)
-    objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
+    objective: Objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
+    if before is not None and before.share > 0:
+        objective = Itself(objective, net, load_net(before.weights), before.share)
     train_net(net, objective, train, data, seed, out, scratch, progress, guide, labels)
 
 

@@ -53,6 +53,14 @@ def test_the_cameras_codes_pass_unchanged(fake: nn.Module) -> None:
     assert not [name for name in trained if "hooks.x__" in name or "unshuffle/" in name]
 
 
+def test_known_ranges_stay_known_when_a_network_is_opened_again(fake: nn.Module, tmp_path: Path) -> None:
+    save_net(_net(), tmp_path / "net.safetensors")
+    save_fake_quant(fake, tmp_path, "ptq")
+    opened = load_fake_quant(tmp_path, "ptq")
+    fixed = {name for name, value in fake.named_parameters() if not value.requires_grad}
+    assert fixed and {name for name, value in opened.named_parameters() if not value.requires_grad} == fixed
+
+
 def test_the_table_follows_the_scheme(fake: nn.Module) -> None:
     rows = read_table(fake, Scheme(), ()).tensors
     weights = [row for row in rows if row.kind == "weight"]
