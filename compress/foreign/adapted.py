@@ -96,8 +96,9 @@ class Adapted(nn.Module):
             held.update(zip(getattr(answer, "_fields", ()), answer, strict=False))
         elif isinstance(answer, dict):
             held = answer
-        if output is not None and isinstance(held.get(output), Tensor):
-            chosen: Tensor = held[output]
+        named = output if output in held else str(output)  # a file's outputs may be called by numbers
+        if output is not None and isinstance(held.get(named), Tensor):
+            chosen: Tensor = held[named]
             return chosen
         if not held:
             extra = "; leave out adapter.output" if output is not None and isinstance(answer, Tensor) else ""

@@ -128,6 +128,8 @@ def open_taken(path: Path) -> Adapted:
     Raises NetworkRefused as ``take_in`` does, WeightsError for a module whose source is another one now, or for files
     that are not those of the card.
     """
+    import torch
+
     from compress.foreign.adapted import Adapted
     from compress.store.digests import hash_file
 
@@ -136,6 +138,8 @@ def open_taken(path: Path) -> Adapted:
         if not (folder / own).is_file() or hash_file(folder / own) != digest:
             raise WeightsError(f"{folder / own}: not the file that was taken in; remove {folder} and run again")
     name = card.callable or f"the {card.kind} network"
+    # An attention that is not trained takes a shortcut of torch's own, which nothing can quantize or export.
+    torch.backends.mha.set_fastpath_enabled(False)
     return Adapted(_open(card, folder), card.adapter, name, CLOSED.get(card.kind), path).eval()
 
 

@@ -56,7 +56,9 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
 
     torch.manual_seed(0)
     x = torch.rand(1, 3, *request.size) * 0.25  # dark, like what the network was made for
-    _trace(net, x, request, path)
+    with torch.no_grad():
+        truth = net(x).numpy()
+    _trace(net, x, truth.shape == tuple(x.shape), request, path)
     raw = onnx.load(str(path))
     if request.opset == WIDE_OPSET:
         relabel(raw, WIDE_OPSET)
@@ -64,18 +66,16 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     simple, same = onnxsim.simplify(fold_weights(raw))
     if not same:
         raise BuildError(f"{path.name}: onnxsim's simplified graph is not the original")
-    _say_sides(simple, request)
+    _say_sides(simple, truth.shape, request)
     onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
     onnx.checker.check_model(simple, full_check=True)
-    with torch.no_grad():
-        truth = net(x).numpy()
     picture = x.numpy()
     for what, model in (("exported", raw), ("simplified", simple)):
         check_answer(f"{path.name} ({what})", answer_of(model, picture), truth, is_quantized(raw))
     onnx.save(simple, str(path))
 
 
-def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
+def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: Path) -> None:
     import torch
     from torch import nn
     from torch.onnx import errors
@@ -91,7 +91,7 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
             return self.net(dark)
 
     axes = {2: "height", 3: "width"}
-    answered = axes if _same_size(net, x) else {2: "answer_height", 3: "answer_width"}
+    answered = axes if same_size else {2: "answer_height", 3: "answer_width"}
     wrapped = OneInput().eval()
     opset = TRACED_OPSET if request.opset == WIDE_OPSET else request.opset
     level = logging.getLogger("torch.onnx").level
@@ -109,13 +109,6 @@ def _trace(net: nn.Module, x: Any, request: OnnxRequest, path: Path) -> None:
         logging.getLogger("torch.onnx").setLevel(level)
 
 
-def _same_size(net: nn.Module, x: Any) -> bool:
-    import torch
-
-    with torch.no_grad():
-        return bool(net(x).shape == x.shape)
-
-
 def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
     foreign = [node for node in model.graph.node if node.domain not in ("", "ai.onnx")]
     if not foreign:
@@ -124,9 +117,11 @@ def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
     raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator")
 
 
-def _say_sides(model: onnx.ModelProto, request: OnnxRequest) -> None:
-    """What the answer's sides are: the picture's, though a graph that reshapes by computed sizes does not tell."""
-    sides: list[int | str] = [1, 3, "height", "width"] if request.free else [1, 3, *request.size]
+def _say_sides(model: onnx.ModelProto, answered: tuple[int, ...], request: OnnxRequest) -> None:
+    """What the answer's sides are, though a graph that reshapes by computed sizes does not tell."""
+    larger = answered[2:] != request.size
+    free: tuple[int | str, ...] = ("answer_height", "answer_width") if larger else ("height", "width")
+    sides = (1, 3, *(free if request.free else answered[2:]))
     for dim, side in zip(model.graph.output[0].type.tensor_type.shape.dim, sides, strict=False):
         if isinstance(side, int):
             dim.dim_value = side
