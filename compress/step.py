@@ -91,7 +91,8 @@ def key_of(
 ) -> str:
     """The key of a stage's result: SHA-256 over all that decides it.
 
-    ``inputs``: content digest by parameter name; ``sections``: identity by section class name;
+    ``inputs``: content digest by parameter name, None for one that the chain lacks: it is left out, so that a stage
+    may come to take one more without what it made before being made again; ``sections``: identity by section class name;
     ``chain``: only for a stage that asks for it.
     """
     links = None if chain is None else [[link.stage, link.key, link.digest, link.sources_digest] for link in chain]
@@ -100,7 +101,7 @@ def key_of(
             "stage": stage.name,
             "version": stage.version,
             "environment": versions_of(stage.environment),
-            "inputs": dict(inputs),
+            "inputs": {name: digest for name, digest in inputs.items() if digest is not None},
             "sections": dict(sections),
             "chain": links,
         }

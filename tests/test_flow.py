@@ -103,6 +103,7 @@ def test_equal_output_of_changed_input_stops_the_wave(store: Store) -> None:
 
 def test_versions_enter_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     work = TOYS["work"]
+    assert flow.key_of(work, {"teacher": "1", "labels": None}, {}) == flow.key_of(work, {"teacher": "1"}, {})
     keys = {flow.key_of(work, {"teacher": "1"}, {})}
     keys.add(flow.key_of(Stage(work.name, work.gives, 2, work.environment, work.function), {"teacher": "1"}, {}))
     keys.add(flow.key_of(Stage("play", work.gives, 1, work.environment, work.function), {"teacher": "1"}, {}))
