@@ -92,8 +92,8 @@ def key_of(
     """The key of a stage's result: SHA-256 over all that decides it.
 
     ``inputs``: content digest by parameter name, None for one that the chain lacks: it is left out, so that a stage
-    may come to take one more without what it made before being made again; ``sections``: identity by section class name;
-    ``chain``: only for a stage that asks for it.
+    may come to take one more without what it made before being made again. ``sections``: identity by section class
+    name. ``chain``: only for a stage that asks for it.
     """
     links = None if chain is None else [[link.stage, link.key, link.digest, link.sources_digest] for link in chain]
     return digest_of(
