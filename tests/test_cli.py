@@ -167,6 +167,12 @@ def test_lists_name_description_file_and_command(capsys: Capture, command: str) 
     assert "compress run recipe=toy target=box" in entry or f"target={name}" in entry
 
 
+def test_a_command_over_two_lines_is_shown_on_one(capsys: Capture, workplace: Path) -> None:
+    head = "# A note.\n#   compress run recipe=two target=box \\\n#     data.size=[64,96]\n# Another note.\n"
+    (workplace / "recipes/two.yaml").write_text(head + "stages: [teacher]\n")
+    assert "compress run recipe=two target=box data.size=[64,96]\n" in run(capsys, "recipes")[1]
+
+
 def test_a_broken_file_is_listed_with_its_fault(capsys: Capture, workplace: Path) -> None:
     (workplace / "targets/bad.yaml").write_text("descripton: x\n")
     code, out, _ = run(capsys, "targets")

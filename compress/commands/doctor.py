@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from compress.config.load import load_target
-from compress.config.names import listing, show_path
+from compress.config.names import example_recipe, listing, show_path
 from compress.console import show_size
 from compress.devices.reach import reach
 from compress.devices.runner.fingerprint import stable_facts
@@ -96,7 +96,7 @@ def toolchains() -> Iterator[Finding]:
 
 def devices() -> Iterator[Finding]:
     """The device of each target, as its YAML says."""
-    recipe = next(iter(listing("recipes")), "NAME")
+    recipe = example_recipe()
     for name, path in listing("targets").items():
         try:
             target = load_target(path)

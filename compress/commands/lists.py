@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from compress.config.load import load_recipe, load_target
-from compress.config.names import Group, listing, show_path
+from compress.config.names import Group, example_recipe, listing, show_path
 from compress.errors import ConfigError
 from compress.schema import Recipe, Target
+
+_CONTINUED = re.compile(r" *\\\n# *")
+"""The end of a comment's line that goes on in the next, as a shell reads it."""
 
 
 def list_recipes() -> int:
@@ -21,7 +25,7 @@ def list_recipes() -> int:
 
 def list_targets() -> int:
     """Print all targets; a broken file is listed with what is wrong with it."""
-    recipe = next(iter(listing("recipes")), "NAME")
+    recipe = example_recipe()
     return _print("targets", load_target, f"compress run recipe={recipe} target={{name}}")
 
 
@@ -42,10 +46,11 @@ def _print(group: Group, load: Callable[[Path], Recipe | Target], command: str) 
 
 
 def _header_command(path: Path) -> str | None:
-    """The command in the comment at the head of a file."""
+    """The command in the comment at the head of a file, on one line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
+    lines = _CONTINUED.sub(" ", text).splitlines()
     comments = (line.lstrip("# ").rstrip() for line in lines if line.startswith("#"))
     return next((comment for comment in comments if comment.startswith("compress run ")), None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 Group = Literal["recipes", "targets", "calibration"]
+MAIN_RECIPE = "kd_int8"
 SINGULAR: dict[Group, str] = {"recipes": "recipe", "targets": "target", "calibration": "calibration set"}
 
 
@@ -34,6 +35,12 @@ def listing(group: Group) -> dict[str, Path]:
         for path in folder.rglob("*.yaml"):
             found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
     return dict(sorted(found.items()))
+
+
+def example_recipe() -> str:
+    """The recipe that commands shown to the user name: the main one, which needs nothing else, or the first."""
+    names = list(listing("recipes"))
+    return MAIN_RECIPE if MAIN_RECIPE in names else next(iter(names), "NAME")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
