@@ -229,11 +229,8 @@ def test_ctrl_c_says_that_the_run_goes_on(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("before", "incomplete", "expected"),
     [
-        (
-            (),
-            "stud",
-            [f"student.{key}=" for key in ("network", "width", "depth", "light_width", "iterations", "reparameterize")],
-        ),
+        ((), "student.de", ["student.depth="]),
+        ((), "student.sou", [f"student.source.{key}=" for key in ("network", "weights", "entry", "prefix", "trust")]),
         ((), "rec", ["recipe="]),
         ((), "target=bo", ["target=board", "target=box"]),
         ((), "target=box,bo", ["target=box,board"]),
