@@ -290,7 +290,7 @@ def test_in_a_chain_what_follows_gets_the_promoted_network() -> None:
     words = ("recipe=kd_int8", "target=x86_edge", f"stages=[{','.join(stages)}]", "sensitivity.max_images=2")
     (plan,) = load_plans(words)
     wires = {each.stage.name: each for each in wire(plan)}
-    assert wires["sensitivity"].inputs == {"quantized": stages.index("quantize")}
+    assert wires["sensitivity"].inputs == {"quantized": stages.index("quantize"), "labels": None}
     for name in ("export", "validate", "package"):
         assert wires[name].inputs["quantized"] == stages.index("sensitivity")
     read = wires["sensitivity"].sections["promotion"]
