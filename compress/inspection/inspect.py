@@ -154,7 +154,21 @@ def _measured(net: Opened, sizes: Sizes, size: tuple[int, int], answer: Answer, 
         kind=net.kind, pictures=answer.pictures(size), outputs=tuple(each.name for each in answer.outputs),
         chosen=answer.chosen, multiple=sizes.multiple, failed=sizes.failed, fixed=net.size,
         byte=given == "tensor(uint8)", graph_problem=graph_problem, path_problem=_path_problem(net, size),
+        student_problem=_student_problem(net), scales=tuple(sorted(answer.scales(size) - {(1, 1)})),
     )  # fmt: skip
+
+
+def _student_problem(net: Opened) -> str | None:
+    """Why an ONNX file can't be quantized, by making a torch module of it, as a run does; None for all else."""
+    from compress.foreign.onnx_torch.convert import as_torch
+
+    if net.file is None:
+        return None
+    try:
+        as_torch(net.file)
+    except (NetworkError, WeightsError) as error:
+        return str(error).removeprefix(f"{net.file.name}: ")
+    return None
 
 
 def _path_problem(net: Opened, size: tuple[int, int]) -> str | None:
