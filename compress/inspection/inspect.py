@@ -15,6 +15,7 @@ from compress.inspection.graphs import graph_of
 from compress.inspection.layers import FEW_PARAMETERS, module_layers
 from compress.inspection.opening import Opened, opened
 from compress.inspection.ways import Measured, ways
+from compress.runtimes.picture import padded_size
 
 if TYPE_CHECKING:
     import onnx
@@ -47,7 +48,7 @@ def inspect_network(source: SourceSpec, asked: tuple[int, int], limits: Limits, 
     """
     with opened(source) as net:
         sizes = _sizes(net)
-        size = net.size or _up(asked, sizes.multiple or 1)
+        size = net.size or padded_size(*asked, sizes.multiple or 1)
         answer = _answer(net, sizes, size)
         try:
             graph = _read(graph_of(net, size), size, limits)
@@ -82,10 +83,6 @@ def _sizes(net: Opened) -> Sizes:
     if net.kind == "ours":
         return Sizes(int(getattr(net.net, "size_multiple", 1)), (), "")
     return Sizes(None, (), "") if net.size else try_sizes(net.net)
-
-
-def _up(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    return -(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple
 
 
 def _read(model: onnx.ModelProto, size: tuple[int, int], limits: Limits) -> _OfGraph:

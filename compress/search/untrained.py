@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,15 +92,10 @@ def _narrowed(net: nn.Module, plan: Plan) -> nn.Module:
     from compress.foreign.adapted import own_names
     from compress.models.pruning import count_macs, prune_until
     from compress.runtimes.picture import padded_size
+    from compress.stages.prune import enough_of
 
     spec = plan.recipe.prune
     size = padded_size(*plan.target.export.size, int(net.size_multiple))  # type: ignore[arg-type]
-    before = count_macs(net, *size)
-    enough: Callable[[nn.Module, int], bool] = lambda _net, macs: macs <= (spec.keep_macs or 1.0) * before  # noqa: E731
-    if spec.max_latency_ms is not None:
-        from compress.runtimes.quick import float_latency_ms
-
-        limit = spec.max_latency_ms
-        enough = lambda narrow, _macs: float_latency_ms(narrow, *size) <= limit  # noqa: E731
+    enough = enough_of(spec, count_macs(net, *size), size)
     multiple = plan.target.channels.multiple
     return prune_until(net, enough, lambda _: None, "magnitude", multiple, own_names(net, spec.keep), size).net
