@@ -99,8 +99,9 @@ def search(words: tuple[str, ...], store: Path) -> int:
       compress search recipe=kd_int8 target=x86_edge budget.max_latency_ms=8
       compress search recipe=kd_int8 target=x86_edge search.space.student.width=[16,24,32] search.trials=10
 
-    What may vary is the recipe's search.space. Candidates are timed untrained, those over budget are not trained, the
-    best run in full. The same command goes on where it stopped; budget.KEY is short for target.budget.KEY.
+    What may vary is the recipe's search.space; of a network of yours (recipe=adopt), pruning and float layers.
+    Candidates are timed untrained, those over budget are not trained, the best run in full. The same command goes on
+    where it stopped; budget.KEY is short for target.budget.KEY.
 
     Exit code: 0 a candidate holds all budgets, 1 none does, 3 that could not be measured.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compress.metrics.full_reference import PSNR_CAP_DB
+from compress.records import Reference
 from compress.schema import (
     Board,
     ControlSpec,
@@ -47,11 +49,11 @@ class Plan:
     def stages(self) -> tuple[str, ...]:
         """Stage names in order; on request ``control`` behind ``distill`` and ``sensitivity`` behind ``quantize``.
 
-        ``label`` comes behind ``teacher`` where the pictures have no ground truth.
+        ``label`` comes behind ``teacher``, else behind ``student``, where the pictures have no ground truth.
         """
         recipe = self.recipe
         behind = {
-            "teacher": ("label", self.data.kind == "frames"),
+            "teacher" if self.reference == "teacher" else "student": ("label", self.reference is not None),
             "distill": ("control", recipe.distill.control),
             "quantize": ("sensitivity", recipe.sensitivity.run),
         }
@@ -64,6 +66,13 @@ class Plan:
         return tuple(names)
 
     @property
+    def reference(self) -> Reference | None:
+        """Whose pictures stand for a ground truth; None where there is one."""
+        if self.data.kind != "frames":
+            return None
+        return "teacher" if "teacher" in self.recipe.stages else "float network"
+
+    @property
     def sections(self) -> dict[type[Section], Section]:
         """What stages may read, by type."""
         recipe, target, device = self.recipe, self.target, self.target.device
@@ -73,12 +82,7 @@ class Plan:
             Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, device, target.budget,
-            Promotion(
-                float_layers=target.float_layers, int16_layers=target.int16_layers,
-                int16_slowdown=target.int16_slowdown, float_slowdown=target.float_slowdown,
-                max_int8_drop_db=target.budget.max_int8_drop_db, max_worst_drop_db=target.budget.max_worst_drop_db,
-                size=target.export.size,
-            ),
+            self._promotion(),
             PictureSize(size=target.export.size),
             LayerTiming(
                 runtime=device.runtime, local=device.kind == "local", threads=device.threads,
@@ -96,3 +100,15 @@ class Plan:
         )  # fmt: skip
         # Pictures for another task are still the pictures, to every stage that reads some.
         return {DataSpec if isinstance(section, DataSpec) else type(section): section for section in found}
+
+    def _promotion(self) -> Promotion:
+        """Against its own float pictures a network has no drop to hold, only a fidelity, which ends at the cap."""
+        target, budget = self.target, self.target.budget
+        mean_db, worst_db = budget.max_int8_drop_db, budget.max_worst_drop_db
+        if self.reference == "float network" and "prune" not in self.recipe.stages:
+            mean_db, worst_db = None if budget.min_psnr_db is None else PSNR_CAP_DB - budget.min_psnr_db, None
+        return Promotion(
+            float_layers=target.float_layers, int16_layers=target.int16_layers, int16_slowdown=target.int16_slowdown,
+            float_slowdown=target.float_slowdown, max_int8_drop_db=mean_db, max_worst_drop_db=worst_db,
+            size=target.export.size,
+        )  # fmt: skip

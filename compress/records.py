@@ -195,20 +195,30 @@ class Slice(Record):
 DARK_INPUT = "dark input"
 
 
+Reference = Literal["teacher", "float network"]
+"""Whose pictures stand for a ground truth: a teacher's, or those of the network that is brought, before anything."""
+
+
 class Fidelity(Record):
-    """Of frames without ground truth: figures are against the 8-bit pictures of a teacher, its digest in ``teacher``.
+    """Of frames without ground truth: figures are against the 8-bit pictures of the network ``to``, by its ``digest``.
 
     ``frames``: in words, how the frames were chosen and split.
     """
 
-    teacher: str
+    to: Reference
+    digest: str
     frames: str
+
+    @property
+    def name(self) -> str:
+        """What PSNR and SSIM are called."""
+        return f"fidelity to the {self.to}"
 
 
 class QualityReport(Record):
     """``quality.json``. PSNR and SSIM on RGB in [0, 1], output rounded to 8 bit, no GT-mean correction.
 
-    ``fidelity``: None where they are against ground truth; else they say how near to a teacher, not how good.
+    ``fidelity``: None where they are against ground truth; else they say how near to a network, not how good.
     """
 
     definition: str

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from foreign_nets import source
+from foreign_nets import Single, make, source, write_onnx
 from PIL import Image
 from tiny_videos import dark_frames, write_video
 
@@ -61,7 +61,7 @@ def test_pictures_of_one_scene_through_to_the_bundle(tmp_path: Path) -> None:
     assert [outcome.name for outcome in result.outcomes][:3] == ["teacher", "label", "distill"]
     quality, verdict, listed, bundle = read(result)
     teacher = result.outcomes[0].artefact
-    assert quality.fidelity is not None and quality.fidelity.teacher == teacher.digest and quality.data_kind == "frames"
+    assert quality.fidelity is not None and quality.fidelity.digest == teacher.digest and quality.data_kind == "frames"
     assert quality.definition.startswith("fidelity to the teacher") and quality.images == ("f13",)
     assert {row.variant for row in quality.rows} == {"input", "student", "pruned", "int8", "ptq"}
     assert all(row.psnr_gtmean_db == () for row in quality.rows)
@@ -73,7 +73,7 @@ def test_pictures_of_one_scene_through_to_the_bundle(tmp_path: Path) -> None:
         "10 to train on, 1 for validation, 1 for the test; stretches of each scene"
         in (bundle / "README.md").read_text()
     )
-    assert Provenance.read(bundle / "provenance.json").labelled_by == teacher.digest
+    assert Provenance.read(bundle / "provenance.json").labelled_by == f"teacher {teacher.digest}"
     assert sorted(path.name for path in (bundle / "report" / "looks").glob("*.png")) == [
         f"0000_{kind}.png" for kind in ("float", "input", "int8", "truth")
     ]
@@ -83,6 +83,34 @@ def test_pictures_of_one_scene_through_to_the_bundle(tmp_path: Path) -> None:
     assert (enhance(load_net(teacher.weights).eval(), dark) == truth).all()  # type: ignore[attr-defined]
     again = run(load_plans(words)[0], Store(tmp_path / "store"), Quiet())
     assert all(outcome.reused for outcome in again.outcomes)
+
+
+def test_a_ready_network_on_a_folder_is_compared_with_itself(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for number, frame in enumerate(dark_frames(14)):
+        Image.fromarray(frame).save(tmp_path / "set" / f"f{number}.png")
+    net = write_onnx(Single(make("curve.Curve"), 1), tmp_path / "net.onnx")
+    words = (
+        "recipe=ptq", "target=x86_edge", "data=frames", f"data.root={tmp_path / 'set'}", *WORDS[2:5:2],
+        "target.export.builds=[openvino]", "sensitivity.max_images=1",
+        f"student.source.network={net.network}", "student.adapter.colours=RGB", "student.adapter.range=0..1",
+        "student.adapter.answers=picture", "student.adapter.size_multiple=1", *WORDS[-4:],
+        "target.budget.max_int8_drop_db=", "target.budget.min_psnr_db=20", "target.budget.min_fps=",
+        "target.budget.min_int8_speedup=",
+    )  # fmt: skip
+    result = run(load_plans(words)[0], Store(tmp_path / "store"), Quiet())
+    assert [outcome.name for outcome in result.outcomes][:3] == ["student", "label", "quantize"]
+    quality, verdict, listed, bundle = read(result)
+    student = result.newest(Student)
+    assert student is not None and quality.fidelity is not None
+    assert (quality.fidelity.to, quality.fidelity.digest) == ("float network", student.digest)
+    assert verdict.result == "pass", verdict
+    rows = {(row.variant, row.runtime): row.psnr_db[0] for row in quality.rows}
+    assert rows["student", "openvino"] > 55 and 20 < rows["int8", "openvino"] < rows["student", "openvino"]
+    text = (bundle / "report" / "report.md").read_text()
+    assert "| float student (is the reference) | openvino |" in text and "to the teacher" not in text
+    assert Provenance.read(bundle / "provenance.json").labelled_by == f"float network {student.digest}"
+    assert "of fidelity to the float network" in text and "the float network is the reference" in text
 
 
 def test_a_video_under_a_teacher_from_outside(tmp_path: Path) -> None:

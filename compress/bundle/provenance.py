@@ -42,7 +42,7 @@ class Provenance(Record):
     compress_version: str
     chain: tuple[StageProvenance, ...]
     labelled_by: str | None = None
-    """Digest of the teacher whose pictures stand for a ground truth; None where there is one."""
+    """``teacher`` or ``float network``, and its digest: its pictures stand for a truth; None where there is one."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
 
 def _lines(accepted: Accepted) -> list[str]:
     quality = [
-        f"{'fidelity to the teacher' if accepted.quality.fidelity else 'quality    '} "
+        f"{accepted.quality.fidelity.name if accepted.quality.fidelity else 'quality    '} "
         f"{row.variant} through {row.runtime}: {_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
         for row in accepted.quality.rows if row.variant == "int8"
     ]  # fmt: skip

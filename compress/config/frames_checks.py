@@ -24,11 +24,21 @@ def frames_problems(plan: Plan) -> Iterator[str]:
         if name in plan.stages:
             way = "set it to false" if name == "control" else "use pairs"
             yield f"{key}: trains on ground truth without a teacher, and frames have none; {way}"
-    if "teacher" not in plan.stages and set(plan.stages) - {"teach"}:
-        yield "stages: frames have no ground truth, so they need a teacher to be compared with; add 'teacher' in front"
+    yield from _who_labels(plan)
     if plan.recipe.task.kind == "super_resolution":
         yield "task.kind: of frames without ground truth only networks that keep the size can be taught; use pairs"
     yield from _folder(plan)
+
+
+def _who_labels(plan: Plan) -> Iterator[str]:
+    """A network has to be there before anything else looks at the frames."""
+    asked = "teacher" if plan.reference == "teacher" else "student"
+    first = plan.stages.index("label") if "label" in plan.stages else 0
+    if asked not in plan.stages[:first] and set(plan.stages) - {"teach"}:
+        yield (
+            "stages: frames have no ground truth, so they need a teacher, or a network of yours as it is, to be "
+            "compared with; put 'teacher' or 'student' in front" + (" of 'label'" if "label" in plan.stages else "")
+        )
 
 
 def _folder(plan: Plan) -> Iterator[str]:

@@ -17,7 +17,7 @@ SPACE = "search.space"
 VARYING = {"student": "distill", "distill": "distill", "prune": "prune", "quantize": "quantize"}
 """The recipe's sections that may vary, each with the stage without which it would change nothing."""
 
-NEEDED = ("distill", "quantize", "export", "validate", "gate")
+NEEDED = ("quantize", "export", "validate", "gate")
 
 Load = Callable[[Point], Plan]
 
@@ -29,8 +29,17 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
     """
     spec, problems = plan.recipe.search, []
     lacking = [name for name in NEEDED if name not in plan.stages]
+    if not {"distill", "student"} & set(plan.stages):
+        lacking.insert(0, "distill (or student)")
     if lacking:
         problems.append(f"stages: a search needs {', '.join(lacking)} in the recipe, too")
+    if "quantize" in plan.stages and not plan.recipe.quantize.train.phases:
+        problems.append(
+            "quantize.train.phases: a search compares candidates by what they learn under fake-quant, and nothing is "
+            "trained here; use recipe=adopt, or compress run"
+        )
+    if plan.reference is not None:
+        problems.append("data: a search compares candidates by a ground truth, and frames have none; use pairs")
     if not spec.space:
         problems.append(f"{SPACE}: nothing to search; give values, like {SPACE}.student.width=[16,24,32]")
     for key, values in spec.space.items():

@@ -10,6 +10,8 @@ from compress.runtimes import open_runtime
 from compress.schema import DataSpec, Recipe, TaskData, TaskSpec, Train
 from compress.tasks import open_task
 
+OUTSIDE = "a network from outside answers at its input's size here"
+
 
 def for_task(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     """Both with what follows from ``recipe.task``: the pictures know it, networks that can enlarge know by how much.
@@ -56,7 +58,10 @@ def _networks(recipe: Recipe) -> Iterator[str]:
     spec, able = recipe.task, students_of_any_task()
     scale = open_task(spec).scale
     student = recipe.student
-    if student.network in STUDENT_NAMES:
+    if student.source.network is not None:
+        if scale != 1 and "student" in recipe.stages:
+            yield f"student.source: {OUTSIDE}; train one of ours: recipe=sr"
+    elif student.network in STUDENT_NAMES:
         yield f"student.network: '{student.network}' brightens; for task {spec.kind} there are: {', '.join(able)}"
     named = {"student": student.scale or 1} if student.network in able else {}
     if "teach" in recipe.stages:
@@ -71,7 +76,7 @@ def _networks(recipe: Recipe) -> Iterator[str]:
         if recipe.teacher.weights == type(recipe.teacher)().weights:
             yield f"teacher.weights: the built-in network brightens; give one of task {spec.kind}, or use stage teach"
     elif "teacher" in recipe.stages and scale != 1:
-        yield "teacher.source: a network from outside answers at its input's size here; use stage teach"
+        yield f"teacher.source: {OUTSIDE}; use stage teach"
 
 
 def _trainings(plan: Plan) -> Iterator[tuple[str, Train]]:

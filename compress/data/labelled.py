@@ -1,4 +1,4 @@
-"""Frames with the teacher's picture in the place of a ground truth, as the stage ``label`` left them."""
+"""Frames with a network's picture in the place of a ground truth, as the stage ``label`` left them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compress.data.cache import CachedPairs
 from compress.data.pictures import read_picture
 from compress.data.scenes import frames_root
 from compress.errors import DataError
-from compress.records import Fidelity, MetricFacts, QualityReport, Record
+from compress.records import Fidelity, MetricFacts, QualityReport, Record, Reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,16 +30,17 @@ class LabelledFrame(Record):
 
 
 class LabelList(Record):
-    """``frames.json``. ``teacher``: its digest; ``how``: in words, how frames were chosen and split."""
+    """``frames.json``. ``digest``: of the network that answered; ``how``: in words, how frames were chosen."""
 
-    teacher: str
+    reference: Reference
+    digest: str
     decoder: str
     how: str
     frames: tuple[LabelledFrame, ...]
 
 
 def open_labelled(spec: DataSpec, labels: Labels, split: Split) -> CachedPairs:
-    """The frames of one split, each with the teacher's picture, 8 bit a colour.
+    """The frames of one split, each with the network's picture, 8 bit a colour.
 
     Training and validation share ``spec.memory_mib`` in proportion to their frames, for both are open during training.
     Raises DataError where the set's pictures are no longer there.
@@ -54,7 +55,7 @@ def open_labelled(spec: DataSpec, labels: Labels, split: Split) -> CachedPairs:
         frame = frames[index]
         dark, truth = read_picture(_dark(spec, labels, frame)), read_picture(labels.folder / frame.truth)
         if dark.shape != truth.shape:
-            raise DataError(f"{frame.dark}: has another size than when the teacher saw it; start the run again")
+            raise DataError(f"{frame.dark}: has another size than when it was labelled; start the run again")
         return dark, truth
 
     return CachedPairs(
@@ -62,27 +63,35 @@ def open_labelled(spec: DataSpec, labels: Labels, split: Split) -> CachedPairs:
     )
 
 
+def definition_of(labels: Labels) -> str:
+    """Of figures that are measured against ``labels``."""
+    from compress.metrics import fidelity_definition
+
+    return fidelity_definition(LabelList.read(labels.listed).reference)
+
+
 def as_fidelity(report: QualityReport, labels: Labels) -> QualityReport:
-    """``report``, measured against the teacher's pictures, called what it is; GT-mean has no meaning there."""
-    from compress.metrics import FIDELITY_DEFINITION
+    """``report``, measured against a network's pictures, called what it is; GT-mean has no meaning there."""
+    from compress.metrics import fidelity_definition
 
     listed = LabelList.read(labels.listed)
+    fidelity = Fidelity(to=listed.reference, digest=listed.digest, frames=listed.how)
     return report.model_copy(
         update={
-            "definition": FIDELITY_DEFINITION, "decoder": listed.decoder,
+            "definition": fidelity_definition(fidelity.to), "decoder": listed.decoder,
             "rows": tuple(row.model_copy(update={"psnr_gtmean_db": ()}) for row in report.rows),
-            "metrics": tuple(_fidelity_of(each) for each in report.metrics),
-            "fidelity": Fidelity(teacher=listed.teacher, frames=listed.how),
+            "metrics": tuple(_fidelity_of(each, fidelity.name) for each in report.metrics),
+            "fidelity": fidelity,
         }
     )  # fmt: skip
 
 
-def _fidelity_of(facts: MetricFacts) -> MetricFacts:
+def _fidelity_of(facts: MetricFacts, name: str) -> MetricFacts:
     """A metric of the picture alone stays what it is."""
     from compress.metrics.table import METRICS
 
-    compared = any(each.compare is not None for name, each in METRICS.items() if name == facts.name)
-    return facts.model_copy(update={"heading": f"fidelity to the teacher, {facts.heading}"}) if compared else facts
+    compared = any(each.compare is not None for key, each in METRICS.items() if key == facts.name)
+    return facts.model_copy(update={"heading": f"{name}, {facts.heading}"}) if compared else facts
 
 
 def _dark(spec: DataSpec, labels: Labels, frame: LabelledFrame) -> Path:

@@ -52,7 +52,7 @@ def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path, student: bool =
     with _by_its_name(source, out):
         _keep(source, adapter, weights_file(source), out, student)
         net = open_taken(out / FOREIGN)
-        _try(net)
+        _try(net, net.only_size if student else None)
         return net
 
 
@@ -225,19 +225,19 @@ def narrow(net: nn.Module, layers: tuple[Narrowed, ...], tensors: dict[str, Tens
             setattr(module, key, size if isinstance(getattr(module, key), tuple) else size[0])
 
 
-def _try(net: Adapted) -> None:
-    """On one picture, or one tile. Raises WeightsError."""
+def _try(net: Adapted, size: tuple[int, int] | None) -> None:
+    """On one picture of ``size``, else of a usual one, or one tile. Raises WeightsError."""
     import torch
 
-    side = [-(-side // net.size_multiple) * net.size_multiple for side in _PROBE]
+    side = size or [-(-side // net.size_multiple) * net.size_multiple for side in _PROBE]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             y = net(torch.linspace(0, 0.3, 3 * side[0] * side[1]).reshape(1, 3, *side))
         except WeightsError as error:
-            size = getattr(net.inner, "size", None)
-            fixed = f"; it takes {size[0]}x{size[1]} only: set adapter.tile=[{size[0]},{size[1]}]" if size else ""
-            raise WeightsError(f"{error}{fixed if net.spec.tile is None else ''}") from None
+            only = net.only_size if size is None and net.spec.tile is None else None
+            fixed = f"; it takes {only[0]}x{only[1]} only: set adapter.tile=[{only[0]},{only[1]}]" if only else ""
+            raise WeightsError(f"{error}{fixed}") from None
         except RuntimeError as error:
             raise WeightsError(f"{net.name}: can't be run: {one_line(error)}") from None
     if not bool(torch.isfinite(y).all()):

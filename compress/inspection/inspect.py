@@ -15,6 +15,7 @@ from compress.inspection.graphs import graph_of
 from compress.inspection.layers import FEW_PARAMETERS, module_layers
 from compress.inspection.opening import Opened, opened
 from compress.inspection.ways import Measured, ways
+from compress.runtimes.picture import padded_size
 
 if TYPE_CHECKING:
     import onnx
@@ -47,7 +48,7 @@ def inspect_network(source: SourceSpec, asked: tuple[int, int], limits: Limits, 
     """
     with opened(source) as net:
         sizes = _sizes(net)
-        size = net.size or _up(asked, sizes.multiple or 1)
+        size = net.size or padded_size(*asked, sizes.multiple or 1)
         answer = _answer(net, sizes, size)
         try:
             graph = _read(graph_of(net, size), size, limits)
@@ -82,10 +83,6 @@ def _sizes(net: Opened) -> Sizes:
     if net.kind == "ours":
         return Sizes(int(getattr(net.net, "size_multiple", 1)), (), "")
     return Sizes(None, (), "") if net.size else try_sizes(net.net)
-
-
-def _up(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    return -(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple
 
 
 def _read(model: onnx.ModelProto, size: tuple[int, int], limits: Limits) -> _OfGraph:
@@ -154,7 +151,21 @@ def _measured(net: Opened, sizes: Sizes, size: tuple[int, int], answer: Answer, 
         kind=net.kind, pictures=answer.pictures(size), outputs=tuple(each.name for each in answer.outputs),
         chosen=answer.chosen, multiple=sizes.multiple, failed=sizes.failed, fixed=net.size,
         byte=given == "tensor(uint8)", graph_problem=graph_problem, path_problem=_path_problem(net, size),
+        student_problem=_student_problem(net), scales=tuple(sorted(answer.scales(size) - {(1, 1)})),
     )  # fmt: skip
+
+
+def _student_problem(net: Opened) -> str | None:
+    """Why an ONNX file can't be quantized, by making a torch module of it, as a run does; None for all else."""
+    from compress.foreign.onnx_torch.convert import as_torch
+
+    if net.file is None:
+        return None
+    try:
+        as_torch(net.file)
+    except (NetworkError, WeightsError) as error:
+        return str(error).removeprefix(f"{net.file.name}: ")
+    return None
 
 
 def _path_problem(net: Opened, size: tuple[int, int]) -> str | None:

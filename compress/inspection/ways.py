@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from compress.config.tasks import OUTSIDE
 from compress.inspection.facts import Way
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ _CODE_ONLY = "its layers can't be changed: give the author's module and weights 
 @dataclass(frozen=True)
 class Measured:
     """What the network showed. ``pictures``: outputs of the picture's shape; ``chosen``: how an output is named, None
-    where there is one; ``byte``: it takes uint8; problems: why there is no graph, and why layers can't be pruned."""
+    where there is one; ``byte``: it takes uint8; problems: why there is no graph, why layers can't be
+    pruned, and why a file can't be quantized; ``scales``: of larger or smaller outputs, as ratios."""
 
     kind: str
     pictures: tuple[str, ...]
@@ -33,14 +35,16 @@ class Measured:
     byte: bool
     graph_problem: str | None
     path_problem: str | None
+    student_problem: str | None = None
+    scales: tuple[tuple[int, int], ...] = ()
 
 
 def ways(source: SourceSpec, found: Measured) -> tuple[Way, ...]:
     """Each use that there is for such a network, those that it is not fit for with the reason."""
     if found.kind == "ours":
         return (Way(use="teacher", lines=("teacher:", f"  weights: {_said(source.network or '')}")),)
-    shape = None if found.pictures else "none of its outputs has the shape of the picture"
-    ptq, adopt = found.graph_problem or shape, found.path_problem or shape
+    shape = None if found.pictures else _no_picture(found.scales)
+    ptq, adopt = found.graph_problem or found.student_problem or shape, found.path_problem or shape
     if found.kind == "torchscript":
         ptq = f"a TorchScript archive can't be quantized; give .pt2, .onnx, or {_CODE_ONLY.partition(': give ')[2]}"
     if found.kind != "module":
@@ -49,6 +53,17 @@ def ways(source: SourceSpec, found: Measured) -> tuple[Way, ...]:
         _way("teacher", "teacher", source, found, shape),
         _way("ptq", "student", source, found, ptq),
         _way("adopt", "student", source, found, adopt),
+    )
+
+
+def _no_picture(scales: tuple[tuple[int, int], ...]) -> str:
+    """In the words of a run, which takes enlarging networks of ours only (``config.tasks``)."""
+    larger = [number for number, part in scales if part == 1 and number > 1]
+    if not larger:
+        return "none of its outputs has the shape of the picture"
+    return (
+        f"it enlarges by {larger[0]}, and {OUTSIDE}; of ours one learns that from pictures: "
+        f"recipe=sr task.scale={larger[0]}"
     )
 
 
@@ -75,7 +90,8 @@ def _adapter(section: str, found: Measured) -> Iterator[str]:
             yield f"    overlap: {FILL_IN}  # pixels that neighbouring tiles share: as far as it sees, twice"
             yield f"    padding: {FILL_IN}  # reflect or replicate"
         else:
-            yield f"    # it takes one size only: run with target.export.size=[{found.fixed[0]},{found.fixed[1]}]"
+            size = f"[{found.fixed[0]},{found.fixed[1]}]"
+            yield f"    # it takes one size only: pictures of that (data.size={size}), and target.export.size={size}"
     else:
         yield f"    size_multiple: {found.multiple or FILL_IN}  # {tried(found.multiple, found.failed)}"
         if found.multiple != 1:

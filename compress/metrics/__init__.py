@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from compress.metrics.full_reference import (
     DEFINITION,
-    FIDELITY_DEFINITION,
     PSNR_CAP_DB,
+    fidelity_definition,
     gtmean_psnr_db,
     ms_ssim,
     psnr_db,
@@ -13,4 +13,4 @@ from compress.metrics.full_reference import (
     vif,
 )  # fmt: skip
 
-__all__ = ["DEFINITION", "FIDELITY_DEFINITION", "PSNR_CAP_DB", "gtmean_psnr_db", "ms_ssim", "psnr_db", "ssim", "vif"]
+__all__ = ["DEFINITION", "PSNR_CAP_DB", "fidelity_definition", "gtmean_psnr_db", "ms_ssim", "psnr_db", "ssim", "vif"]

@@ -16,11 +16,14 @@ DEFINITION = (
     "SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"
 )
 
-FIDELITY_DEFINITION = (
-    "fidelity to the teacher: PSNR and SSIM on RGB in [0, 1] against the teacher's picture, both rounded to 8 bit, "
-    "whole picture; SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"
-)
-"""Where there is no ground truth. Nothing is corrected for brightness: the teacher says how bright."""
+
+def fidelity_definition(to: str) -> str:
+    """Where pictures of the network ``to`` stand for a ground truth; it says how bright, so nothing is corrected."""
+    return (
+        f"fidelity to the {to}: PSNR and SSIM on RGB in [0, 1] against the {to}'s picture, both rounded to 8 bit, "
+        "whole picture; SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"
+    )
+
 
 PSNR_CAP_DB = 100.0
 """Value for equal pictures, whose PSNR is infinite and does not fit JSON."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from compress.errors import DataError
 
 Picture = NDArray[np.uint8]
+_SMALL_PX = 64
 
 
 def to_tensor(picture: Picture) -> Tensor:
@@ -46,6 +47,14 @@ def pad_to_size(x: Tensor, height: int, width: int, padding: str = "replicate") 
 def scale_of(net: nn.Module) -> int:
     """Height and width of the answers of ``net`` over those of its pictures."""
     return int(getattr(net, "scale", 1))
+
+
+def small_size(net: nn.Module) -> tuple[int, int]:
+    """Height and width of a small picture that ``net`` takes as it is, to try it with."""
+    multiple = int(net.size_multiple)  # type: ignore[arg-type]
+    side = -(-_SMALL_PX // multiple) * multiple
+    only: tuple[int, int] | None = getattr(net, "only_size", None)
+    return only or (side, side)
 
 
 def padded_for(net: nn.Module, x: Tensor, grid: int = 1) -> Tensor:

@@ -29,7 +29,7 @@ def judge_quality(
         why += "; run the baseline's recipe again on these"
         return (_not_compared(f"{name}, PSNR", "dB", -allowed.psnr_loss_db, why),)
     if candidate.fidelity:
-        name += ", fidelity to the teacher"
+        name += f", {candidate.fidelity.name}"
     rows = _row(candidate, runtime), _row(baseline, runtime)
     common = [image for image in candidate.images if image in baseline.images]
     if rows[0] is None or rows[1] is None or not common:

@@ -1,16 +1,15 @@
-"""What the figures of quality are called: PSNR and SSIM against ground truth, or fidelity to the teacher."""
+"""What the figures of quality are called: PSNR and SSIM against ground truth, or fidelity to a network."""
 
 from __future__ import annotations
 
-from compress.records import QualityReport
+from compress.records import QualityReport, Variant
 
-FIDELITY = "fidelity to the teacher"
 _OF_QUALITY = ("PSNR", "PSNR dB", "worst dB", "mean dB", "SSIM")
 
 
 def called(quality: QualityReport, name: str) -> str:
     """``name`` of a figure, said to be fidelity where there was no ground truth."""
-    return f"{FIDELITY}, {name}" if quality.fidelity and name in _OF_QUALITY else name
+    return f"{quality.fidelity.name}, {name}" if quality.fidelity and name in _OF_QUALITY else name
 
 
 def headings(quality: QualityReport, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,7 +22,17 @@ def reference_lines(quality: QualityReport) -> tuple[str, ...]:
     if quality.fidelity is None:
         return ()
     return (
-        "No ground truth: PSNR and SSIM are fidelity to the teacher. They say how near a network comes to "
-        f"the pictures of teacher {quality.fidelity.teacher[:12]}, rounded to 8 bit when stored, not their quality.",
+        f"No ground truth: PSNR and SSIM are {quality.fidelity.name}. They say how near a network comes to the "
+        f"pictures of {quality.fidelity.to} {quality.fidelity.digest[:12]}, rounded to 8 bit when stored, not their "
+        "quality.",
         f"Frames: {quality.fidelity.frames}.",
     )
+
+
+def is_reference(variant: Variant, quality: QualityReport) -> bool:
+    """Whether the pictures of ``variant`` are those that the others are compared with, so that it has nothing to lose.
+
+    Pruning makes another network of the one that is brought; the student is still that one.
+    """
+    stands: dict[str, Variant] = {"teacher": "teacher", "float network": "student"}
+    return quality.fidelity is not None and stands[quality.fidelity.to] == variant

@@ -20,7 +20,7 @@ from compress.records import (
     SpeedRow,
     Variant,
 )
-from compress.report.reference import called, reference_lines
+from compress.report.reference import called, is_reference, reference_lines
 from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 from compress.sensitivity.records import SensitivityReport
@@ -115,13 +115,13 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         speed_origin=timing.origin if timing else None,
         size_bytes=_size_bytes(variant, timed_with, results, net),
         label=label_of(variant, results.quality),
-        reference=variant == "teacher" and results.quality.fidelity is not None,
+        reference=is_reference(variant, results.quality),
     )
 
 
 def label_of(variant: Variant, quality: QualityReport) -> str:
     """What a variant is called in a table."""
-    if variant == "teacher" and quality.fidelity:
+    if is_reference(variant, quality):
         return f"{LABELS[variant]} (is the reference)"
     return quality.input_label if variant == "input" else LABELS[variant]
 
@@ -230,7 +230,7 @@ def gains(results: Results) -> tuple[str, ...]:
 def _compare(what: str, before: Variant, after: Variant, results: Results, remark: str = "") -> str | None:
     """``what: PSNR a → b dB (+c), p50 …`` with the parts that both have, or None if there is none."""
     parts = []
-    pair = _quality_pair(before, after, results)
+    pair = None if is_reference(before, results.quality) else _quality_pair(before, after, results)
     if pair:
         old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
         parts.append(f"{called(results.quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compress.metrics import PSNR_CAP_DB
 from compress.sensitivity.records import SensitivityReport, SensitivityRow
 
 NAMES = {"float": "float", "int16": "16 bit"}
@@ -23,11 +24,13 @@ def lines(report: SensitivityReport) -> Iterator[str]:
 
 def summary(report: SensitivityReport) -> Iterator[str]:
     """What int8 costs, what was promoted, what that brought and costs, and what to do where it was not enough."""
-    of = " of fidelity to the teacher" if report.of_fidelity else ""
+    of = f" of {report.of_fidelity}" if report.of_fidelity else ""
     yield (
         f"int8 costs {report.drop_db:.3f} dB{of} (worst image {report.worst_drop_db:.3f}) on {len(report.images)} "
         f"{report.split} pictures; {_limits(report)}"
     )
+    if report.of_fidelity and report.float_psnr_db == PSNR_CAP_DB:
+        yield f"these are below {PSNR_CAP_DB:g} dB, which equal pictures count as: the float network is the reference"
     for row in report.rows:
         if row.promotion_gain_db is not None:
             yield (

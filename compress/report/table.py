@@ -14,11 +14,11 @@ from rich.text import Text
 from compress.artefacts import Artefact, Builds, Bundle, Measurements, Net, Promoted, Verdict
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.models.weights import weights_size_bytes
-from compress.records import BuildList, QualityReport, SpeedReport, VerdictRecord
+from compress.records import BuildList, Fidelity, QualityReport, Reference, SpeedReport, VerdictRecord
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
-from compress.report.reference import FIDELITY, headings
+from compress.report.reference import headings
 from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
 from compress.report.sensitivity import summary
 from compress.sensitivity.records import SensitivityReport
@@ -79,14 +79,14 @@ def print_result(plan: Plan, artefacts: Sequence[Artefact], console: Console) ->
         _print_bundle(bundle, console)
     if results is None:
         for artefact in artefacts:
-            _print_artefact(artefact, plan.data.kind == "frames", console)
+            _print_artefact(artefact, plan.reference, console)
 
 
 def _print_figures(title: str, results: Results, console: Console) -> None:
-    title += f": {FIDELITY}" if results.quality.fidelity else ""
+    title += f": {results.quality.fidelity.name}" if results.quality.fidelity else ""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0)
     # two lines a heading and a folded name: fits into 80 columns
-    for place, heading in enumerate(_short(headings(results.quality, HEADINGS))):
+    for place, heading in enumerate(_short(headings(results.quality, HEADINGS), results.quality.fidelity)):
         table.add_column(heading.replace(" ", "\n"), justify="left" if place < 2 else "right", no_wrap=place > 0)
     for row in summary_rows(results):
         table.add_row(*(Text(text) for text in cells(row)), style="bold" if row.variant == "int8" else "")
@@ -116,9 +116,11 @@ def _print_metrics(results: Results, console: Console) -> None:
         console.print(Text(note, style="dim"))
 
 
-def _short(names: tuple[str, ...]) -> tuple[str, ...]:
+def _short(names: tuple[str, ...], fidelity: Fidelity | None) -> tuple[str, ...]:
     """80 columns have room for the word once; the title says it of the whole table."""
-    return tuple(name.replace(f"{FIDELITY}, ", "fidelity " if "PSNR" in name else "") for name in names)
+    if fidelity is None:
+        return names
+    return tuple(name.replace(f"{fidelity.name}, ", "fidelity " if "PSNR" in name else "") for name in names)
 
 
 def _print_builds(listed: BuildList, console: Console) -> None:
@@ -159,10 +161,10 @@ def _print_bundle(bundle: Bundle, console: Console) -> None:
         console.print(Text(f"  {line}"), soft_wrap=True)
 
 
-def _print_artefact(artefact: Artefact, fidelity: bool, console: Console) -> None:
+def _print_artefact(artefact: Artefact, reference: Reference | None, console: Console) -> None:
     """A stage's result in a chain that measures nothing: the network's file and how its training went.
 
-    ``fidelity``: what was trained to is a teacher's picture.
+    ``reference``: whose pictures it was trained to, in the place of a truth.
     """
     if not isinstance(artefact, Net):
         console.print(Text(f"{type(artefact).__name__}: {artefact.folder}"), soft_wrap=True)
@@ -173,12 +175,12 @@ def _print_artefact(artefact: Artefact, fidelity: bool, console: Console) -> Non
     if path.is_file():
         curve = _Curve.model_validate_json(path.read_bytes())
         if curve.points:
-            console.print(Text("  " + _curve_line(curve, fidelity)))
+            console.print(Text("  " + _curve_line(curve, reference)))
 
 
-def _curve_line(curve: _Curve, fidelity: bool) -> str:
+def _curve_line(curve: _Curve, reference: Reference | None) -> str:
     first, last = curve.points[0], curve.points[-1]
     line = f"trained {curve.steps:,} steps, loss {first.loss:.4f} → {last.loss:.4f}"
     watched = [point.val_psnr_db for point in curve.points if point.val_psnr_db is not None]
-    what = f"{FIDELITY}, PSNR" if fidelity else "PSNR"
+    what = f"fidelity to the {reference}, PSNR" if reference else "PSNR"
     return line + (f", validation {what} {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")

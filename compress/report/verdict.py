@@ -28,7 +28,7 @@ from compress.records import (
     Variant,
     VerdictRecord,
 )  # fmt: skip
-from compress.report.reference import FIDELITY
+from compress.report.reference import is_reference
 from compress.schema import Budget
 
 Result = Literal["pass", "fail", "incomplete"]
@@ -82,14 +82,19 @@ class Evidence:
     @property
     def what(self) -> str:
         """What PSNR and SSIM are of, where it is no ground truth."""
-        return f"{FIDELITY}, not quality" if self.quality.fidelity else ""
+        return f"{self.quality.fidelity.name}, not quality" if self.quality.fidelity else ""
 
     def int8_quality(self) -> QualityRow:
         """Quality of what ships."""
         return self.quality_row("int8", self.runtime)
 
     def float_quality(self) -> QualityRow:
-        """Quality of its float self: through the same runtime if measured, else through torch."""
+        """Quality of its float self: through the same runtime if measured, else through torch.
+
+        There is none where its own pictures stand for the ground truth: a drop from them would be any figure.
+        """
+        if is_reference(self.float_variant, self.quality):
+            raise Missing(_NO_DROP)
         return self.quality_row(self.float_variant, self.runtime, "torch", "onnx")
 
     def int8_speed(self) -> SpeedRow:
@@ -107,6 +112,12 @@ class Evidence:
             if same and row.variant == self.float_variant:
                 return row
         raise Missing(f"no speed of {self.float_variant} through {like.runtime} at {like.height}x{like.width}")
+
+
+_NO_DROP = (
+    "a drop in quality needs a ground truth, and here the float network's own pictures stand in its place; ask for "
+    "fidelity: target.budget.min_psnr_db=40, with target.budget.max_int8_drop_db= and max_worst_drop_db= left empty"
+)
 
 
 def mean(values: tuple[float, ...]) -> float:
@@ -134,7 +145,7 @@ def _gain(evidence: Evidence) -> Figure:
 def _drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
     note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
-    note += f"; of {FIDELITY}" if evidence.quality.fidelity else ""
+    note += _of_what(evidence)
     return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
 
 
@@ -147,8 +158,12 @@ def _worst_drop(evidence: Evidence) -> Figure:
         return Figure(math.nan, row.origin)
     worst = max(range(len(drops)), key=drops.__getitem__)
     named = evidence.quality.images[worst] if worst < len(evidence.quality.images) else f"image {worst}"
-    note = f"on {named}" + (f"; of {FIDELITY}" if evidence.quality.fidelity else "")
+    note = f"on {named}{_of_what(evidence)}"
     return Figure(drops[worst], _weaker(row.origin, full.origin), note)
+
+
+def _of_what(evidence: Evidence) -> str:
+    return f"; of {evidence.quality.fidelity.name}" if evidence.quality.fidelity else ""
 
 
 def _fps(evidence: Evidence) -> Figure:

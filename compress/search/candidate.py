@@ -11,7 +11,7 @@ from compress.schema import StudentSpec, Train
 from compress.search.space import NETWORK, Point, is_of_network, word
 
 SEARCH = "search."
-TRAINED = ("teach", "teacher", "distill", "prune", "quantize")
+TRAINED = ("teach", "teacher", "student", "distill", "prune", "quantize")
 """Stages of a candidate in training; what only compares or measures is left to the full run."""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.artefacts import Quantized
+from compress.artefacts import Quantized, net_file
+from compress.flow import Quiet
 from compress.plan import Plan
 from compress.records import Build, BuildList
-from compress.schema import ExportSpec, Section
+from compress.schema import ExportSpec, Section, StudentSpec
 from compress.stage import Progress
 from compress.stages import load_stage
 
@@ -21,37 +21,39 @@ _FRAMES = 2
 
 
 def untrained(plan: Plan, out: Path) -> tuple[Quantized, int]:
-    """The plan's student with random weights, narrowed and quantized, in the empty folder ``out``; its parameters.
+    """The plan's student with random weights, or the user's own as it is brought, narrowed and quantized, in the empty
+    folder ``out``; its parameters.
 
     Channels go by magnitude. A trained network may lose others: where it is pruned it is timed again once trained.
     Raises ConfigError, BuildError and NetworkError for a network that can't be made so.
     """
     import torch
 
-    from compress.models.enhance import pad_to_multiple, to_tensor
+    from compress.models.enhance import padded_for, to_tensor
     from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
-    from compress.models.student import student_to_train, trained_student
-    from compress.models.weights import PRUNED, load_net, save_net
+    from compress.models.weights import keep_net, load_net
     from compress.runtimes.picture import dark_noise
 
     recipe, target = plan.recipe, plan.target
     torch.manual_seed(recipe.seed)
-    net = trained_student(student_to_train(recipe.student).eval()).eval()
-    notes = {}
+    _student(recipe.student, out)
+    net = load_net(net_file(out))
     if "prune" in plan.stages:
-        net, notes = _narrowed(net, plan), {PRUNED: "yes"}
-    save_net(net, out / "net.safetensors", notes)
-    net = load_net(out / "net.safetensors")
-    frame = pad_to_multiple(to_tensor(dark_noise(*target.export.size)), int(net.size_multiple))  # type: ignore[arg-type]
+        keep_net(_narrowed(net, plan), out, pruned=True)
+        net = load_net(net_file(out))
+    frame = padded_for(net, to_tensor(dark_noise(*target.export.size)))
     fake = insert_fake_quant(net, [frame] * _FRAMES, target.scheme, recipe.quantize)
     save_fake_quant(fake, out, "qat")
     read_table(fake, target.scheme, recipe.quantize.keep_float).write(out / "quantization.json")
-    return Quantized(out, "", ""), sum(p.numel() for p in load_net(out / "net.safetensors").parameters())
+    return Quantized(out, "", ""), sum(p.numel() for p in load_net(net_file(out)).parameters())
 
 
 def without_control(quantized: Quantized, out: Path) -> Quantized:
     """A trained network in the empty folder ``out`` without its PTQ control, which would be exported as well."""
-    for name in ("net.safetensors", "qat.json", "qat.safetensors", "quantization.json"):
+    from compress.models.weights import copy_net
+
+    copy_net(quantized.weights, out)
+    for name in ("qat.json", "qat.safetensors", "quantization.json"):
         shutil.copyfile(quantized.folder / name, out / name)
     return Quantized(out, quantized.key, quantized.digest)
 
@@ -76,18 +78,24 @@ def exported(plan: Plan, quantized: Quantized, out: Path, progress: Progress) ->
     return found[0]
 
 
+def _student(spec: StudentSpec, out: Path) -> None:
+    if spec.source.network is not None:
+        load_stage("student").function(spec, out, Quiet())
+        return
+    from compress.models.student import student_to_train, trained_student
+    from compress.models.weights import save_net
+
+    save_net(trained_student(student_to_train(spec).eval()).eval(), out / "net.safetensors")
+
+
 def _narrowed(net: nn.Module, plan: Plan) -> nn.Module:
+    from compress.foreign.adapted import own_names
     from compress.models.pruning import count_macs, prune_until
     from compress.runtimes.picture import padded_size
+    from compress.stages.prune import enough_of
 
     spec = plan.recipe.prune
     size = padded_size(*plan.target.export.size, int(net.size_multiple))  # type: ignore[arg-type]
-    before = count_macs(net, *size)
-    enough: Callable[[nn.Module, int], bool] = lambda _net, macs: macs <= (spec.keep_macs or 1.0) * before  # noqa: E731
-    if spec.max_latency_ms is not None:
-        from compress.runtimes.quick import float_latency_ms
-
-        limit = spec.max_latency_ms
-        enough = lambda narrow, _macs: float_latency_ms(narrow, *size) <= limit  # noqa: E731
+    enough = enough_of(spec, count_macs(net, *size), size)
     multiple = plan.target.channels.multiple
-    return prune_until(net, enough, lambda _: None, "magnitude", multiple, spec.keep, size).net
+    return prune_until(net, enough, lambda _: None, "magnitude", multiple, own_names(net, spec.keep), size).net

@@ -69,7 +69,7 @@ def _title(report: SensitivityReport) -> str:
 
 
 def _note(report: SensitivityReport) -> str:
-    what = "fidelity to the teacher, PSNR," if report.of_fidelity else "PSNR"
+    what = f"{report.of_fidelity}, PSNR," if report.of_fidelity else "PSNR"
     return (
         f"measured: mean {what} on {len(report.images)} {report.data_kind} {report.split} pictures, "
         f"float {report.float_psnr_db:.2f} dB"

@@ -102,6 +102,6 @@ class SensitivityReport(Record):
         return sum(row.cost.floating for row in self.rows) / spent if spent > 0 else None
 
     @property
-    def of_fidelity(self) -> bool:
-        """Whether decibels are of fidelity to the teacher, for lack of a ground truth."""
-        return self.definition.startswith("fidelity")
+    def of_fidelity(self) -> str:
+        """The fidelity that decibels are of, for lack of a ground truth; empty where there is one."""
+        return self.definition.partition(":")[0] if self.definition.startswith("fidelity") else ""

@@ -1,11 +1,12 @@
-"""Ask the teacher about frames without ground truth, once: its pictures are what is trained to and measured by."""
+"""Ask a network about frames without ground truth, once: its pictures are what is trained to and measured by."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Labels, Teacher
+from compress.artefacts import Labels, Student, Teacher
+from compress.errors import ConfigError
 from compress.schema import DataSpec
 from compress.stage import Progress, stage
 
@@ -16,32 +17,46 @@ if TYPE_CHECKING:
     from compress.data.labelled import LabelledFrame
 
 
-@stage(gives=Labels, version=1, environment=("torch", "pillow", "numpy", "av"))
-def label(teacher: Teacher, data: DataSpec, out: Path, scratch: Path, progress: Progress) -> None:
+@stage(gives=Labels, version=2, environment=("torch", "pillow", "numpy", "av"))
+def label(
+    teacher: Teacher | None,
+    data: DataSpec,
+    out: Path,
+    scratch: Path,
+    progress: Progress,
+    student: Student | None = None,
+) -> None:
     """Choose and split the frames of ``data``, and write what ``Labels`` lists.
 
-    The teacher answers in float32 about whole frames; its picture is rounded to 8 bit. Raises DataError for frames that
-    can't be used, WeightsError for a network from outside that fails on one.
+    Asked is the teacher, without one the student as it is before anything is done to it: in float32, about whole
+    frames; its picture is rounded to 8 bit. Raises DataError for frames that can't be used, ConfigError without any
+    network, WeightsError for one from outside that fails on a frame.
     """
     from compress.data.chosen import choose_frames
     from compress.data.labelled import LabelList
     from compress.data.source import decoder_name
     from compress.models.weights import load_net
+    from compress.records import Reference
 
+    asked = teacher or student
+    if asked is None:
+        raise ConfigError(("stages: 'label' has no network to ask; put 'teacher' or 'student' in front",))
+    reference: Reference = "teacher" if teacher else "float network"
     for name in ("dark", "truth"):
         (scratch / name).mkdir(exist_ok=True)
     progress.say("looks through the frames")
     choice = choose_frames(data, scratch / "dark", progress.say)
     progress.say(choice.how)
-    net = load_net(teacher.weights).eval()
+    net = load_net(asked.weights).eval()
     frames = []
     for index, frame in enumerate(choice.frames):
-        progress.update(index, len(choice.frames), f"the teacher's picture of {frame.name}")
+        progress.update(index, len(choice.frames), f"the {reference}'s picture of {frame.name}")
         frames.append(_answered(net, frame, index, data, scratch))
     videos = any(frame.decoded for frame in frames)
     listed = LabelList(
-        teacher=teacher.digest, decoder=decoder_name(videos=videos), how=choice.how, frames=tuple(frames)
-    )
+        reference=reference, digest=asked.digest, decoder=decoder_name(videos=videos), how=choice.how,
+        frames=tuple(frames),
+    )  # fmt: skip
     for name in ("dark", "truth") if videos else ("truth",):
         (scratch / name).rename(out / name)
     listed.write(out / "frames.json")

@@ -130,10 +130,11 @@ def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Cha
     from compress import __version__
     from compress.bundle.provenance import Provenance, stage_provenance
 
+    fidelity = quality.fidelity
     return Provenance(
         recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
         data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
-        chain=stage_provenance(chain), labelled_by=quality.fidelity.teacher if quality.fidelity else None,
+        chain=stage_provenance(chain), labelled_by=f"{fidelity.to} {fidelity.digest}" if fidelity else None,
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def prune(
     net = load_net(student.weights)
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
     size = padded_size(*pictures.size, multiple)
-    enough = _budget(prune, count_macs(net, *size), size)
+    enough = enough_of(prune, count_macs(net, *size), size)
     gradients, keep = _gradients(data, seed.seed, labels), own_names(net, prune.keep)
     found = prune_until(net, enough, gradients, prune.importance, channels.multiple, keep, size)
     reduced, cuts = found.net, found.cuts
@@ -57,7 +57,7 @@ def prune(
     (out / "cuts.json").write_text(json.dumps([asdict(cut) for cut in cuts], indent=1) + "\n")
 
 
-def _budget(spec: PruneSpec, macs_before: int, size: tuple[int, int]) -> Callable[[nn.Module, int], bool]:
+def enough_of(spec: PruneSpec, macs_before: int, size: tuple[int, int]) -> Callable[[nn.Module, int], bool]:
     """When pruning may stop: latency if one is asked for, else the share of MACs."""
     if spec.max_latency_ms is not None:
         from compress.runtimes.quick import float_latency_ms

@@ -30,7 +30,7 @@ def sensitivity(
 
     Raises DataError for a set without validation pictures.
     """
-    from compress.metrics import FIDELITY_DEFINITION
+    from compress.data.labelled import definition_of
     from compress.models.quantized import load_fake_quant, read_table
     from compress.models.weights import load_net
     from compress.report.sensitivity import lines
@@ -58,7 +58,7 @@ def sensitivity(
         update={"data_kind": data.kind, "data_digest": digest, "images": names, "curve": curve}
     )
     if labels is not None:
-        report = report.model_copy(update={"definition": FIDELITY_DEFINITION})
+        report = report.model_copy(update={"definition": definition_of(labels)})
     for line in lines(report):
         progress.say(line)
     report.write(out / "sensitivity.json")

@@ -26,12 +26,13 @@ def student(student: StudentSpec, out: Path, progress: Progress) -> None:
     from compress.foreign.folding import fold_norms
     from compress.foreign.kept import keep_changed
     from compress.foreign.taken import take_in
+    from compress.models.enhance import small_size
     from compress.models.tracing import find_probe, path_problem
 
     net = take_in(student.source, student.adapter, out, student=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of somebody else's code
-        probe = find_probe(net, (64, 64))
+        probe = find_probe(net, small_size(net))
         path_problem(net, probe)
         folded = fold_norms(net, "inner")
     if folded:

@@ -200,6 +200,32 @@ def test_a_file_of_one_size_is_a_tile(tmp_path: Path, capsys: Capture) -> None:
     assert not any("tile" in line for line in ptq.lines) and "target.export.size=[32,48]" in ptq.lines[-1]
 
 
+def test_a_file_that_can_t_be_converted_can_teach_only(tmp_path: Path, capsys: Capture) -> None:
+    write_onnx(Single(make("curve.Curve"), 1), tmp_path / "net.onnx")
+    model = onnx.load(str(tmp_path / "net.onnx"))
+    last = model.graph.node[-1]
+    last.output[0], name = "before", last.output[0]
+    model.graph.node.append(helper.make_node("Hardmax", ["before"], [name], name="hard"))
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    teacher, ptq, adopt = facts(capsys, str(tmp_path / "net.onnx"), "--size", "32", "48").ways
+    assert teacher.problem is None and "Hardmax" in str(ptq.problem) and "network.onnx" not in str(ptq.problem)
+    assert "its layers can't be changed" in str(adopt.problem)
+
+
+def test_a_network_that_enlarges_is_refused_as_a_run_refuses_it(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "def net():\n    return nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))\n"
+    )
+    found = facts(capsys, f"{tmp_path}/net.py:net", "--size", "32", "32")
+    assert {way.use for way in found.ways} == {"teacher", "ptq", "adopt"}
+    for way in found.ways:
+        assert way.problem == (
+            "it enlarges by 2, and a network from outside answers at its input's size here; of ours one learns that "
+            "from pictures: recipe=sr task.scale=2"
+        )
+
+
 def test_weights_of_many_forms(tmp_path: Path, capsys: Capture) -> None:
     spec = source("curve.Curve", tmp_path)
     state = {f"module.{name}": value for name, value in make("curve.Curve").state_dict().items()}

@@ -9,7 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from foreign_nets import source
+from PIL import Image
 
 from compress.cli import execute
 from compress.config.load import load_plans
@@ -166,14 +169,45 @@ def test_everything_that_can_t_be_searched_is_said_at_once(tmp_path: Path, capsy
         (("recipe=tiny", "student.width=16,32"), "a search takes one plan, not a sweep of 2"),
         (
             ("recipe=teach_low_light", "data=embedded", "search.space.student.width=[16]"),
-            "a search needs distill, quantize",
+            "a search needs distill (or student), quantize",
         ),
+        (("recipe=ptq", "search.space.quantize.keep_float=[[],[a]]"), "quantize.train.phases: a search compares"),
+        (("recipe=adopt", "data=frames"), "data: a search compares candidates by a ground truth, and frames have none"),
         (("recipe=tinny", "search.space.studnt.width=[16]"), "student.width"),
     ],
 )
 def test_what_is_no_search_is_refused(words: tuple[str, ...], said: str, tmp_path: Path, capsys: Capture) -> None:
+    if words[0] in ("recipe=ptq", "recipe=adopt"):
+        words = (*words, *own_network(tmp_path), *((f"data.root={tmp_path}",) if "data=frames" in words else ()))
+        Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "a.png")
     assert execute(("search", *words, "target=x86_edge", "--store", str(tmp_path / "store"))) == 2
     assert said in capsys.readouterr().err
+
+
+def test_pruning_of_a_network_of_yours(home: Path, tmp_path: Path, capsys: Capture) -> None:
+    words = (
+        "recipe=adopt", *WORDS[1:-1], *own_network(tmp_path), "target.channels.multiple=2",
+        "prune.train.phases=[{epochs: 0.25, batch: 4}]", "quantize.train.phases=[{epochs: 0.25, batch: 4}]",
+        "quantize.calibration_images=2", "validation.timed_runs=3", "validation.max_images=1",
+        "package.golden_frames=1", "search.space.prune.keep_macs=[.6,1.0]", "search.trials=2",
+        "search.train_shares=[1]", "search.timed_rounds=5",
+    )  # fmt: skip
+    assert execute(("search", *words, "--store", str(tmp_path / "store"))) == 0, capsys.readouterr()
+    record = record_in(tmp_path)
+    assert [trial.state for trial in record.trials] == ["trained", "trained"]
+    params = {str(trial.point[0].value): trial.params for trial in record.trials}
+    assert (params["0.6"] or 0) < (params["1.0"] or 0)
+    (full,) = record.full
+    assert full.result == "pass" and full.bundle is not None and "recipe=adopt" in record.command
+
+
+def own_network(folder: Path) -> tuple[str, ...]:
+    spec = source("curve.Curve", folder)
+    adapter = ("colours=RGB", "range=0..1", "answers=picture", "size_multiple=1", "output=1")
+    return (
+        f"student.source.network={spec.network}", f"student.source.weights={spec.weights}",
+        *(f"student.adapter.{word}" for word in adapter),
+    )  # fmt: skip
 
 
 def test_without_a_device_nothing_is_measurable(tmp_path: Path, capsys: Capture) -> None:

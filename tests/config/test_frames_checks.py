@@ -11,6 +11,7 @@ from PIL import Image
 from compress.config import frames_checks
 from compress.config.load import load_plans
 from compress.errors import ConfigError
+from compress.schema import Promotion
 
 
 @pytest.fixture
@@ -30,6 +31,22 @@ def test_any_recipe_with_a_teacher_labels_frames_first(folder: str) -> None:
         plan = load_plans((f"recipe={recipe}", "target=x86_edge", "data=frames", folder))[0]
         assert plan.stages[:3] == ("teacher", "label", "distill") and plan.stages.count("label") == 1
     assert "label" not in load_plans(("recipe=tiny", "target=x86_edge", "data=embedded"))[0].stages
+
+
+def test_a_network_of_yours_is_asked_itself_where_there_is_no_teacher(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"")
+    adapter = ("colours=RGB", "range=0..1", "answers=picture", "size_multiple=1")
+    words = (
+        "recipe=ptq", "target=x86_edge", "data=frames", folder, f"student.source.network={tmp_path / 'net.onnx'}",
+        *(f"student.adapter.{word}" for word in adapter),
+    )  # fmt: skip
+    plan = load_plans(words)[0]
+    assert plan.stages[:3] == ("student", "label", "quantize") and plan.reference == "float network"
+    assert plan.sections[Promotion].max_int8_drop_db is None  # type: ignore[attr-defined]
+    plan = load_plans((*words, "target.budget.max_int8_drop_db=", "target.budget.min_psnr_db=40"))[0]
+    assert plan.sections[Promotion].max_int8_drop_db == 60  # type: ignore[attr-defined]
+    told = problems(*words, "stages=[label,student,quantize]")
+    assert "put 'teacher' or 'student' in front of 'label'" in told
 
 
 def test_where_the_frames_lie_is_asked_for() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from compress.artefacts import Pruned, Quantized, Student
 from compress.data.source import open_data
-from compress.errors import NetworkError
+from compress.errors import NetworkError, WeightsError
 from compress.foreign.adapted import Adapted
 from compress.models.enhance import enhance
 from compress.models.quantized import load_fake_quant, read_table
@@ -134,6 +134,15 @@ def test_files_are_quantized_as_modules_are(kind: str, tmp_path: Path) -> None:
     x = torch.rand(1, 3, *SIZE) * 0.3
     with torch.no_grad():
         assert float((load_fake_quant(found.folder, "qat")(x) - net(x).clamp(0, 1)).abs().mean()) < 0.03
+
+
+def test_a_file_of_one_size_is_quantized_on_pictures_of_that_size(tmp_path: Path) -> None:
+    net = write_onnx(Single(author("CurveEstimator"), 0), tmp_path / "net.onnx", SIZE, free=False)
+    student = taken("CurveEstimator", tmp_path, net)
+    listed = built(student, quantized(student, tmp_path), tmp_path, ExportSpec(size=SIZE, dynamic=False))
+    assert {(build.variant, build.height) for build in listed.builds} == {("student", 32), ("int8", 32)}
+    with pytest.raises(WeightsError, match=r"takes 32x48, not 32x64; give pictures of that size \(data.size"):
+        enhance(load_net(student.weights), np.zeros((32, 64, 3), np.uint8))
 
 
 def test_a_path_that_the_picture_decides_is_refused_with_a_way_out(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,8 @@ from reported import write_bundle
 from rich.console import Console
 
 from compress.commands.baseline import diff_baseline
-from compress.metrics import DEFINITION, FIDELITY_DEFINITION
-from compress.records import BuildList, Fidelity, NetFacts, NotBuilt, QualityReport
+from compress.metrics import DEFINITION, fidelity_definition
+from compress.records import BuildList, Fidelity, NetFacts, NotBuilt, QualityReport, Reference
 from compress.regression.baseline import accept
 from compress.regression.judge import judge_quality
 from compress.regression.pictures import compare_pictures
@@ -34,11 +35,13 @@ FRAMES = "300 to train on, 20 for validation, 40 for the test; whole scenes, of 
 NOTHING = BuildList(builds=())
 
 
-def as_fidelity(quality: QualityReport, teacher: str = "7e" * 32) -> QualityReport:
+def as_fidelity(quality: QualityReport, digest: str = "7e" * 32, to: Reference = "teacher") -> QualityReport:
     """As ``validate`` leaves it: no row of the teacher, no GT-mean."""
     rows = (row.model_copy(update={"psnr_gtmean_db": ()}) for row in quality.rows if row.variant != "teacher")
-    fidelity = Fidelity(teacher=teacher, frames=FRAMES)
-    return quality.model_copy(update={"definition": FIDELITY_DEFINITION, "rows": tuple(rows), "fidelity": fidelity})
+    fidelity = Fidelity(to=to, digest=digest, frames=FRAMES)
+    return quality.model_copy(
+        update={"definition": fidelity_definition(fidelity.to), "rows": tuple(rows), "fidelity": fidelity}
+    )
 
 
 def subject(folder: Path, fidelity: bool = True) -> Subject:
@@ -125,6 +128,25 @@ def test_two_of_a_kind_are_compared_and_called_so(found: Subject) -> None:
     assert "fidelity to the teacher, PSNR difference dB" in page
 
 
+def test_of_a_network_that_is_the_reference_itself(found: Subject) -> None:
+    own = as_fidelity(found.results.quality, to="float network")
+    results = replace(found.results, quality=own)
+    text = markdown_report("t", results, found.verdict) + report_page(replace(found, results=results), Beside())
+    assert "fidelity to the float network, PSNR dB" in text and "to the teacher" not in text
+    assert "float student (is the reference) | openvino" in text and "the float network&#39;s picture has most" in text
+    assert "INT8 against its float self (float student): p50" in text
+    assert "they say how near a network comes to the pictures of float network 7e7e7e7e7e7e" in text.replace("T", "t")
+    budget = Budget(min_psnr_db=20, min_gain_over_input_db=3, max_int8_drop_db=2, max_worst_drop_db=2)
+    verdict = judge(budget, Evidence(results.builds, own, results.speed, "openvino"))
+    told = {check.name: check for check in verdict.checks}
+    assert [told[name].result for name in ("min_psnr_db", "min_gain_over_input_db")] == ["pass", "pass"]
+    assert told["min_psnr_db"].note == "fidelity to the float network, not quality"
+    for name in ("max_int8_drop_db", "max_worst_drop_db"):
+        assert told[name].result == "incomplete" and "needs a ground truth" in told[name].note
+    why = "the candidate is fidelity to the float network, the baseline fidelity to the teacher"
+    assert why_not_comparable(own, found.results.quality) == why
+
+
 def test_a_baseline_of_the_other_kind(found: Subject, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     subject(tmp_path / "truth", fidelity=False)
     accept(tmp_path / "truth", (), tmp_path / "accepted.json")
@@ -136,7 +158,8 @@ def test_a_baseline_of_the_other_kind(found: Subject, tmp_path: Path, capsys: py
 
 def test_sensitivity(found: Subject) -> None:
     report = SensitivityReport.model_construct(
-        definition=FIDELITY_DEFINITION, drop_db=0.1, worst_drop_db=0.2, images=("a",), split="val", limit_db=None,
+        definition=fidelity_definition("teacher"), drop_db=0.1, worst_drop_db=0.2, images=("a",), split="val",
+        float_psnr_db=30.0, limit_db=None,
         worst_limit_db=None, rows=(), promoted=(), holds=True, wider=(),
     )  # fmt: skip
     assert next(summary(report)).startswith("int8 costs 0.100 dB of fidelity to the teacher (worst image")

@@ -54,7 +54,11 @@ def test_truth_is_what_the_teacher_makes_of_each_frame(teacher: Teacher, tmp_pat
     frames = pictures(tmp_path / "set")
     labels, said = label(teacher, spec(tmp_path / "set"), tmp_path)
     listed = LabelList.read(labels.listed)
-    assert listed.teacher == teacher.digest and listed.how in said and listed.decoder.startswith("Pillow")
+    assert (
+        (listed.reference, listed.digest) == ("teacher", teacher.digest)
+        and listed.how in said
+        and listed.decoder.startswith("Pillow")
+    )
     assert sorted(path.name for path in labels.folder.iterdir()) == ["frames.json", "truth"]
     net = tiny_nets.student_net(3)
     for split in SPLITS:
@@ -96,7 +100,7 @@ def test_pictures_that_are_gone_or_others_by_now_are_named(teacher: Teacher, tmp
     labels, _ = label(teacher, spec(tmp_path / "set"), tmp_path)
     source = open_data(spec(tmp_path / "set"), "train", labels)
     Image.fromarray(dark_frames(1, 40, 40)[0]).save(tmp_path / "set" / "f1.png")
-    with pytest.raises(DataError, match="f1.png: has another size than when the teacher saw it"):
+    with pytest.raises(DataError, match="f1.png: has another size than when it was labelled"):
         source.pair(1)
     (tmp_path / "set" / "f0.png").unlink()
     with pytest.raises(DataError, match="f0.png: no such file"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compress.config.load import load_plans
-from compress.config.tasks import for_task
+from compress.config.tasks import OUTSIDE, for_task
 from compress.errors import ConfigError
 from compress.plan import Plan
 from compress.schema import DataSpec, NamedSlice, Recipe, StudentSpec, TaskData, TaskSpec, TeachSpec
@@ -67,6 +67,19 @@ def test_what_goes_against_a_task_is_said() -> None:
     assert "distill.train.phases.0.ask: is about brightness, which task denoise keeps; leave it out" in asked
     lit = _problems("recipe=kd_int8", "target=x86_edge", "task.kind=denoise")
     assert "teacher.weights: the built-in network brightens" in lit and "student.network: 'light_twin'" in lit
+
+
+def test_a_network_of_yours_has_a_task_too(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"")
+    words = (
+        "recipe=ptq", "target=x86_edge", f"student.source.network={tmp_path / 'net.onnx'}",
+        "student.adapter.colours=RGB", "student.adapter.range=0..1", "student.adapter.answers=picture",
+        "student.adapter.size_multiple=1",
+    )  # fmt: skip
+    data = _plan(*words, "task.kind=denoise").sections[DataSpec]
+    assert isinstance(data, TaskData) and data.task.kind == "denoise"
+    found = _problems(*words, "task.kind=super_resolution", "task.scale=2")
+    assert found == f"student.source: {OUTSIDE}; train one of ours: recipe=sr"
 
 
 def test_weights_of_a_metric_that_are_not_there_are_said() -> None:

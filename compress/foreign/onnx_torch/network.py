@@ -64,7 +64,8 @@ class OnnxGraph(nn.Module):
             wrong = [side for side, fixed in zip(x.shape[2:], self.sides, strict=True) if fixed not in (None, side)]
             if wrong:
                 taken = "x".join("?" if side is None else str(side) for side in self.sides)
-                raise WeightsError(f"{self.file}: takes {taken}, not {x.shape[2]}x{x.shape[3]}; set adapter.tile")
+                way = "give pictures of that size (data.size, target.export.size), or export the file with free sides"
+                raise WeightsError(f"{self.file}: takes {taken}, not {x.shape[2]}x{x.shape[3]}; {way}")
             if self.single and len(x) > 1:
                 each = [self._run(picture[None]) for picture in x]
                 return self._answer({name: torch.cat([one[name] for one in each]) for name in self.outputs})

@@ -144,7 +144,8 @@ def _looks_note(subject: Subject) -> str:
     if subject.looks is None:
         return "This bundle has no crops: it was made by a version that took none, or without test pictures."
     count, total = len(subject.looks.looks), subject.looks.test_images
-    shown = "the teacher's picture" if subject.results.quality.fidelity else "its ground truth"
+    fidelity = subject.results.quality.fidelity
+    shown = f"the {fidelity.to}'s picture" if fidelity else "its ground truth"
     taken = f"{count} of {total} test pictures, each cut where {shown} has most detail"
     licence = f" Licence of the pictures: {subject.provenance.data_licence.rstrip('.')}." if subject.provenance else ""
     return f"{taken}; decibels are of the whole picture.{licence}"

@@ -132,8 +132,9 @@ def board(subject: Subject, look: Look, suffix: str = "", kinds: tuple[Kind, ...
 
 
 def _label(kind: Kind, subject: Subject) -> str:
-    """Without ground truth the teacher's picture stands in its place."""
-    return "teacher (is the reference)" if kind == "truth" and subject.results.quality.fidelity else KINDS[kind]
+    """Without ground truth a network's picture stands in its place."""
+    fidelity = subject.results.quality.fidelity
+    return f"{fidelity.to} (is the reference)" if kind == "truth" and fidelity else KINDS[kind]
 
 
 def data_uri(path: Path) -> str:
