@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from compress.schema import (
     Board,
+    Budget,
     ControlSpec,
     DataSpec,
     FloatLayers,
@@ -64,19 +65,30 @@ class Plan:
         return tuple(names)
 
     @property
+    def budget(self) -> Budget:
+        """The target's budget; what INT8 may cost is the recipe's to say where neither target nor command does."""
+        own = self.recipe.sensitivity
+        said = {"max_int8_drop_db": own.max_int8_drop_db, "max_worst_drop_db": own.max_worst_drop_db}
+        filled = {
+            name: limit for name, limit in said.items()
+            if limit is not None and f"target.budget.{name}" not in self.origins
+        }  # fmt: skip
+        return self.target.budget.model_copy(update=filled)
+
+    @property
     def sections(self) -> dict[type[Section], Section]:
         """What stages may read, by type."""
-        recipe, target, device = self.recipe, self.target, self.target.device
+        recipe, target, device, budget = self.recipe, self.target, self.target.device, self.budget
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
-            target.scheme, target.channels, target.export, device, target.budget,
+            target.scheme, target.channels, target.export, device, budget,
             Promotion(
                 float_layers=target.float_layers, int16_layers=target.int16_layers,
                 int16_slowdown=target.int16_slowdown, float_slowdown=target.float_slowdown,
-                max_int8_drop_db=target.budget.max_int8_drop_db, max_worst_drop_db=target.budget.max_worst_drop_db,
+                max_int8_drop_db=budget.max_int8_drop_db, max_worst_drop_db=budget.max_worst_drop_db,
                 size=target.export.size,
             ),
             PictureSize(size=target.export.size),

@@ -52,7 +52,7 @@ ENTRY = "unshuffle"
 symmetric ones would halve them, so there it stays float."""
 
 
-_PINNED = "pinned"
+PINNED = "pinned"
 """Metadata key: the ranges that are known and never trained, by parameter."""
 
 
@@ -204,7 +204,7 @@ def save_fake_quant(net: nn.Module, folder: Path, which: Which) -> None:
     (folder / f"{which}.json").write_text(json.dumps(get_config(net), sort_keys=True, default=str) + "\n")
     tensors = {name: value.detach().contiguous().clone() for name, value in net.state_dict().items()}
     pinned = [name for name, value in net.named_parameters() if "__nncf_hooks" in name and not value.requires_grad]
-    save_file(tensors, folder / f"{which}.safetensors", metadata={_PINNED: json.dumps(pinned)})
+    save_file(tensors, folder / f"{which}.safetensors", metadata={PINNED: json.dumps(pinned)})
 
 
 def load_fake_quant(folder: Path, which: Which) -> nn.Module:
@@ -220,7 +220,7 @@ def load_fake_quant(folder: Path, which: Which) -> nn.Module:
         restored: nn.Module = load_from_config(net, config)
     restored.load_state_dict(load_file(folder / f"{which}.safetensors"))
     with safe_open(folder / f"{which}.safetensors", framework="numpy") as opened:
-        pinned = json.loads((opened.metadata() or {}).get(_PINNED, "[]"))
+        pinned = json.loads((opened.metadata() or {}).get(PINNED, "[]"))
     for name in pinned:
         restored.get_parameter(name).requires_grad_(False)
     return restored.eval()

@@ -25,7 +25,10 @@ def copy_with(folder: Path, bits: Mapping[str, int], out: Path) -> None:
 
     A quantizer that ``bits`` does not name, or names with 8, stays byte for byte.
     """
+    from safetensors import safe_open
     from safetensors.torch import load_file, save_file
+
+    from compress.models.quantized import PINNED
 
     copy_net(net_file(folder), out)
     for name in ("ptq.safetensors", "ptq.json"):
@@ -44,7 +47,11 @@ def copy_with(folder: Path, bits: Mapping[str, int], out: Path) -> None:
         if count != 8:
             own = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
             state |= _wide_state(name, own) if count == 16 else {}
-    save_file(state, out / "qat.safetensors")
+    with safe_open(folder / "qat.safetensors", framework="numpy") as opened:
+        pinned = json.loads((opened.metadata() or {}).get(PINNED, "[]"))
+    changed = tuple(f"{PREFIX}{place}." for place, count in hooks.items() if count != 8)
+    kept = json.dumps([name for name in pinned if not name.startswith(changed)])
+    save_file(state, out / "qat.safetensors", metadata={PINNED: kept})
 
 
 def _commands(command: dict[str, Any], hooks: Mapping[str, int]) -> Iterator[dict[str, Any]]:
