@@ -58,6 +58,11 @@ class Adapted(nn.Module):
         return y if self.training else torch.clamp(y, 0.0, 1.0)
 
     @property
+    def only_size(self) -> tuple[int, int] | None:
+        """Height and width where the network takes no other, and is not run in tiles."""
+        return getattr(self.inner, "size", None) if self.spec.tile is None else None
+
+    @property
     def given_range(self) -> tuple[float, float]:
         """Ends of what the network takes."""
         return _RANGES[self.spec.range or "0..1"]

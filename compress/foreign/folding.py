@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from compress.models.enhance import small_size
+
 _BEFORE = (nn.Conv2d, nn.ConvTranspose2d)
 _TOLERANCE = 1e-4
 """Of the largest value of the answer: what the order of float sums may change."""
@@ -24,8 +26,7 @@ Pair = tuple[str, str]
 @torch.no_grad()
 def fold_norms(net: nn.Module, inner: str) -> tuple[Pair, ...]:
     """Fold in place each norm below the module ``inner`` that can be; the network's answers stay what they were."""
-    side = -(-64 // int(net.size_multiple)) * int(net.size_multiple)  # type: ignore[arg-type]
-    x = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(3))
+    x = torch.rand(1, 3, *small_size(net), generator=torch.Generator().manual_seed(3))
     done = []
     for conv, norm in _pairs(net.get_submodule(inner), lambda: net(x)):
         trial: nn.Module = copy.deepcopy(net)

@@ -20,6 +20,7 @@ from compress.foreign.adapted import Adapted
 from compress.foreign.card import WEIGHTS, Card, Narrowed
 from compress.foreign.folding import Pair
 from compress.foreign.taken import open_taken
+from compress.models.enhance import small_size
 from compress.store.digests import hash_file
 
 _SIZES = (
@@ -86,8 +87,7 @@ def _size(value: Any) -> tuple[int, ...]:
 
 @torch.no_grad()
 def _prove(net: Adapted, again: Adapted) -> None:
-    sides = [-(-64 // net.size_multiple) * net.size_multiple] * 2
-    x = torch.rand(1, 3, *sides, generator=torch.Generator().manual_seed(0)) * 0.3
+    x = torch.rand(1, 3, *small_size(net), generator=torch.Generator().manual_seed(0)) * 0.3
     training = net.training
     one: Tensor = net.eval()(x)
     other: Tensor = again(x)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.foreign.adapted import Adapted
+from compress.models.enhance import small_size
 
 
 @torch.no_grad()
@@ -19,8 +20,7 @@ def pin_camera_codes(net: Adapted) -> None:
     """Give each activation quantizer whose input is the picture, as the adapter turns it, the picture's whole range."""
     from nncf.torch.quantization.layers import BaseQuantizer
 
-    side = -(-64 // net.size_multiple) * net.size_multiple
-    picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(2))
+    picture = torch.rand(1, 3, *small_size(net), generator=torch.Generator().manual_seed(2))
     known = {(0.0, 1.0): picture, net.given_range: net.turned(picture)}
     found: list[tuple[Any, tuple[float, float]]] = []
 

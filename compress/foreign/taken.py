@@ -52,7 +52,7 @@ def take_in(source: SourceSpec, adapter: AdapterSpec, out: Path, student: bool =
     with _by_its_name(source, out):
         _keep(source, adapter, weights_file(source), out, student)
         net = open_taken(out / FOREIGN)
-        _try(net)
+        _try(net, student)
         return net
 
 
@@ -225,11 +225,13 @@ def narrow(net: nn.Module, layers: tuple[Narrowed, ...], tensors: dict[str, Tens
             setattr(module, key, size if isinstance(getattr(module, key), tuple) else size[0])
 
 
-def _try(net: Adapted) -> None:
-    """On one picture, or one tile. Raises WeightsError."""
+def _try(net: Adapted, student: bool) -> None:
+    """On one picture, or one tile; a student of one size on such a picture. Raises WeightsError."""
     import torch
 
     side = [-(-side // net.size_multiple) * net.size_multiple for side in _PROBE]
+    if student and net.only_size is not None:
+        side = list(net.only_size)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

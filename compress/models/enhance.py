@@ -48,6 +48,14 @@ def scale_of(net: nn.Module) -> int:
     return int(getattr(net, "scale", 1))
 
 
+def small_size(net: nn.Module, side: int = 64) -> tuple[int, int]:
+    """Height and width of a small picture to try ``net`` with; of one that takes one size only, that."""
+    only = getattr(net, "only_size", None)
+    multiple = int(net.size_multiple)  # type: ignore[arg-type]
+    found: tuple[int, int] = only or (-(-side // multiple) * multiple,) * 2
+    return found
+
+
 def padded_for(net: nn.Module, x: Tensor, grid: int = 1) -> Tensor:
     """``x`` filled up, the way that ``net`` wants it, to multiples of what it takes and of ``grid``."""
     multiple = math.lcm(int(net.size_multiple), grid)  # type: ignore[arg-type]

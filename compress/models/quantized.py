@@ -27,6 +27,7 @@ from compress.artefacts import net_file
 from compress.errors import BuildError
 from compress.foreign.adapted import Adapted, own_names
 from compress.foreign.pinning import pin_camera_codes
+from compress.models.enhance import small_size
 from compress.models.tracing import unread_layers
 from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
@@ -284,7 +285,9 @@ def read_table(net: nn.Module, scheme: Scheme, kept_float: tuple[str, ...]) -> Q
     from torch.ao.quantization import FakeQuantize
 
     rows = [
-        _row(name, module) for name, module in strip(net, 64, 64).named_modules() if isinstance(module, FakeQuantize)
+        _row(name, module)
+        for name, module in strip(net, *small_size(net)).named_modules()
+        if isinstance(module, FakeQuantize)
     ]
     rows.sort(key=lambda row: (row.kind, row.tensor))
     return QuantizationTable(scheme=scheme.model_dump(mode="json"), tensors=tuple(rows), kept_float=kept_float)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from compress.models.enhance import small_size
 from compress.parity.probe import Point, Probe
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _QUANTIZER = re.compile(r"^__nncf_hooks\.(?P<when>pre|post)_hooks\.(?P<place>.*)__(?P<port>\d+)\.\d+$")
 _LAYERS = ((nn.ConvTranspose2d, "ConvTranspose"), (nn.Conv2d, "Conv"), (nn.Linear, "Gemm"))
-_SIDE = 64
 
 
 class TorchProbe(Probe):
@@ -29,9 +29,8 @@ class TorchProbe(Probe):
         self._net = net
         self._labels: dict[str, str] = {}
         self._watched = {module: name for name, module in net.named_modules() if _name_of(name, module)}
-        side = -(-_SIDE // int(net.size_multiple)) * int(net.size_multiple)  # type: ignore[arg-type]
         self._points = tuple(
-            Point(name, self._labels[name]) for name in self._collect(torch.zeros(1, 3, side, side), None)
+            Point(name, self._labels[name]) for name in self._collect(torch.zeros(1, 3, *small_size(net)), None)
         )
 
     def points(self) -> tuple[Point, ...]:

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from compress.errors import BuildError
+from compress.models.enhance import small_size
 from compress.models.quantized import is_weight, layer_at
 from compress.sensitivity.records import Wider
 
 PREFIX = "__nncf_hooks."
 _HOOK = re.compile(r"^__nncf_hooks\.(?P<when>pre|post)_hooks\.(?P<place>.*)__(?P<port>\d+)\.\d+$")
-_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,8 @@ def _feeds(net: nn.Module, activations: dict[str, nn.Module], weights: Collectio
             other = 0 if _match(name)["port"] == "1" else 1
             look = _Look(made, found[first[id(module)]])
             handles.append(register_pre_function_hook(net, _place(name), other, look))
-    side = -(-_SIDE // int(net.size_multiple)) * int(net.size_multiple)  # type: ignore[arg-type]
     try:
-        net(torch.rand(1, 3, side, side))
+        net(torch.rand(1, 3, *small_size(net)))
     finally:
         for handle in handles:
             handle.remove()

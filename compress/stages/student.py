@@ -31,7 +31,7 @@ def student(student: StudentSpec, out: Path, progress: Progress) -> None:
     net = take_in(student.source, student.adapter, out, student=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of somebody else's code
-        probe = find_probe(net, (64, 64))
+        probe = find_probe(net, net.only_size or (64, 64))
         path_problem(net, probe)
         folded = fold_norms(net, "inner")
     if folded:

@@ -64,7 +64,10 @@ class OnnxGraph(nn.Module):
             wrong = [side for side, fixed in zip(x.shape[2:], self.sides, strict=True) if fixed not in (None, side)]
             if wrong:
                 taken = "x".join("?" if side is None else str(side) for side in self.sides)
-                raise WeightsError(f"{self.file}: takes {taken}, not {x.shape[2]}x{x.shape[3]}; set adapter.tile")
+                raise WeightsError(
+                    f"{self.file}: takes {taken}, not {x.shape[2]}x{x.shape[3]}; use pictures of that size "
+                    "(data.size) and builds for it (target.export.size)"
+                )
             if self.single and len(x) > 1:
                 each = [self._run(picture[None]) for picture in x]
                 return self._answer({name: torch.cat([one[name] for one in each]) for name in self.outputs})

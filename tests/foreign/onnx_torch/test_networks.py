@@ -149,7 +149,7 @@ def test_a_fixed_size_is_kept(tmp_path: Path) -> None:
     converted = as_torch(written(net, tmp_path / "net.onnx", free=False))
     assert converted.size == (32, 48)
     assert_equal(net, converted, torch.cat((X, X.flip(1)))[:, :, :32, :48])
-    with pytest.raises(WeightsError, match="takes 32x48, not 48x80; set adapter.tile"):
+    with pytest.raises(WeightsError, match="takes 32x48, not 48x80; use pictures of that size"):
         converted(X)
 
 
