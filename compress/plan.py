@@ -8,6 +8,7 @@ from compress.metrics.full_reference import PSNR_CAP_DB
 from compress.records import Reference
 from compress.schema import (
     Board,
+    Budget,
     ControlSpec,
     DataSpec,
     FloatLayers,
@@ -73,15 +74,31 @@ class Plan:
         return "teacher" if "teacher" in self.recipe.stages else "float network"
 
     @property
+    def budget(self) -> Budget:
+        """The target's budget; what INT8 may cost is the recipe's to say where neither target nor command does.
+
+        Not against its own float pictures, where nothing can drop.
+        """
+        own = self.recipe.sensitivity
+        if self.reference == "float network":
+            return self.target.budget
+        said = {"max_int8_drop_db": own.max_int8_drop_db, "max_worst_drop_db": own.max_worst_drop_db}
+        filled = {
+            name: limit for name, limit in said.items()
+            if limit is not None and f"target.budget.{name}" not in self.origins
+        }  # fmt: skip
+        return self.target.budget.model_copy(update=filled)
+
+    @property
     def sections(self) -> dict[type[Section], Section]:
         """What stages may read, by type."""
-        recipe, target, device = self.recipe, self.target, self.target.device
+        recipe, target, device, budget = self.recipe, self.target, self.target.device, self.budget
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
-            target.scheme, target.channels, target.export, device, target.budget,
+            target.scheme, target.channels, target.export, device, budget,
             self._promotion(),
             PictureSize(size=target.export.size),
             LayerTiming(
@@ -103,7 +120,7 @@ class Plan:
 
     def _promotion(self) -> Promotion:
         """Against its own float pictures a network has no drop to hold, only a fidelity, which ends at the cap."""
-        target, budget = self.target, self.target.budget
+        target, budget = self.target, self.budget
         mean_db, worst_db = budget.max_int8_drop_db, budget.max_worst_drop_db
         if self.reference == "float network" and "prune" not in self.recipe.stages:
             mean_db, worst_db = None if budget.min_psnr_db is None else PSNR_CAP_DB - budget.min_psnr_db, None

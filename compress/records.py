@@ -108,11 +108,16 @@ class Build(Record):
 
 
 class NotBuilt(Record):
-    """A build that the target wants and that could not be made here, and why. ``variant``: None for all of them."""
+    """A build that the target wants and that could not be made here, and why. ``variant``: None for all of them.
+
+    ``free``: just the file of free height and width, which a network from outside may not have in it; the one of
+    the target's size is there.
+    """
 
     runtime: RuntimeName
     reason: str
     variant: Variant | None = None
+    free: bool = False
 
 
 class NetFacts(Record):

@@ -59,8 +59,8 @@ class Adapted(nn.Module):
 
     @property
     def only_size(self) -> tuple[int, int] | None:
-        """Height and width where the network's file fixes both."""
-        return getattr(self.inner, "size", None) if self.closed else None
+        """Height and width where the network's file fixes both, and it is not run in tiles."""
+        return getattr(self.inner, "size", None) if self.closed and self.spec.tile is None else None
 
     @property
     def given_range(self) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from compress.foreign.kinds import Kind
 from compress.records import Record
 from compress.schema import AdapterSpec
@@ -33,3 +35,10 @@ class Card(Record):
     student: bool = False
     folded: tuple[tuple[str, str], ...] = ()
     narrowed: tuple[Narrowed, ...] = ()
+
+
+def weights_file(foreign: Path) -> Path:
+    """The file with the weights of the network that ``foreign.json`` opens: its own, or the file that it came in."""
+    names = Card.read(foreign).digests
+    own = (name for name in sorted(names) if not name.startswith(f"{CODE}/"))
+    return foreign.parent / (WEIGHTS if WEIGHTS in names else next(own, foreign.name))

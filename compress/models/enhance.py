@@ -50,7 +50,7 @@ def scale_of(net: nn.Module) -> int:
 
 
 def small_size(net: nn.Module) -> tuple[int, int]:
-    """Height and width of a small picture that ``net`` takes as it is, to try it with."""
+    """Height and width of a small picture that ``net`` takes as it is, to try it with; of one size only, that."""
     multiple = int(net.size_multiple)  # type: ignore[arg-type]
     side = -(-_SMALL_PX // multiple) * multiple
     only: tuple[int, int] | None = getattr(net, "only_size", None)

@@ -94,7 +94,8 @@ def compare(subject: Subject, frames: Frames, options: RunOptions, progress: Pro
     rows = [_row(column) for column in columns]
     rows += [
         ParityRow(name=each.runtime, variant=each.variant or "int8", runtime=each.runtime, reference="",
-                  result="incomplete" if each.variant in (None, "int8") else None, note=f"not built: {each.reason}")
+                  result="incomplete" if each.variant in (None, "int8") and not each.free else None,
+                  note=f"not built: {each.reason}")
         for each in subject.not_built
     ]  # fmt: skip
     return ParityReport(

@@ -71,7 +71,7 @@ def _networks(place: Place, store: Store, reference: Path | None) -> tuple[Path,
         if entry is None or entry.manifest is None:
             continue
         kind = entry.manifest.gives.lower()
-        if kind == "quantized" and reference is None:
+        if kind in ("quantized", "promoted") and reference is None:
             quantized = entry.folder
         elif kind in _NETS:
             nets[_NETS[kind]] = net_file(entry.folder)

@@ -44,6 +44,7 @@ def island_line(build: Build) -> str | None:
 def absent_line(absent: NotBuilt) -> str:
     """What could not be made, and why."""
     what = f"{LABELS[absent.variant]} for {absent.runtime}" if absent.variant else absent.runtime
+    what += " of free size" if absent.free else ""
     return f"{what}: not built: {absent.reason}"
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compress.metrics import PSNR_CAP_DB
-from compress.sensitivity.records import SensitivityReport, SensitivityRow
+from compress.sensitivity.records import PromotionPoint, SensitivityReport, SensitivityRow
 
 NAMES = {"float": "float", "int16": "16 bit"}
+NO_GAIN = 1.05
+"""Below so many times the float network's speed a gain is none: a machine's own noise is as large."""
 
 
 def lines(report: SensitivityReport) -> Iterator[str]:
     """The table, the layer that costs most first, then ``summary``."""
     head = f"{'layer':<24} {'alone dB':>9} {'worst dB':>9} {'if float':>9} {'if 16 bit':>9} {'int8':>9} {'float':>9}"
     yield f"{head}  ({_unit(report)})"
+    if report.ranked_images:
+        yield f"each layer on what int8 harms most: {', '.join(report.ranked_images)}"
     for row in report.rows:
         figures = (row.cost_alone_db, row.worst_alone_db, row.gain_if_float_db, row.gain_if_16bit_db)
         texts = " ".join(f"{'–':>9}" if value is None else f"{value:+9.3f}" for value in figures)
@@ -37,6 +41,9 @@ def summary(report: SensitivityReport) -> Iterator[str]:
                 f"{row.layer} to {NAMES[row.promoted_to or 'float']}: brings {row.promotion_gain_db:.3f} dB by itself "
                 f"for {row.promotion_cost or 0.0:.3f} {_unit(report)}"
             )
+    if report.closeness_db is not None:
+        after = f", {report.closeness_after_db:.2f} dB with what was promoted" if report.promoted else ""
+        yield f"against the float network's own pictures: PSNR {report.closeness_db:.2f} dB{after}"
     if report.promoted:
         yield (
             f"with {len(report.promoted)} of {len(report.rows)} layers promoted: {report.drop_after_db:.3f} dB (worst "
@@ -56,16 +63,28 @@ def _speed_left(report: SensitivityReport) -> Iterator[str]:
     """What is left of int8's speed where layers were promoted, and what each step towards the budget costs."""
     if not report.curve:
         return
-    left, unit = report.speedup, _unit(report)
+    whole, unit = report.whole_speedup, _unit(report)
+    left = report.speedup if whole is None else whole
     if left is not None:
-        yield f"speed left: {left:.2f}x of the float network, by its layers alone ({unit})"
-    if left is not None and left <= 1.0:
-        yield "the budget and a gain in speed exclude each other: with these layers promoted, int8 is no faster"
-    for point in report.curve:
+        how = f"by its layers alone ({unit})" if whole is None else "the whole network, measured"
+        yield f"speed left: {left:.2f}x of the float network, {how}"
+    if left is not None and left < NO_GAIN and report.holds:
         yield (
-            f"  {point.promoted} promoted: {point.drop_db:.3f} dB, worst image {point.worst_drop_db:.3f}, "
-            f"for {point.cost:.3f} {unit}"
+            "the budget and a gain in speed exclude each other: with what it takes to hold it, int8 is no faster; "
+            "raise target.budget's drops to a point of the curve, train it (recipe=adopt), or ship float"
         )
+    for point in report.curve:
+        yield f"  {_point(point, report, unit)}"
+
+
+def _point(point: PromotionPoint, report: SensitivityReport, unit: str) -> str:
+    cost = f"for {point.cost:.3f} {unit}"
+    if point.latency_ms is not None and report.float_latency_ms is not None:
+        cost = f"{point.latency_ms:.2f} ms ({report.float_latency_ms / point.latency_ms:.2f}x), measured"
+    mark = " (this ships)" if point.chosen else ""
+    return (
+        f"{point.promoted} promoted: {point.drop_db:.3f} dB, worst image {point.worst_drop_db:.3f}, {cost}{mark}"
+    )  # fmt: skip
 
 
 def markdown_rows(report: SensitivityReport) -> Iterator[str]:

@@ -232,7 +232,7 @@ def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
     checks += tuple(_metric_checks(budget, evidence))
     broken = _nan_reasons(evidence)
     # A float network that the device can't run is missed by what compares with it, not by what ships.
-    gaps = [gap for gap in evidence.builds.not_built if gap.variant in (None, "int8")]
+    gaps = [gap for gap in evidence.builds.not_built if gap.variant in (None, "int8") and not gap.free]
     absent = tuple(f"{gap.runtime} build wanted but not made: {gap.reason}" for gap in gaps)
     if not any(build.ships for build in evidence.builds.builds):
         absent += ("no build that ships",)

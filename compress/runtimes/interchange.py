@@ -36,12 +36,16 @@ moves one value by a whole step, so the largest difference says nothing; a wrong
 
 @dataclass(frozen=True)
 class OnnxRequest:
-    """What file is wanted. ``size``: the picture's, or the example's where height and width are ``free``."""
+    """What file is wanted. ``size``: the picture's, or the example's where height and width are ``free``.
+
+    ``also``: another size that a free file is tried with, for a graph may have the example's written into it.
+    """
 
     size: Size
     free: bool
     opset: int
     notes: dict[str, str]
+    also: Size | None = None
 
 
 def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
@@ -58,6 +62,7 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     x = torch.rand(1, 3, *request.size) * 0.25  # dark, like what the network was made for
     with torch.no_grad():
         truth = net(x).numpy()
+    tried = [(x.numpy(), truth), *_other_size(net, request, path.name)]
     _trace(net, x, truth.shape == tuple(x.shape), request, path)
     raw = onnx.load(str(path))
     if request.opset == WIDE_OPSET:
@@ -69,10 +74,33 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     _say_sides(simple, truth.shape, request)
     onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
     onnx.checker.check_model(simple, full_check=True)
-    picture = x.numpy()
     for what, model in (("exported", raw), ("simplified", simple)):
-        check_answer(f"{path.name} ({what})", answer_of(model, picture), truth, is_quantized(raw))
+        for picture, wanted in tried:
+            check_answer(f"{path.name} ({what})", _asked(model, picture, path.name), wanted, is_quantized(raw))
     onnx.save(simple, str(path))
+
+
+def _other_size(net: nn.Module, request: OnnxRequest, name: str) -> list[tuple[Any, Any]]:
+    """A picture of the other size and what the network makes of it, where one is asked for."""
+    import torch
+
+    if request.also is None:
+        return []
+    x = torch.rand(1, 3, *request.also) * 0.25
+    try:
+        with torch.no_grad():
+            return [(x.numpy(), net(x).numpy())]
+    except Exception as error:  # whatever somebody else's network raises
+        size = f"{request.also[0]}x{request.also[1]}"
+        raise BuildError(f"{name}: the network takes no picture of {size}: {one_line(error, kind=False)}") from None
+
+
+def _asked(model: onnx.ModelProto, picture: Any, name: str) -> Any:
+    try:
+        return answer_of(model, picture)
+    except Exception as error:  # onnxruntime has no common root but RuntimeError and its own
+        size = f"{picture.shape[2]}x{picture.shape[3]}"
+        raise BuildError(f"{name}: the file takes no picture of {size}: {one_line(error, kind=False)}") from None
 
 
 def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: Path) -> None:

@@ -152,11 +152,23 @@ class SensitivitySpec(Section):
 
     max_images: PositiveInt = Field(8, description="validation pictures, spread over the split")
     run: bool = Field(False, description="put the stage behind quantize")
-    promote: bool = Field(True, description="16 bit or float for layers until the target's INT8 drop budget holds")
+    promote: bool = Field(True, description="16 bit or float for layers until the INT8 drop budget holds")
+    ranked_images: PositiveInt | None = Field(
+        None,
+        description="of these, those int8 harms most, on which each layer is measured; the choice on all. none: all",
+    )
+    max_int8_drop_db: float | None = Field(
+        None, description="the recipe's own budget, in stage and gate; where the target says one, that counts"
+    )
+    max_worst_drop_db: float | None = Field(None, description="the same for the worst image")
 
     def identity(self) -> dict[str, Any]:
-        """Without ``run``, which only says that the stage is there."""
-        return self.model_dump(mode="json", exclude={"run"})
+        """Without ``run``, which only says that the stage is there, and without what ``Promotion`` and ``Budget`` say.
+
+        Without a number of pictures to rank by as it was before there was one.
+        """
+        left_out = {"run", "max_int8_drop_db", "max_worst_drop_db"}
+        return self.model_dump(mode="json", exclude=left_out | (set() if self.ranked_images else {"ranked_images"}))
 
 
 class MetricWeights(Section):

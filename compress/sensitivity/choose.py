@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from compress.metrics import DEFINITION
@@ -15,18 +15,20 @@ _DECIMALS = 6
 
 
 def choose(
-    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], promotion: Promotion
-) -> Choices:
+    bench: Bench, ranking: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost],
+    promotion: Promotion,
+) -> Choices:  # fmt: skip
     """Layers to make wider. None where the budget holds, or where the target has nothing beyond int8.
+
+    ``scores`` are of ``ranking`` and say in which order sets are tried; what holds is measured on ``bench``.
 
     Where not even all layers are enough, those are promoted that alone bring something: as good as it gets.
     """
     holds = partial(_holds_with, bench, promotion)
-    everything = bench.at({})
     if not wider_precisions(promotion) or holds({}):
         return {}
-    candidates = all_candidates(bench, scores, costs, promotion)
-    deficit_db = everything.drop_db(bench.floating) - (promotion.max_int8_drop_db or 0.0)
+    candidates = all_candidates(bench, ranking, scores, costs, promotion)
+    deficit_db = _missing(bench, promotion)[0]
     found = cheapest(candidates, deficit_db, holds)
     if found is None:
         found = {each.name: each.precision for each in widest(candidates) if each.gain_db > 0}
@@ -34,11 +36,33 @@ def choose(
 
 
 def all_candidates(
-    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], promotion: Promotion
-) -> list[Candidate]:
-    """Every layer in every precision beyond int8 that the target has."""
-    everything = bench.at({})
-    return [one for each in scores for one in _candidates(each, everything, costs[each.layer.name], promotion)]
+    bench: Bench, ranking: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost],
+    promotion: Promotion,
+) -> list[Candidate]:  # fmt: skip
+    """Every layer in every precision beyond int8 that the target has; gains are of the part of the budget that breaks.
+
+    A gain of the worst picture where the mean holds, else of the mean.
+    """
+    worst = _missing(bench, promotion)[1]
+    before = _drop(ranking.at({}), ranking.floating, worst)
+
+    def gain_db(after: Scores) -> float:
+        return before - _drop(after, ranking.floating, worst)
+
+    return [one for each in scores for one in _candidates(each, gain_db, costs[each.layer.name], promotion)]
+
+
+def _missing(bench: Bench, promotion: Promotion) -> tuple[float, bool]:
+    """How many dB of the budget int8 alone lacks, and whether they are of the worst picture."""
+    found, mean, worst = bench.at({}), promotion.max_int8_drop_db, promotion.max_worst_drop_db
+    over_mean = found.drop_db(bench.floating) - (mean or 0.0)
+    if worst is None or mean is not None and over_mean > 0:
+        return over_mean, False
+    return found.worst_drop_db(bench.floating) - worst, True
+
+
+def _drop(scores: Scores, floating: Scores, worst: bool) -> float:
+    return scores.worst_drop_db(floating) if worst else scores.drop_db(floating)
 
 
 def breaks(bench: Bench, promotion: Promotion) -> bool:
@@ -46,10 +70,12 @@ def breaks(bench: Bench, promotion: Promotion) -> bool:
     return not _holds(bench.at({}), bench.floating, promotion)
 
 
-def _candidates(each: LayerScores, everything: Scores, cost: LayerCost, promotion: Promotion) -> tuple[Candidate, ...]:
+def _candidates(
+    each: LayerScores, gain_db: Callable[[Scores], float], cost: LayerCost, promotion: Promotion
+) -> tuple[Candidate, ...]:
     tried = {"int16": each.wide, "float": each.without}
     return tuple(
-        Candidate(each.layer.name, everything.drop_db(scores), price, precision)
+        Candidate(each.layer.name, gain_db(scores), price, precision)
         for precision in wider_precisions(promotion)
         if (scores := tried[precision]) is not None and (price := cost.of(precision)) is not None
     )
@@ -67,12 +93,12 @@ def _holds(scores: Scores, floating: Scores, promotion: Promotion) -> bool:
 
 
 def make_report(
-    bench: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], chosen: Choices,
+    bench: Bench, ranking: Bench, scores: tuple[LayerScores, ...], costs: Mapping[str, LayerCost], chosen: Choices,
     promotion: Promotion,
 ) -> SensitivityReport:  # fmt: skip
-    """The report, without what it was measured on."""
-    base, everything, after = bench.in_int8(()), bench.at({}), bench.at(chosen)
-    rows = [_row(each, base, everything, costs[each.layer.name], chosen) for each in scores]
+    """The report, without what it was measured on; rows of ``ranking``, all else of ``bench``."""
+    base, ranked, everything, after = ranking.in_int8(()), ranking.at({}), bench.at({}), bench.at(chosen)
+    rows = [_row(each, base, ranked, costs[each.layer.name], chosen) for each in scores]
     first = next(iter(costs.values()))
     return SensitivityReport(
         definition=DEFINITION, data_kind="", data_digest="", split="val", images=(),
@@ -84,6 +110,7 @@ def make_report(
         drop_after_db=_rounded(after.drop_db(bench.floating)),
         worst_drop_after_db=_rounded(after.worst_drop_db(bench.floating)),
         cost_of_promotion=round(sum(row.promotion_cost or 0.0 for row in rows), 4),
+        closeness_db=_rounded(everything.mean_closeness_db), closeness_after_db=_rounded(after.mean_closeness_db),
         cost_unit=first.unit, cost_origin=first.origin, holds=_holds(after, bench.floating, promotion),
     )  # fmt: skip
 

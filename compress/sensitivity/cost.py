@@ -21,7 +21,7 @@ from compress.sensitivity.records import LayerCost
 if TYPE_CHECKING:
     from torch import nn
 
-_OPSET = 18
+OPSET = 18
 _NODE = re.compile(r"^/net/(?P<scope>.+)/(?:Conv|ConvTranspose|Gemm|MatMul)(?:_\d+)?(?:/WithoutBiases)?$")
 _HEAVY = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 
@@ -92,7 +92,7 @@ def _profiled(
         sources = []
         for name, net in (("int8", int8), ("float", floating)):
             sources.append(Path(text) / f"{name}.onnx")
-            export_onnx(net, OnnxRequest(machine.size, False, _OPSET, {}), sources[-1])
+            export_onnx(net, OnnxRequest(machine.size, False, OPSET, {}), sources[-1])
         with exclusive():
             quantized_ms, floating_ms = profile(sources, machine)
         return quantized_ms, floating_ms

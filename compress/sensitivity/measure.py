@@ -61,16 +61,16 @@ class LayerScores:
 class Bench:
     """A fake-quant network, its float self and pictures; measures the network with any layers wider than int8.
 
-    What was measured is kept in ``scratch``, so a killed run measures nothing twice. ``planned``: how many
+    What was measured is kept in the file ``log``, so a killed run measures nothing twice. ``planned``: how many
     measurements there will be at most, for the progress.
     """
 
     def __init__(
         self, net: nn.Module, floating: nn.Module, layers: tuple[Layer, ...], pairs: tuple[Pair, ...],
-        progress: Progress, scratch: Path | None = None, planned: int = 0,
+        progress: Progress, log: Path | None = None, planned: int = 0,
     ) -> None:  # fmt: skip
         self._net, self.layers, self._pairs, self._progress = net, layers, pairs, progress
-        self._log = None if scratch is None else scratch / "scores.jsonl"
+        self._log = log
         self._planned = planned
         self._known = _read_log(self._log)
         with widened(net, layers, dict.fromkeys((layer.name for layer in layers), "float")):

@@ -40,7 +40,11 @@ def sensitivity_svg(report: SensitivityReport) -> str:
 
 def _curve(report: SensitivityReport, top: int) -> Iterator[str]:
     """Drop in dB (up) against what all layers take (right), as layers are promoted; the budget as a line."""
-    costs, drops = [point.cost for point in report.curve], [point.drop_db for point in report.curve]
+    times = [point.latency_ms for point in report.curve if point.latency_ms is not None]
+    whole = len(times) == len(report.curve)
+    points = sorted(report.curve, key=lambda point: (point.latency_ms or 0.0) if whole else point.cost)
+    costs = sorted(times) if whole else [point.cost for point in points]
+    drops = [point.drop_db for point in points]
     limits = [] if report.limit_db is None else [report.limit_db]
     low, high = min(*drops, 0.0), max(*drops, *limits, 1e-6)
     width, floor = max(costs) - min(costs) or 1.0, top + _CURVE - 40
@@ -48,16 +52,19 @@ def _curve(report: SensitivityReport, top: int) -> Iterator[str]:
     def place(cost: float, drop: float) -> tuple[float, float]:
         return _LEFT + _WIDTH * (cost - min(costs)) / width, floor - (_CURVE - 90) * (drop - low) / (high - low)
 
-    spots = [place(point.cost, point.drop_db) for point in report.curve]
-    text = f"dB lost against what all layers take ({report.cost_unit}, {report.cost_origin}), as layers are promoted"
+    spots = [place(cost, point.drop_db) for cost, point in zip(costs, points, strict=True)]
+    what = f"what all layers take ({report.cost_unit}, {report.cost_origin})"
+    if whole and report.float_latency_ms is not None:
+        what = f"ms of the whole network, measured; float {report.float_latency_ms:.2f} ms"
+    text = f"dB lost against {what}, as layers are promoted"
     yield f'<text x="8" y="{top + 24}" font-size="14">{escape(text)}</text>'
     for limit in limits:
         y = place(min(costs), limit)[1]
         yield f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _WIDTH}" y2="{y:.1f}" stroke="#555" stroke-dasharray="4"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">limit {limit:g} dB</text>'
     yield f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in spots)}" fill="none" stroke="{_ALONE}"/>'
-    for (x, y), point in zip(spots, report.curve, strict=True):
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_PROMOTED}"/>'
+    for (x, y), point in zip(spots, points, strict=True):
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if point.chosen else 3}" fill="{_PROMOTED}"/>'
         yield f'<text x="{x + 5:.1f}" y="{y - 5:.1f}" font-size="10">{point.promoted}</text>'
     for cost in (min(costs), max(costs)):
         yield f'<text x="{place(cost, low)[0]:.1f}" y="{floor + 20}" text-anchor="middle">{cost:.3f}</text>'

@@ -14,7 +14,7 @@ _EXACT = 4096
 """Up to so many sets every one is looked at; beyond, layers are added by gain over cost."""
 
 MAX_TRIES = 24
-_FREE = 1e-6
+_LEAST = 0.01
 
 Choices = Mapping[str, Wider]
 """Precision by layer; a layer that is not named stays int8."""
@@ -45,6 +45,8 @@ def cheapest(
     summed gain is below ``deficit_db`` are tried only when the others failed.
     """
     layers = _by_layer(candidates)
+    if prod(len(each) + 1 for each in layers.values()) > _EXACT:
+        return _by_prefix(layers, holds)
     tried: set[frozenset[Candidate]] = set()
     for chosen in _sets(layers, deficit_db):
         if len(tried) == MAX_TRIES:
@@ -63,6 +65,16 @@ def widest(candidates: Sequence[Candidate]) -> frozenset[Candidate]:
     return frozenset(max(each, key=lambda one: (one.gain_db, -one.cost)) for each in _by_layer(candidates).values())
 
 
+def by_worth(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those first that gain most for their cost.
+
+    What costs nothing by its own time counts as a hundredth of the dearest: around it codes are turned into floats and
+    back, and a gain of a thousandth of a dB is not worth that.
+    """
+    least = _LEAST * max((each.cost for each in candidates), default=0.0) or 1.0
+    return sorted(candidates, key=lambda each: (-each.gain_db / max(each.cost, least), each.name, each.precision))
+
+
 def _choices(chosen: frozenset[Candidate]) -> dict[str, Wider]:
     return {each.name: each.precision for each in sorted(chosen, key=lambda one: one.name)}
 
@@ -79,9 +91,6 @@ def _by_layer(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
 
 def _sets(layers: Mapping[str, list[Candidate]], deficit_db: float) -> Iterator[frozenset[Candidate]]:
     """Sets that should be enough, the cheapest first, of equal cost the one with the larger gain."""
-    if prod(len(each) + 1 for each in layers.values()) > _EXACT:
-        yield from _prefixes(layers)
-        return
     enough = []
     for picked in product(*((None, *each) for each in layers.values())):
         chosen = tuple(each for each in picked if each is not None)
@@ -93,12 +102,23 @@ def _sets(layers: Mapping[str, list[Candidate]], deficit_db: float) -> Iterator[
         yield found
 
 
+def _by_prefix(
+    layers: Mapping[str, list[Candidate]], holds: Callable[[Choices], bool]
+) -> dict[str, Wider] | None:  # fmt: skip
+    """The shortest of ``_prefixes`` that is enough, found by halving, without what is not needed of it."""
+    sets = list(_prefixes(layers))
+    if not sets or not holds(_choices(sets[-1])):
+        return None
+    low, high = 0, len(sets) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(_choices(sets[middle])) else (middle + 1, high)
+    return _choices(_thinned(layers, sets[high], holds))
+
+
 def _prefixes(layers: Mapping[str, list[Candidate]]) -> Iterator[frozenset[Candidate]]:
     """Layers added one by one, those first that gain most for their cost; a wider precision takes the place of one."""
-    order = sorted(
-        (each for options in layers.values() for each in options),
-        key=lambda each: (-each.gain_db / max(each.cost, _FREE), each.name, each.precision),
-    )
+    order = by_worth([each for options in layers.values() for each in options])
     chosen: dict[str, Candidate] = {}
     for each in order:
         if each.name not in chosen or each.gain_db > chosen[each.name].gain_db:
@@ -109,8 +129,8 @@ def _prefixes(layers: Mapping[str, list[Candidate]]) -> Iterator[frozenset[Candi
 def _thinned(
     layers: Mapping[str, list[Candidate]], chosen: frozenset[Candidate], holds: Callable[[Choices], bool]
 ) -> frozenset[Candidate]:
-    """``chosen`` without what is not needed, or in a cheaper precision, the dearest tried first."""
-    for each in sorted(chosen, key=lambda one: (-one.cost, one.gain_db, one.name)):
+    """``chosen`` without what is not needed, or in a cheaper precision, the dearest tried first, up to MAX_TRIES."""
+    for each in sorted(chosen, key=lambda one: (-one.cost, one.gain_db, one.name))[:MAX_TRIES]:
         cheaper = [one for one in layers[each.name] if one.cost < each.cost]
         for fewer in (chosen - {each}, *(chosen - {each} | {one} for one in cheaper)):
             if fewer and holds(_choices(fewer)):

@@ -58,12 +58,18 @@ class SensitivityRow(Record):
 
 
 class PromotionPoint(Record):
-    """So many layers promoted: what int8 costs then, and what all layers take, in the report's unit."""
+    """So many layers promoted: what int8 costs then, and what all layers take, in the report's unit.
+
+    ``latency_ms``: median of the whole network as a build on this machine, None where it can't be timed here.
+    ``chosen``: it is what was promoted.
+    """
 
     promoted: int
     cost: float
     drop_db: float
     worst_drop_db: float
+    latency_ms: float | None = None
+    chosen: bool = False
 
 
 class SensitivityReport(Record):
@@ -71,7 +77,9 @@ class SensitivityReport(Record):
 
     ``limit_db`` / ``worst_limit_db``: the target's budget for mean and worst image, None where none is set.
     ``wider``: the precisions beyond int8 that the target has. ``curve``: where int8 alone breaks the budget, quality
-    against time as layers are promoted, by rising cost.
+    against time as layers are promoted, by rising cost, with the whole float network's ``float_latency_ms`` beside it.
+    ``closeness_db``: mean PSNR of the picture against the float one's, with all in int8 and after promotion.
+    ``ranked_images``: those of ``images`` that the rows were measured on; empty: all.
     """
 
     definition: str
@@ -94,6 +102,16 @@ class SensitivityReport(Record):
     cost_origin: Origin
     holds: bool
     curve: tuple[PromotionPoint, ...] = ()
+    float_latency_ms: float | None = None
+    closeness_db: float | None = None
+    closeness_after_db: float | None = None
+    ranked_images: tuple[str, ...] = ()
+
+    @property
+    def whole_speedup(self) -> float | None:
+        """Of the whole network over its float self, timed on this machine; None where that was not."""
+        times = [point.latency_ms for point in self.curve if point.chosen and point.latency_ms]
+        return self.float_latency_ms / times[0] if times and self.float_latency_ms else None
 
     @property
     def speedup(self) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.artefacts import Builds, Control, Labels, Net, Pruned, Quantized, Student, Teacher
+from compress.errors import BuildError
 from compress.records import (
     Build,
     BuildList,
@@ -40,6 +41,15 @@ class _Shape:
     width: int
     multiple: int
     scale: int = 1
+
+    @property
+    def halved(self) -> tuple[int, int]:
+        """About half of it, 64 px or more, as multiples of what the networks take; another size in any case."""
+        least = max(1, math.ceil(64 / self.multiple))
+        height, width = (max(least, round(side / self.multiple / 2)) for side in (self.height, self.width))
+        if (height * self.multiple, width * self.multiple) == (self.height, self.width):
+            height += 1
+        return height * self.multiple, width * self.multiple
 
 
 @dataclass(frozen=True)
@@ -93,8 +103,8 @@ def export(
     Every network gets builds of the fixed ``export.size`` (its sides rounded up to what the network
     takes), for comparison on the device; INT8 alone ships, also as an ONNX file of free size. Operators that
     the target lacks are rewritten in all of them but the ONNX files. A runtime whose toolchain is not set up
-    is listed as not built, and so is a float network for a device without float layers. A teacher from outside is not
-    built: it may be what no runtime takes.
+    is listed as not built, and so is a float network for a device without float layers, and the file of free size of
+    a network from outside that takes one size. A teacher from outside is not built: it may be what no runtime takes.
 
     An SDK whose builds are made on their board gets that done there, where ``board`` names one.
 
@@ -120,7 +130,14 @@ def export(
         options = _options(ready, export, floats, (data, labels), shape, Path(text))
         options = replace(options, host=board.host, reached_by=board.kind)
         for file, runtimes in plan:
-            made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
+            try:
+                made = _Sources(file, export, Path(text), rewrite=set(runtimes) != {"onnx"})
+            except BuildError as error:
+                if not (file.free and quantized.foreign):
+                    raise
+                absent.append(NotBuilt(runtime="onnx", reason=str(error), variant="int8", free=True))
+                progress.say(f"no file of free size: {error}")
+                continue
             for runtime in runtimes:
                 progress.update(len(builds), sum(len(each) for _, each in plan), f"{file.stem} {runtime}")
                 builds.append(_build(file, runtime, made, options, out))
@@ -211,7 +228,9 @@ class _Sources:
         shape, variant = file.shape, file.network.variant
         self.plain = folder / f"{variant}-{file.stem}.onnx"
         notes = {"variant": variant, "colour_order": "RGB", "range": "0..1"}
-        request = OnnxRequest((shape.height, shape.width), file.free, export.opset, notes)
+        request = OnnxRequest(
+            (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None
+        )
         export_onnx(file.network.load(), request, self.plain)
         self.rewritten = self.plain
         self.notes: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.artefacts import Builds, Bundle, Labels, Measurements, Promoted, Quantized, Teacher, Verdict
+from compress.artefacts import Builds, Bundle, Labels, Measurements, Net, Promoted, Quantized, Teacher, Verdict
 from compress.bundle.contract import BuildContract
 from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
@@ -140,8 +140,12 @@ def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Cha
 
 def _weights(teacher: Teacher | None, quantized: Quantized) -> tuple[Weights, ...]:
     from compress.bundle.licences import find_weights
+    from compress.foreign.card import weights_file
 
-    return find_weights({"teacher": teacher.weights if teacher else None, "network": quantized.weights})
+    def file(net: Net) -> Path:
+        return weights_file(net.weights) if net.foreign else net.weights
+
+    return find_weights({"teacher": file(teacher) if teacher else None, "network": file(quantized)})
 
 
 def _write_origins(

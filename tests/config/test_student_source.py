@@ -9,7 +9,7 @@ import pytest
 from compress.config.load import load_plans
 from compress.config.plan_checks import check_plan
 from compress.errors import ConfigError
-from compress.schema import QuantizeSpec
+from compress.schema import Budget, Promotion, QuantizeSpec
 
 ADAPTER = (
     "student.adapter.colours=RGB", "student.adapter.range=0..1", "student.adapter.answers=picture",
@@ -35,6 +35,30 @@ def file(tmp_path: Path) -> str:
 
 def test_ptq_of_a_file_is_all_right(file: str) -> None:
     assert not problems("recipe=ptq", f"student.source.network={file}", *ADAPTER)
+
+
+@pytest.mark.parametrize(
+    ("words", "mean_db", "worst_db"),
+    [
+        ((), 0.1, 0.5),
+        (("target.budget.max_worst_drop_db=2", "target.budget.max_int8_drop_db=1"), 1.0, 2.0),
+        (("target.budget.max_worst_drop_db=null",), 0.1, None),
+        (("sensitivity.max_worst_drop_db=0.3",), 0.1, 0.3),
+        (("sensitivity.max_int8_drop_db=0.01",), 0.1, 0.5),  # x86_edge says one
+    ],
+)
+def test_ptq_promises_a_budget_where_the_target_says_none(
+    words: tuple[str, ...], mean_db: float, worst_db: float | None, file: str
+) -> None:
+    (plan,) = load_plans(("recipe=ptq", "target=x86_edge", f"student.source.network={file}", *ADAPTER, *words))
+    budget, promotion = plan.sections[Budget], plan.sections[Promotion]
+    assert isinstance(budget, Budget) and isinstance(promotion, Promotion)
+    for found in (budget, promotion):
+        assert (found.max_int8_drop_db, found.max_worst_drop_db) == (mean_db, worst_db)
+    assert "max_worst_drop_db" not in plan.recipe.sensitivity.identity()  # it is in those two
+    (other,) = load_plans(("recipe=adopt", "target=x86_edge", f"student.source.network={file[:-4]}py:Net",
+                           f"student.source.weights={file}", *ADAPTER))  # fmt: skip
+    assert other.sections[Budget] == other.target.budget
 
 
 @pytest.mark.parametrize("recipe", ["ptq", "adopt"])

@@ -20,6 +20,7 @@ from compress.models.enhance import to_tensor
 from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant, strip
 from compress.models.weights import save_net
 from compress.records import QuantizationTable
+from compress.report.sensitivity import summary
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, constant_tensors, export_onnx
@@ -248,6 +249,68 @@ def test_nothing_is_promoted_where_it_may_not_or_need_not(quantized: Quantized, 
         assert any("nothing beyond int8" in line for line in told.lines) == (name == "int8 only")
 
 
+def test_the_curve_tells_what_is_lost_and_what_the_whole_network_takes(
+    done: tuple[SensitivityReport, Path, tiny_nets.Told],
+) -> None:
+    report, out, told = done
+    assert [point.cost for point in report.curve] == sorted(point.cost for point in report.curve)
+    assert {0, 6} < {point.promoted for point in report.curve}
+    (ships,) = [point for point in report.curve if point.chosen]
+    assert (ships.promoted, ships.drop_db) == (1, report.drop_after_db)
+    plain, whole = (next(p for p in report.curve if p.promoted == count) for count in (0, 6))
+    assert plain.drop_db == report.drop_db and whole.drop_db == 0.0 and whole.latency_ms == report.float_latency_ms
+    assert all(point.latency_ms for point in report.curve) and report.whole_speedup
+    assert any(line.startswith(f"speed left: {report.whole_speedup:.2f}x") for line in told.lines)
+    assert any("(this ships)" in line for line in told.lines)
+    assert report.closeness_db is not None and report.closeness_after_db is not None
+    assert report.closeness_db < 45 < 60 < report.closeness_after_db
+    assert any(f"PSNR {report.closeness_db:.2f} dB, {report.closeness_after_db:.2f} dB with" in x for x in told.lines)
+    drawn = (out / "sensitivity.svg").read_text()
+    assert "ms of the whole network, measured" in drawn and drawn.count("<circle") == len(report.curve)
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 4.0])
+def test_it_is_said_where_budget_and_speed_exclude_each_other(
+    slowdown: float, quantized: Quantized, data: DataSpec, tmp_path: Path
+) -> None:
+    """On a device whose float layers are as fast as int8 ones, promotion leaves no gain; on another, it does."""
+    elsewhere = LayerTiming(runtime="tflite", local=False, threads=2, float_precision="f32")
+    limits = LIMITS.model_copy(update={"float_slowdown": slowdown})
+    report, told = _run(quantized, data, tmp_path / "out", limits, elsewhere, SensitivitySpec(max_images=2))
+    assert report.holds and HARD in report.promoted and report.curve and report.whole_speedup is None
+    assert any("exclude each other" in line for line in told.lines) == (slowdown == 1.0)
+    assert any(line.startswith("  0 promoted: ") and line.endswith("MMAC, estimated") for line in told.lines)
+    assert "what all layers take (MMAC, estimated)" in (tmp_path / "out" / "sensitivity.svg").read_text()
+
+
+def test_what_was_timed_says_whether_speed_is_left(done: tuple[SensitivityReport, Path, tiny_nets.Told]) -> None:
+    def said(chosen_ms: float, holds: bool = True) -> bool:
+        curve = tuple(p.model_copy(update={"latency_ms": chosen_ms if p.chosen else 1.0}) for p in done[0].curve)
+        timed = done[0].model_copy(update={"curve": curve, "float_latency_ms": 10.0, "holds": holds})
+        return any("exclude each other" in line for line in summary(timed))
+
+    assert not said(5.0) and said(9.8) and said(12.0) and not said(12.0, holds=False)
+
+
+def test_single_layers_are_measured_on_what_int8_harms_most(
+    quantized: Quantized, data: DataSpec, tmp_path: Path
+) -> None:
+    elsewhere = LayerTiming(runtime="tflite", local=False, threads=2, float_precision="f32")
+    spec = SensitivitySpec(max_images=3, ranked_images=1)
+    report, told = _run(quantized, data, tmp_path / "out", LIMITS, elsewhere, spec)
+    assert len(report.images) == 3 and len(report.ranked_images) == 1 and report.holds
+    worst = next(row.worst_alone_db for row in report.rows if row.layer == HARD)
+    assert worst == pytest.approx(report.worst_drop_db, abs=0.5) and report.worst_drop_db > report.drop_db
+    assert f"each layer on what int8 harms most: {report.ranked_images[0]}" in told.lines
+
+
+def test_a_worst_picture_alone_can_break_the_budget(quantized: Quantized, data: DataSpec, tmp_path: Path) -> None:
+    elsewhere = LayerTiming(runtime="tflite", local=False, threads=2, float_precision="f32")
+    worst_only = LIMITS.model_copy(update={"max_int8_drop_db": None, "max_worst_drop_db": 0.5})
+    report, _ = _run(quantized, data, tmp_path / "out", worst_only, elsewhere, SensitivitySpec(max_images=2))
+    assert report.holds and report.promoted == (HARD,) and report.worst_drop_after_db <= 0.5
+
+
 def test_a_set_without_validation_pictures_is_refused(quantized: Quantized, data: DataSpec, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="val_fraction"):
         _run(quantized, data.model_copy(update={"val_fraction": 0.0}), tmp_path / "out")
@@ -267,6 +330,15 @@ def test_the_cheapest_set_that_holds_is_chosen() -> None:
     assert cheapest(three, 1.0, lambda names: "a" in names) == {"a": "float"}
     assert cheapest(three, 9.0, lambda names: "c" in names) == {"c": "float"}
     many = [Candidate(f"l{i}", 0.1 * i, 1.0) for i in range(20)]
+    asked: list[int] = []
+
+    def hard(names: Mapping[str, Wider]) -> bool:
+        asked.append(len(names))
+        return "soft" in names
+
+    free = [Candidate(f"free{i}", 0.001, 0.0) for i in range(40)]
+    assert cheapest([*free, Candidate("soft", 0.8, 0.0), Candidate("conv", 0.2, 9.0)], 0.7, hard) == {"soft": "float"}
+    assert len(asked) < 10  # forty operations that cost and bring next to nothing are not tried one by one
     assert set(cheapest(many, 1.0, lambda names: {"l19", "l18"} <= names.keys()) or {}) == {"l19", "l18"}
 
 
