@@ -14,7 +14,8 @@ NO_GAIN = 1.05
 def lines(report: SensitivityReport) -> Iterator[str]:
     """The table, the layer that costs most first, then ``summary``."""
     head = f"{'layer':<24} {'alone dB':>9} {'worst dB':>9} {'if float':>9} {'if 16 bit':>9} {'int8':>9} {'float':>9}"
-    yield f"{head}  ({_unit(report)})"
+    if report.rows:
+        yield f"{head}  ({_unit(report)})"
     if report.ranked_images:
         yield f"each layer on what int8 harms most: {', '.join(report.ranked_images)}"
     for row in report.rows:
@@ -32,6 +33,8 @@ def summary(report: SensitivityReport) -> Iterator[str]:
         f"int8 costs {report.drop_db:.3f} dB{of} (worst image {report.worst_drop_db:.3f}) on {len(report.images)} "
         f"{report.split} pictures; {_limits(report)}"
     )
+    if not report.rows:
+        yield "the budget holds with all layers in int8, so single ones were not measured (sensitivity.always=true)"
     for row in report.rows:
         if row.promotion_gain_db is not None:
             yield (
