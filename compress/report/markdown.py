@@ -47,7 +47,8 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
     parts += _slices(results)
     if results.sensitivity:
         layers = "\n".join(markdown_rows(results.sensitivity))
-        parts.append(f"## What int8 costs each layer\n\n![by layer](sensitivity.svg)\n\n{layers}\n")
+        shown = f"![by layer](sensitivity.svg)\n\n{layers}\n" if results.sensitivity.rows else ""
+        parts.append(f"## What int8 costs each layer\n\n{shown}")
         parts.append(_bullets(tuple(summary(results.sensitivity))))
     parts.append(f"## Verdict: {verdict.result}\n")
     if verdict.checks:

@@ -15,7 +15,8 @@ NO_GAIN = 1.05
 def lines(report: SensitivityReport) -> Iterator[str]:
     """The table, the layer that costs most first, then ``summary``."""
     head = f"{'layer':<24} {'alone dB':>9} {'worst dB':>9} {'if float':>9} {'if 16 bit':>9} {'int8':>9} {'float':>9}"
-    yield f"{head}  ({_unit(report)})"
+    if report.rows:
+        yield f"{head}  ({_unit(report)})"
     if report.ranked_images:
         yield f"each layer on what int8 harms most: {', '.join(report.ranked_images)}"
     for row in report.rows:
@@ -35,6 +36,8 @@ def summary(report: SensitivityReport) -> Iterator[str]:
     )
     if report.of_fidelity and report.float_psnr_db == PSNR_CAP_DB:
         yield f"these are below {PSNR_CAP_DB:g} dB, which equal pictures count as: the float network is the reference"
+    if not report.rows:
+        yield "the budget holds with all layers in int8, so single ones were not measured (sensitivity.always=true)"
     for row in report.rows:
         if row.promotion_gain_db is not None:
             yield (

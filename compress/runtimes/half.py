@@ -41,6 +41,7 @@ def to_half(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     half: onnx.ModelProto = _converter()(
         typed, keep_io_types=True, disable_shape_infer=True, op_block_list=[], node_block_list=list(kept)
     )
+    _drop_twins(half)
     _join_casts(half)
     _sort(half)
     del half.graph.value_info[:]  # the converter's notes on tensors that are gone
@@ -159,6 +160,16 @@ def _readers(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
         for name in node.input:
             found.setdefault(name, []).append(node)
     return found
+
+
+def _drop_twins(model: onnx.ModelProto) -> None:
+    """The converter casts a tensor once for each of its readers, all under one name; one is enough."""
+    seen: set[str] = set()
+    for node in list(model.graph.node):
+        if node.op_type == "Cast" and node.output[0] in seen:
+            model.graph.node.remove(node)
+        elif node.op_type == "Cast":
+            seen.add(node.output[0])
 
 
 def _join_casts(model: onnx.ModelProto) -> None:

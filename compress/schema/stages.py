@@ -157,6 +157,7 @@ class SensitivitySpec(Section):
         None,
         description="of these, those int8 harms most, on which each layer is measured; the choice on all. none: all",
     )
+    always: bool = Field(True, description="measure single layers also where the budget holds with all in int8")
     max_int8_drop_db: float | None = Field(
         None, description="the recipe's own budget, in stage and gate; where the target says one, that counts"
     )
@@ -165,10 +166,13 @@ class SensitivitySpec(Section):
     def identity(self) -> dict[str, Any]:
         """Without ``run``, which only says that the stage is there, and without what ``Promotion`` and ``Budget`` say.
 
-        Without a number of pictures to rank by as it was before there was one.
+        Without a number of pictures to rank by, and always, as it was before there were these.
         """
         left_out = {"run", "max_int8_drop_db", "max_worst_drop_db"}
-        return self.model_dump(mode="json", exclude=left_out | (set() if self.ranked_images else {"ranked_images"}))
+        left_out |= {
+            name for name, new in (("ranked_images", self.ranked_images), ("always", not self.always)) if not new
+        }
+        return self.model_dump(mode="json", exclude=left_out)
 
 
 class MetricWeights(Section):

@@ -97,9 +97,12 @@ def make_report(
     promotion: Promotion,
 ) -> SensitivityReport:  # fmt: skip
     """The report, without what it was measured on; rows of ``ranking``, all else of ``bench``."""
-    base, ranked, everything, after = ranking.in_int8(()), ranking.at({}), bench.at({}), bench.at(chosen)
-    rows = [_row(each, base, ranked, costs[each.layer.name], chosen) for each in scores]
-    first = next(iter(costs.values()))
+    everything, after = bench.at({}), bench.at(chosen)
+    rows = []
+    if scores:
+        base, ranked = ranking.in_int8(()), ranking.at({})
+        rows = [_row(each, base, ranked, costs[each.layer.name], chosen) for each in scores]
+    first = next(iter(costs.values()), None)
     return SensitivityReport(
         definition=DEFINITION, data_kind="", data_digest="", split="val", images=(),
         float_psnr_db=_rounded(bench.floating.mean_db), drop_db=_rounded(everything.drop_db(bench.floating)),
@@ -111,7 +114,8 @@ def make_report(
         worst_drop_after_db=_rounded(after.worst_drop_db(bench.floating)),
         cost_of_promotion=round(sum(row.promotion_cost or 0.0 for row in rows), 4),
         closeness_db=_rounded(everything.mean_closeness_db), closeness_after_db=_rounded(after.mean_closeness_db),
-        cost_unit=first.unit, cost_origin=first.origin, holds=_holds(after, bench.floating, promotion),
+        cost_unit=first.unit if first else "MMAC",
+        cost_origin=first.origin if first else "estimated", holds=_holds(after, bench.floating, promotion),
     )  # fmt: skip
 
 

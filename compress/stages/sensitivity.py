@@ -52,9 +52,11 @@ def sensitivity(
     wider = wider_precisions(promotion)
     promotes = bool(wider) and sensitivity.promote
     bench, ranking, ranked = _benches(net, floating, names, pairs, sensitivity, promotion, progress, scratch)
-    scores = tuple(ranking.layer(layer, wider) for layer in layers)
+    studied = layers if ranking is not None else ()
+    ranking = ranking or bench
+    scores = tuple(ranking.layer(layer, wider) for layer in studied)
     machine = _machine(promotion, timing, floating)
-    costs = _costs(quantized, floating, tuple(layer.name for layer in layers), machine)
+    costs = _costs(quantized, floating, tuple(layer.name for layer in studied), machine)
     chosen = choose(bench, ranking, scores, costs, promotion) if promotes else {}
     whole = _Whole(quantized, floating, layers, machine)
     curve: tuple[PromotionPoint, ...] = ()
@@ -97,11 +99,13 @@ def _pictures(data: DataSpec, limit: int, labels: Labels | None) -> tuple[tuple[
 def _benches(
     net: Any, floating: Any, names: tuple[str, ...], pairs: tuple[Pair, ...], spec: SensitivitySpec,
     promotion: Promotion, progress: Progress, scratch: Path,
-) -> tuple[Bench, Bench, tuple[str, ...]]:  # fmt: skip
+) -> tuple[Bench, Bench | None, tuple[str, ...]]:  # fmt: skip
     """One for what is chosen, one for the single layers, and the names of its pictures where they are fewer.
 
-    They are those that int8 harms most: on others it can't be seen which layer does it.
+    They are those that int8 harms most: on others it can't be seen which layer does it. None where single layers need
+    not be looked at.
     """
+    from compress.sensitivity.choose import breaks
     from compress.sensitivity.layers import quantized_layers
     from compress.sensitivity.measure import Bench
     from compress.sensitivity.promote import MAX_TRIES, wider_precisions
@@ -111,6 +115,8 @@ def _benches(
     singles = len(layers) * (3 if "int16" in wider else 2)
     fewer = spec.ranked_images is not None and spec.ranked_images < len(pairs)
     bench = Bench(net, floating, layers, pairs, progress, scratch / "scores.jsonl", tries + (0 if fewer else singles))
+    if not spec.always and not breaks(bench, promotion):
+        return bench, None, ()
     if not fewer:
         return bench, bench, ()
     before, after = bench.floating.psnr_db, bench.at({}).psnr_db
@@ -134,6 +140,8 @@ def _costs(quantized: Quantized, floating: Any, names: Sequence[str], machine: M
     from compress.models.quantized import load_fake_quant, strip
     from compress.sensitivity.cost import layer_costs
 
+    if not names:
+        return {}
     int8 = strip(load_fake_quant(quantized.folder, "qat"), *machine.size)
     return layer_costs(int8, floating, names, machine)
 

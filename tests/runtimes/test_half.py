@@ -166,3 +166,25 @@ def test_tensorrt_takes_it_and_runs_its_float_layers_in_float16(source: Path, tm
         layers = run_worker("tensorrt", "tensorrt_check", request, CheckAnswer, 300).layers
         heavy = [layer for layer in layers if set(layer.nodes) & set(proxy.float_layers)]
         assert heavy and {"Half" in layer.constants for layer in heavy} == {precision == "f16"}  # their weights
+
+
+def test_a_weight_that_several_layers_read_is_cast_once() -> None:
+    """One layer called three times: its weight's codes are read by all calls."""
+    text = """<ir_version: 8, opset_import: ["" : 18]>
+    agraph (float[1, 3, 8, 8] dark) => (float[1, 3, 8, 8] bright)
+    <float scale = {0.1}, int8 zero = {0}, int8[3, 3, 1, 1] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}> {
+        weight = DequantizeLinear(w, scale, zero)
+        one = Conv(dark, weight)
+        act = Tanh(one)
+        two = Conv(act, weight)
+        again = Tanh(two)
+        three = Conv(again, weight)
+        bright = Sigmoid(three)
+    }"""
+    model = onnx.parser.parse_model(text)
+    for place, node in enumerate(model.graph.node):
+        node.name = f"node{place}"
+    half = to_half(model, "net")
+    names = [name for node in half.graph.node for name in node.output]
+    assert len(names) == len(set(names))
+    assert min(answers_db(half, model, None)) > 40

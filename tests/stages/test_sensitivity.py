@@ -311,6 +311,20 @@ def test_a_worst_picture_alone_can_break_the_budget(quantized: Quantized, data: 
     assert report.holds and report.promoted == (HARD,) and report.worst_drop_after_db <= 0.5
 
 
+def test_single_layers_are_left_alone_where_the_budget_holds_without(
+    quantized: Quantized, data: DataSpec, tmp_path: Path
+) -> None:
+    elsewhere = LayerTiming(runtime="tflite", local=False, threads=2, float_precision="f32")
+    spec, loose = SensitivitySpec(max_images=1, always=False), LIMITS.model_copy(update={"max_int8_drop_db": 90.0})
+    report, told = _run(quantized, data, tmp_path / "loose", loose, elsewhere, spec)
+    assert report.rows == () and report.holds and report.drop_db > 10 and report.curve == ()
+    assert any("single ones were not measured" in line for line in told.lines)
+    assert (tmp_path / "loose" / "qat.safetensors").read_bytes() == (quantized.folder / "qat.safetensors").read_bytes()
+    ElementTree.parse(tmp_path / "loose" / "sensitivity.svg")
+    report, _ = _run(quantized, data, tmp_path / "tight", LIMITS, elsewhere, spec)
+    assert len(report.rows) == len(INT8_LAYERS) and report.promoted == (HARD,)
+
+
 def test_a_set_without_validation_pictures_is_refused(quantized: Quantized, data: DataSpec, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="val_fraction"):
         _run(quantized, data.model_copy(update={"val_fraction": 0.0}), tmp_path / "out")
