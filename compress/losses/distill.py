@@ -22,6 +22,13 @@ from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
 
 
+def answered(net: nn.Module, batch: Batch) -> Tensor:
+    """The picture of ``net`` for a batch that may have been shrunk; one from outside has no thumbnail to be told of."""
+    stride = () if isinstance(_plain(net), Adapted) else (THUMB_STRIDE // batch.downscale,)
+    y: Tensor = net(batch.dark, *stride)
+    return y
+
+
 def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     """Picture of a batch that may have been shrunk; the thumbnail branch sees what it would at full size.
 
@@ -29,8 +36,7 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     """
     given: list[Tensor] = []
     with _left_out(net, batch.without), _input_kept(net, batch.level_of, given):
-        plain = isinstance(_plain(net), Adapted)  # it has no thumbnail
-        y: Tensor = net(batch.dark) if plain else net(batch.dark, THUMB_STRIDE // batch.downscale)
+        y = answered(net, batch)
     for level in given:
         taught = None if batch.taught is None else matched(batch.taught, level)
         batch = replace(batch, bright=matched(batch.bright, level), taught=taught)

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from compress.data.batches import Batch
-from compress.foreign.adapted import Adapted
-from compress.losses.distill import Tap
+from compress.losses.distill import Tap, answered
 from compress.losses.picture import charbonnier
-from compress.models.brighten import THUMB_STRIDE
 from compress.training.loop import Objective
 
 
@@ -34,7 +32,5 @@ class Itself(Objective):
     @torch.no_grad()
     def _said(self, batch: Batch) -> Tensor:
         before = self._before[0].to(batch.dark.device)
-        stride = () if isinstance(before, Adapted) else (THUMB_STRIDE // batch.downscale,)
         with torch.autocast(batch.dark.device.type, enabled=False):
-            said: Tensor = before(batch.dark, *stride)
-        return said.float()
+            return answered(before, batch).float()
