@@ -24,7 +24,7 @@ class OnnxNet(nn.Module):
     def __init__(self, path: Path) -> None:
         """Raises WeightsError for a file that the runtime does not take or that wants more than a picture."""
         super().__init__()
-        self.session = _session(path)
+        self.session = open_session(path)
         inputs = self.session.get_inputs()
         if len(inputs) != 1:
             names = ", ".join(f"{each.name} {each.shape}" for each in inputs)
@@ -56,10 +56,13 @@ class OnnxNet(nn.Module):
         return answers
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path, *, as_written: bool = False) -> onnxruntime.InferenceSession:
+    """The file on the CPU; ``as_written``: without the runtime's own changes of the graph. Raises WeightsError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from compress.errors import NetworkError, WeightsError, one_line
+from compress.foreign.onnx_net import open_session
 from compress.foreign.onnx_torch.network import OnnxGraph
 
 ROUNDING = 2e-4
@@ -32,7 +33,7 @@ def check_conversion(net: OnnxGraph, path: Path) -> None:
     Raises NetworkError where an output differs by more than ``ROUNDING`` of its largest value and ``FLOOR``;
     WeightsError where ONNX Runtime can't open the file or takes none of the ``SIZES``.
     """
-    session = _session(path)
+    session = open_session(path, as_written=True)
     said = session.get_inputs()[0].type
     if said not in _KINDS:
         raise WeightsError(f"{path.name}: takes {said}, not one of {', '.join(_KINDS)}; export it for pictures")
@@ -83,17 +84,3 @@ def _compare(net: OnnxGraph, x: torch.Tensor, truth: list[Any], rounding: float)
 
 
 _WAY_OUT = "report it; until then the file can teach a student (teacher.source)"
-
-
-def _session(path: Path) -> Any:
-    """Of the file as it is written. Raises WeightsError."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common root but RuntimeError and its own
-        raise WeightsError(f"{path.name}: ONNX Runtime can't open it ({one_line(error)})") from None
