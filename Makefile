@@ -21,7 +21,7 @@ demo: $(READY)
 	$(BIN)/compress run recipe=kd_int8 target=x86_edge
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

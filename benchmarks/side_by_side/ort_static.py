@@ -8,6 +8,10 @@ most effective for transformers. ONNX shape inference and graph optimization run
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,28 @@ from side_by_side.islands import island_nodes
 from side_by_side.peer import ISLANDS, WHOLE, Job, Make, Row, versions_of
 
 
+@contextmanager
+def _its_modules() -> Iterator[None]:
+    """ONNX Runtime's modules import each other by bare name, from a folder that its package puts on the path once.
+
+    ``compress.runtimes.half`` takes it off again, so it is put there for as long as they are imported.
+    """
+    before = list(sys.path)
+    if (package := find_spec("onnxruntime.transformers")) is not None:
+        sys.path.extend(package.submodule_search_locations or ())
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
 def pre_process(job: Job) -> Path:
     """The float file after ``quant_pre_process``, made once."""
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     path = job.folder / "ort-preprocessed.onnx"
     if not path.exists():
+        with _its_modules():
+            from onnxruntime.quantization.shape_inference import quant_pre_process
+
         quant_pre_process(str(job.onnx), str(path), skip_symbolic_shape=True)
     return path
 
@@ -43,7 +63,9 @@ def _reader(frames: Any) -> Any:
 def _make(whole: bool) -> Make:
     def make(job: Job, name: str) -> tuple[str, ...]:
         import numpy as np
-        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        with _its_modules():
+            from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         source = pre_process(job)
         quantize_static(

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 from compress.devices import adb
-from compress.devices.board import ANSWER_S, BoardKind
+from compress.devices.board import ANSWER_S, BoardKind, checked_name
 from compress.devices.ssh import ssh_command
 from compress.errors import DeviceError
 
@@ -41,6 +41,7 @@ def reach_ssh(host: str) -> Reach:
 
 def reach_adb(serial: str) -> Reach:
     """Whether ``adb`` sees the board ``serial`` and may talk to it. Raises DeviceError for what can't be a serial."""
+    checked_name(serial)
     if shutil.which("adb") is None:
         return Reach(adb.NO_ADB, adb.INSTALL)
     found = adb.reach(serial)
