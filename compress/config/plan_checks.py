@@ -21,11 +21,11 @@ from compress.schema.key_source import is_file_name
 from compress.tflite_kind import TfliteKind
 
 
-def check_plan(plan: Plan) -> tuple[str, ...]:
+def check_plan(plan: Plan, *, tries_operators: bool = True) -> tuple[str, ...]:
     """One line for each thing in the plan that can't work.
 
     Nothing is read but the file system's listing; only a target that lacks operators, and a plan with nothing else
-    wrong, have the untrained student exported once (``compress.config.operator_check``).
+    wrong, have the untrained student exported once (``compress.config.operator_check``), where ``tries_operators``.
     """
     from compress.errors import ConfigError
     from compress.flow import check
@@ -37,7 +37,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
         problems.extend(_needs_target(plan))
     except ConfigError as error:
         problems.extend(error.problems)
-    return tuple(problems) or operator_problems(plan)
+    return tuple(problems) or (operator_problems(plan) if tries_operators else ())
 
 
 def _needs_target(plan: Plan) -> Iterator[str]:

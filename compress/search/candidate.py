@@ -35,7 +35,11 @@ class Candidates:
         return tuple(words.values())
 
     def plan_of(self, point: Point) -> Plan:
-        """The whole chain. Raises ConfigError for what can't be."""
+        """The whole chain. Raises ConfigError for what can't be; what its device lacks, a trial's own export tells."""
+        return load_plans(self.words_of(point), tries_operators=False)[0]
+
+    def tried_plan_of(self, point: Point) -> Plan:
+        """The same, once its student was exported for a device that lacks operators."""
         return load_plans(self.words_of(point))[0]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import Quantized, net_file
-from compress.flow import Quiet
 from compress.plan import Plan
 from compress.records import Build, BuildList
 from compress.schema import ExportSpec, Section, StudentSpec
@@ -80,7 +79,9 @@ def exported(plan: Plan, quantized: Quantized, out: Path, progress: Progress) ->
 
 def _student(spec: StudentSpec, out: Path) -> None:
     if spec.source.network is not None:
-        load_stage("student").function(spec, out, Quiet())
+        from compress.foreign.brought import bring_in
+
+        bring_in(spec.source, spec.adapter, out)  # the stage would export it as well, and that is what follows here
         return
     from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net
