@@ -149,7 +149,10 @@ def _target(plan: Plan) -> Iterator[str]:
             yield f"target.device.float_precision: {problem}"
     if "tflite" in target.export.builds:
         yield from _integer_tflite(target.export.tflite)
-    if target.int16_layers and "sensitivity" in plan.stages:
+    wide = plan.recipe.quantize.int16 if "quantize" in plan.stages else ()
+    if wide and not target.int16_layers:
+        yield "quantize.int16: the target has no 16-bit layers (target.int16_layers); take quantize.keep_float"
+    elif target.int16_layers and (wide or "sensitivity" in plan.stages):
         yield from _wide_codes(target)
 
 
