@@ -26,6 +26,8 @@ def student(student: StudentSpec, out: Path, progress: Progress) -> None:
     net = brought.net
     if brought.folded:
         progress.say(f"folded {brought.folded} norms into the convolutions before them")
+    if brought.left_float:
+        progress.say(f"recurrent layers can't be quantized and stay float: {', '.join(brought.left_float)}")
     _try_export(net, brought.size, progress)
     parameters = sum(each.numel() for each in net.parameters())
     progress.say(f"took in {net.name}: {parameters:,} parameters")
