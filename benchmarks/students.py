@@ -4,7 +4,8 @@ No teacher and no tuning: it compares networks, not recipes. INT8 is plain PTQ w
 of all run through OpenVINO in turn, in one process. Prints a table and writes ``students.json`` into ``--out``; what is
 trained there already is not trained again, and a training that was stopped goes on.
 ``python benchmarks/students.py [--steps 400] [--only NAME ...] [--size 400 600] [--runs 60]``;
-``--pages`` puts the figures of the last run onto docs/students and measures nothing.
+``--task denoise`` does the same for those that keep brightness, on the photographs with a camera's noise at full light.
+``--pages`` puts the figures of the last run of each task onto docs/students and measures nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from compress.devices.runner.fingerprint import device_name
 from compress.devices.runner.timing import measure_latency
 from compress.losses.distill import Supervised
 from compress.metrics import psnr_db, ssim
-from compress.models import NETWORKS, STUDENT_NAMES
+from compress.models import NETWORKS, STUDENT_NAMES, students_of_any_task
 from compress.models.enhance import enhance, pad_to_multiple, to_tensor
 from compress.models.pruning import count_macs
 from compress.models.quantized import insert_fake_quant, strip
@@ -36,7 +37,18 @@ from compress.models.weights import load_net, save_net
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, export_onnx
-from compress.schema import Augment, DataSpec, Phase, PictureLoss, QuantizeSpec, Scheme, StudentSpec, Train
+from compress.schema import (
+    Augment,
+    DataSpec,
+    Phase,
+    PictureLoss,
+    QuantizeSpec,
+    Scheme,
+    StudentSpec,
+    TaskData,
+    TaskSpec,
+    Train,
+)
 from compress.store.digests import digest_of
 from compress.store.sources import sources_digest
 from compress.training.course import train_net
@@ -45,7 +57,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "students"
 DATA, THREADS, CALIBRATION = "embedded", 2, 8
 KEPT = QuantizeSpec(keep_float=("light",))
-LOSS = PictureLoss(charbonnier=0.5, log_error=1.0, ssim=1.0, colour=0.1)
+LOSSES = {
+    "enhance": PictureLoss(charbonnier=0.5, log_error=1.0, ssim=1.0, colour=0.1),
+    "denoise": PictureLoss(charbonnier=1.0, ssim=0.1),
+}
+"""By task; what each compares is students of its own."""
 HALF, WHOLE = 8, 2
 """Pictures a step, at half and at full size."""
 
@@ -69,20 +85,36 @@ class Lines:
         print(f"{self.name}: {line}", file=sys.stderr, flush=True)
 
 
-def schedule(steps: int, pairs: int) -> Train:
+def students(task: str) -> tuple[str, ...]:
+    """Those made for a task."""
+    return STUDENT_NAMES if task == "enhance" else students_of_any_task()
+
+
+def file_name(task: str) -> str:
+    """Where a task's figures lie."""
+    return "students.json" if task == "enhance" else f"students-{task}.json"
+
+
+def task_of(data: DataSpec) -> str:
+    """What the pictures are for."""
+    return data.task.kind if isinstance(data, TaskData) else "enhance"
+
+
+def schedule(steps: int, pairs: int, exposure: float = 0.25) -> Train:
     """Three quarters of ``steps`` on pictures at half size, the rest at full size; ``pairs`` in the training split."""
     half = max(1, 3 * steps // 4)
     phases = (
         Phase(epochs=half * min(HALF, pairs) / pairs, batch=HALF, downscale=2),
         Phase(epochs=max(1, steps - half) * min(WHOLE, pairs) / pairs, batch=WHOLE, lr_scale=0.5),
     )
-    return Train(phases=phases, lr=2e-3, ema=0.99, augment=Augment(exposure=0.25, zoom=0.8))
+    return Train(phases=phases, lr=2e-3, ema=0.99, augment=Augment(exposure=exposure, zoom=0.8))
 
 
-def pictures(size: Size | None) -> DataSpec:
-    """The embedded photographs, cut to ``size`` where one is given."""
+def pictures(size: Size | None, task: str = "enhance") -> DataSpec:
+    """The embedded photographs as the task has them, cut to ``size`` where one is given."""
     data = load_data(ROOT / "calibration" / f"{DATA}.yaml")
-    return data if size is None else data.model_copy(update={"size": size})
+    data = data if size is None else data.model_copy(update={"size": size})
+    return data if task == "enhance" else TaskData(**dict(data), task=TaskSpec(kind="denoise"))
 
 
 def identity_of(name: str, train: Train, data: DataSpec) -> str:
@@ -90,7 +122,8 @@ def identity_of(name: str, train: Train, data: DataSpec) -> str:
     return digest_of(
         {
             "student": StudentSpec(network=name).identity(), "train": train.model_dump(mode="json"),
-            "loss": LOSS.model_dump(mode="json"), "data": data.model_dump(mode="json"), "torch": torch.__version__,
+            "loss": LOSSES[task_of(data)].model_dump(mode="json"), "data": data.model_dump(mode="json"),
+            "torch": torch.__version__,
             "sources": [sources_digest(each) for each in ("compress.models.student", "compress.training.course")],
         }
     )  # fmt: skip
@@ -103,7 +136,7 @@ def trained(name: str, train: Train, data: DataSpec, out: Path) -> nn.Module:
         (folder / "scratch").mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         net = student_to_train(StudentSpec(network=name))
-        train_net(net, Supervised(LOSS), train, data, 0, folder, folder / "scratch", Lines(name))
+        train_net(net, Supervised(LOSSES[task_of(data)]), train, data, 0, folder, folder / "scratch", Lines(name))
         save_net(trained_student(net), folder / "net.part")
         (folder / "net.part").rename(folder / "net.safetensors")
     return load_net(folder / "net.safetensors")
@@ -157,7 +190,8 @@ def settings() -> argparse.Namespace:
     """The command's words."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--only", nargs="+", choices=STUDENT_NAMES, default=STUDENT_NAMES)
+    parser.add_argument("--task", choices=tuple(LOSSES), default="enhance")
+    parser.add_argument("--only", nargs="+", choices=tuple(NETWORKS), default=None, help="of the task's; none: all")
     parser.add_argument("--size", type=int, nargs=2, default=(400, 600), help="of the timed pictures")
     parser.add_argument("--pictures", type=int, nargs=2, default=None, help="size of the training pictures")
     parser.add_argument("--runs", type=int, default=60)
@@ -168,17 +202,19 @@ def settings() -> argparse.Namespace:
 
 def measured(asked: argparse.Namespace) -> StudentsFile:
     """Train, measure and time what is asked for."""
-    size, data = (asked.size[0], asked.size[1]), pictures(asked.pictures and tuple(asked.pictures))
-    train = schedule(asked.steps, len(open_data(data, "train")))
+    size, data = (asked.size[0], asked.size[1]), pictures(asked.pictures and tuple(asked.pictures), asked.task)
+    train = schedule(asked.steps, len(open_data(data, "train")), 0.25 if asked.task == "enhance" else 0.0)
+    names = [name for name in students(asked.task) if asked.only is None or name in asked.only]
     asked.out.mkdir(parents=True, exist_ok=True)
     nets, rows = {}, []
-    for name in asked.only:
+    for name in names:
         net = trained(name, train, data, asked.out)
         int8 = quantized(net, data, size)
         nets[name] = (net, int8)
         rows.append(row_of(name, net, int8, data, size))
     return StudentsFile(
-        identity=digest_of([identity_of(name, train, data) for name in asked.only]), steps=asked.steps, data=DATA,
+        identity=digest_of([identity_of(name, train, data) for name in names]), steps=asked.steps,
+        data=DATA if asked.task == "enhance" else f"{DATA}, {asked.task}",
         test_images=len(open_data(data, "test")), size=size, timed_runs=asked.runs, threads=THREADS,
         machine=device_name(), trained=tuple(rows), timed=times(nets, size, asked.runs, asked.out),
     )  # fmt: skip
@@ -187,15 +223,15 @@ def measured(asked: argparse.Namespace) -> StudentsFile:
 def main() -> None:
     """Measure, print and write; or only write the pages."""
     asked = settings()
-    kept = asked.out / "students.json"
     if asked.pages:
-        if not kept.is_file():
-            raise SystemExit(f"{kept}: no figures yet; run python benchmarks/students.py first")
-        for page in write_pages(StudentsFile.read(kept), PAGES):
+        kept = [path for task in LOSSES if (path := asked.out / file_name(task)).is_file()]
+        if not kept:
+            raise SystemExit(f"{asked.out}: no figures yet; run python benchmarks/students.py first")
+        for page in (page for path in kept for page in write_pages(StudentsFile.read(path), PAGES)):
             print(page)
         return
     found = measured(asked)
-    found.write(kept)
+    found.write(asked.out / file_name(asked.task))
     print(table(found))
 
 

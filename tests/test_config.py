@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from compress.config.keys import all_keys, is_known, unknown_key
 from compress.config.load import load_data, load_plans, load_recipe, load_target
-from compress.config.words import split_commas
+from compress.config.words import parse_words, split_commas
 from compress.errors import ConfigError
 from compress.plan import Plan
 from compress.schema import StudentSpec
@@ -315,6 +316,26 @@ def test_splitting_loses_nothing(text: str) -> None:
 )  # fmt: skip
 def test_commas_inside_brackets_and_quotes_stay(text: str, parts: tuple[str, ...]) -> None:
     assert split_commas(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("data.licence=Ann, Bob and Eve", ("Ann, Bob and Eve",)), ("data.licence='Ann, Bob'", ("Ann, Bob",)),
+        ("target.description=fast,small", ("fast,small",)), ("data.root='a, b'", ("a, b",)),
+        ('data.root="a,b",c', ("a,b", "c")), ("student.width=16, 32", (16, 32)), ("data.root=a,b", ("a", "b")),
+    ],
+)  # fmt: skip
+def test_a_text_can_hold_a_comma(word: str, values: tuple[object, ...]) -> None:
+    (choice,), problems = parse_words((word,))
+    assert choice.values == values and not problems
+
+
+def test_a_comma_that_was_meant_for_the_text_is_told_how_to_get_there() -> None:
+    choices, (problem,) = parse_words(("data.root=/mnt/Ann's, Bob",))
+    assert not choices and "a comma starts a sweep" in problem
+    quoted = shlex.split(problem.partition("shell's: ")[2])
+    assert parse_words(tuple(quoted))[0][0].values == ("/mnt/Ann's, Bob",)
 
 
 @settings(deadline=None)  # the first call imports what the checks need

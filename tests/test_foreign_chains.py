@@ -86,7 +86,7 @@ def test_a_module_is_quantized_and_its_bundle_made(home: Path, capsys: pytest.Ca
     assert "int8-openvino-64x96" in capsys.readouterr().out
 
 
-def test_an_onnx_file_of_one_size_ships_without_a_build_of_free_size(home: Path) -> None:
+def test_an_onnx_file_of_one_size_ships_incomplete_where_a_build_of_free_size_is_wanted(home: Path) -> None:
     source = write_onnx(Single(author("Decomposition"), 0), home / "fixed.onnx", SIZE, free=False)
     words = (
         "recipe=ptq",
@@ -95,7 +95,7 @@ def test_an_onnx_file_of_one_size_ships_without_a_build_of_free_size(home: Path)
         "student.adapter.size_multiple=1",
         *LOOSE,
     )
-    result = made(words, home)
+    result = made(words, home, (3,))
     found = listed(result)
     (absent,) = found.not_built
     assert absent.free and absent.variant == "int8" and "takes 64x96, not" in absent.reason
@@ -103,7 +103,9 @@ def test_an_onnx_file_of_one_size_ships_without_a_build_of_free_size(home: Path)
     bundle, quantized = result.newest(Bundle), result.newest(Quantized)
     assert bundle is not None and quantized is not None
     verdict = json.loads((bundle.bundle / "report" / "verdict.json").read_text())
-    assert not verdict["reasons"], verdict
+    assert verdict["result"] == "incomplete", verdict
+    (reason,) = verdict["reasons"]
+    assert "of free size wanted but not made" in reason and reason.endswith("target.export.dynamic=false")
     digest = json.loads((quantized.folder / "foreign.json").read_text())["digests"]
     assert any(f"SHA-256 `{each}`" in (bundle.bundle / "LICENSES" / "README.md").read_text()
                for each in digest.values())  # fmt: skip

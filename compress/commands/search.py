@@ -77,7 +77,7 @@ def find_candidates(words: tuple[str, ...]) -> Candidates:
     if len(plans) > 1:
         raise ConfigError((f"a search takes one plan, not a sweep of {len(plans)}; put lists into {_SPACE}KEY=[…]",))
     candidates = Candidates(given, plans[0])
-    problems = search_problems(plans[0], tuple(given), candidates.plan_of)
+    problems = search_problems(plans[0], tuple(given), candidates.tried_plan_of)
     if problems := (*problems, *no_network_has(plans[0])):
         raise ConfigError(problems)
     return candidates

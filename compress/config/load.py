@@ -35,8 +35,10 @@ MAX_POINTS = 1000
 MAX_FILE_BYTES = 1 << 20
 
 
-def load_plans(words: tuple[str, ...]) -> tuple[Plan, ...]:
+def load_plans(words: tuple[str, ...], *, tries_operators: bool = True) -> tuple[Plan, ...]:
     """The plans that the words ask for, in sweep order, each complete and checked.
+
+    ``tries_operators``: whether the untrained student is exported once where the target lacks operators.
 
     Raises ConfigError with all problems of all points, each once.
     """
@@ -54,7 +56,7 @@ def load_plans(words: tuple[str, ...]) -> tuple[Plan, ...]:
         try:
             plan = _plan(point)
             if plan:
-                problems.extend(check_plan(plan))
+                problems.extend(check_plan(plan, tries_operators=tries_operators))
                 plans.append(plan)
         except ConfigError as error:
             problems.extend(error.problems)

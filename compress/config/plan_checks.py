@@ -21,11 +21,11 @@ from compress.schema.key_source import is_file_name
 from compress.tflite_kind import TfliteKind
 
 
-def check_plan(plan: Plan) -> tuple[str, ...]:
+def check_plan(plan: Plan, *, tries_operators: bool = True) -> tuple[str, ...]:
     """One line for each thing in the plan that can't work.
 
     Nothing is read but the file system's listing; only a target that lacks operators, and a plan with nothing else
-    wrong, have the untrained student exported once (``compress.config.operator_check``).
+    wrong, have the untrained student exported once (``compress.config.operator_check``), where ``tries_operators``.
     """
     from compress.errors import ConfigError
     from compress.flow import check
@@ -37,7 +37,7 @@ def check_plan(plan: Plan) -> tuple[str, ...]:
         problems.extend(_needs_target(plan))
     except ConfigError as error:
         problems.extend(error.problems)
-    return tuple(problems) or operator_problems(plan)
+    return tuple(problems) or (operator_problems(plan) if tries_operators else ())
 
 
 def _needs_target(plan: Plan) -> Iterator[str]:
@@ -149,7 +149,10 @@ def _target(plan: Plan) -> Iterator[str]:
             yield f"target.device.float_precision: {problem}"
     if "tflite" in target.export.builds:
         yield from _integer_tflite(target.export.tflite)
-    if target.int16_layers and "sensitivity" in plan.stages:
+    wide = plan.recipe.quantize.int16 if "quantize" in plan.stages else ()
+    if wide and not target.int16_layers:
+        yield "quantize.int16: the target has no 16-bit layers (target.int16_layers); take quantize.keep_float"
+    elif target.int16_layers and (wide or "sensitivity" in plan.stages):
         yield from _wide_codes(target)
 
 

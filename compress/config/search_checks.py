@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, product
 
 from pydantic import JsonValue
 
 from compress.config.keys import is_known, keys_below, split_prefix, unknown_key
+from compress.config.names import did_you_mean
 from compress.errors import ConfigError
 from compress.plan import Plan
 from compress.schema import Range, Recipe
+from compress.search.bits import INT16, KEEP_FLOAT, PREFIX, Bits, decided, is_under, names_problem
 from compress.search.records import Setting
 from compress.search.space import NETWORK, Point, is_of_network
 
@@ -18,6 +21,9 @@ VARYING = {"student": "distill", "distill": "distill", "prune": "prune", "quanti
 """The recipe's sections that may vary, each with the stage without which it would change nothing."""
 
 NEEDED = ("quantize", "export", "validate", "gate")
+
+_MOST_STUDENTS = 500
+"""Combinations of the student's settings whose layers are looked at."""
 
 Load = Callable[[Point], Plan]
 
@@ -40,11 +46,13 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
         )
     if plan.reference is not None:
         problems.append("data: a search compares candidates by a ground truth, and frames have none; use pairs")
-    if not spec.space:
+    if not spec.space and not spec.bits:
         problems.append(f"{SPACE}: nothing to search; give values, like {SPACE}.student.width=[16,24,32]")
     for key, values in spec.space.items():
         found = tuple(key_problems(plan.recipe, key, given))
         problems.extend(found or _value_problems(key, values, load))
+    if spec.bits and not problems:
+        problems.extend(_bits_problems(plan, load))
     return tuple(dict.fromkeys(problems))
 
 
@@ -81,6 +89,39 @@ def _value_problems(key: str, values: tuple[JsonValue, ...] | Range, load: Load)
         except ConfigError as error:
             # A setting of another network than the recipe's own is asked for with that network only.
             yield from (line for line in error.problems if not (is_of_network(key) and "no such setting" in line))
+
+
+def _bits_problems(plan: Plan, load: Load) -> Iterator[str]:
+    """Why single layers can't have a choice each: what the target has not, layers that no candidate has or decides."""
+    here, bits, spec = "search.bits", Bits.of(plan), plan.recipe.search
+    yield from (f"{here}: {name} is listed twice" for name in dict.fromkeys(spec.bits) if spec.bits.count(name) > 1)
+    if len(bits.precisions) == 1:
+        yield f"{here}: the target has int8 layers only (target.float_layers, target.int16_layers); leave it out"
+        return
+    if problem := names_problem(bits):
+        yield f"{here}: the student's layers can't be looked at: {problem}"
+        return
+    points = list(_students(spec.space))
+    for layer in bits.layers:
+        if not any(layer in bits.names(point) for point in points):
+            known = sorted({name for point in points for name in bits.names(point)})
+            hint = did_you_mean(layer, known) or f" There are: {', '.join(known)}"
+            yield f"{here}: no candidate's student has a layer '{layer}' with weights.{hint}"
+        elif not {KEEP_FLOAT, INT16} & set(spec.space) and is_under(layer, decided((), bits.quantize)):
+            yield f"{here}: {layer} has no choice: it is in {KEEP_FLOAT} or {INT16} already; take it out there"
+    for precision in bits.precisions if bits.layers else ():
+        try:
+            load((Setting(key=PREFIX + bits.layers[0], value=precision),))
+        except ConfigError as error:
+            yield from error.problems
+
+
+def _students(space: Mapping[str, tuple[JsonValue, ...] | Range]) -> Iterator[Point]:
+    """The combinations of the student's settings, of a range its ends."""
+    student = {key: values for key, values in space.items() if key.startswith("student.")}
+    lists = [(v.low, v.high) if isinstance(v, Range) else v for v in student.values()]
+    for values in islice(product(*lists), _MOST_STUDENTS):
+        yield tuple(Setting(key=key, value=value) for key, value in zip(student, values, strict=True))
 
 
 def no_network_has(plan: Plan) -> Iterator[str]:

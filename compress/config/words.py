@@ -1,11 +1,13 @@
 """The words of the command line: ``key=value``, split at commas into the points of a sweep.
 
 Commas inside brackets, braces or quotes belong to the value: ``student.width=24,32`` are two points,
-``target.export.size=[400,600]`` is one.
+``target.export.size=[400,600]`` is one. So do the commas of prose, by which nothing is chosen (``data.licence``).
 """
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import dataclass
 
 from compress.config.names import Group, listing
@@ -14,6 +16,8 @@ from compress.errors import ConfigError
 
 NAME_GROUPS: dict[str, Group] = {"recipe": "recipes", "target": "targets", "data": "calibration"}
 _PAIRS = {"[": "]", "{": "}"}
+_PROSE = ("description", "licence")
+"""Last parts of the keys that are sentences for people: they are never swept."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,17 @@ def parse_words(words: tuple[str, ...]) -> tuple[tuple[Choice, ...], tuple[str, 
 
 
 def _values(key: str, text: str) -> tuple[Json, ...]:
-    parts = split_commas(text)
+    parts = (text,) if key.rpartition(".")[2] in _PROSE else split_commas(text)
     if len(parts) > 1 and any(not part.strip() for part in parts):
         raise ConfigError((f"{key}: a value is missing beside a comma in '{text}'",))
     if key in NAME_GROUPS:
         values: tuple[Json, ...] = parts
     else:
         values = tuple(parse_yaml(part, key) for part in parts)
+    if any(part[:1].isspace() and isinstance(value, str) for part, value in zip(parts[1:], values[1:], strict=True)):
+        quoted = shlex.quote(f"{key}={json.dumps(text)}")
+        way = f"for a comma in the value itself, put quotes inside the shell's: {quoted}"
+        raise ConfigError((f"{key}: a comma starts a sweep, with no space behind it; {way}",))
     for i, value in enumerate(values):
         if any(value == other and type(value) is type(other) for other in values[:i]):
             raise ConfigError((f"{key}: {parts[i]} is listed twice",))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compress.errors import NetworkError, WeightsError, one_line
+from compress.foreign.recurrent import recurrent_layers, recurrent_problem
 from compress.inspection import facts
 from compress.inspection.answers import MULTIPLES, Answer, Sizes, answer_to, try_sizes
 from compress.inspection.facts import Border, Facts, Hurt, Lack, LayerFact
@@ -139,6 +140,8 @@ def _warnings(
         yield f"what pruning would leave alone was not tried: more than {FEW_PARAMETERS:,} parameters"
     if sizes.reason and sizes.multiple is None and not net.size:
         yield f"no size multiple that was tried runs: {sizes.reason}"
+    if net.kind == "module" and (left := recurrent_layers(net.net)) and not recurrent_problem(net.net):
+        yield f"recurrent layers can't be quantized and stay float: {', '.join(left)}"
     ratios = sorted(answer.scales(size) - {(1, 1)})
     if ratios and not answer.pictures(size):
         number, part = ratios[0]
@@ -156,11 +159,11 @@ def _measured(net: Opened, sizes: Sizes, size: tuple[int, int], answer: Answer, 
 
 
 def _student_problem(net: Opened) -> str | None:
-    """Why an ONNX file can't be quantized, by making a torch module of it, as a run does; None for all else."""
+    """Why an ONNX file can't be quantized, by making a torch module of it, as a run does, or a module in no part."""
     from compress.foreign.onnx_torch.convert import as_torch
 
     if net.file is None:
-        return None
+        return recurrent_problem(net.net) if net.kind == "module" else None
     try:
         as_torch(net.file)
     except (NetworkError, WeightsError) as error:
@@ -174,6 +177,8 @@ def _path_problem(net: Opened, size: tuple[int, int]) -> str | None:
 
     if net.kind != "module":
         return None
+    if problem := recurrent_problem(net.net):
+        return problem
     try:
         trace_problem(net.net, find_probe(net.net, size))
     except NetworkError as error:

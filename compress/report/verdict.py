@@ -20,6 +20,7 @@ from compress.records import (
     Build,
     BuildList,
     Check,
+    NotBuilt,
     Origin,
     QualityReport,
     QualityRow,
@@ -232,8 +233,8 @@ def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
     checks += tuple(_metric_checks(budget, evidence))
     broken = _nan_reasons(evidence)
     # A float network that the device can't run is missed by what compares with it, not by what ships.
-    gaps = [gap for gap in evidence.builds.not_built if gap.variant in (None, "int8") and not gap.free]
-    absent = tuple(f"{gap.runtime} build wanted but not made: {gap.reason}" for gap in gaps)
+    gaps = [gap for gap in evidence.builds.not_built if gap.variant in (None, "int8")]
+    absent = tuple(map(_gap_line, gaps))
     if not any(build.ships for build in evidence.builds.builds):
         absent += ("no build that ships",)
     results = {check.result for check in checks}
@@ -243,6 +244,13 @@ def judge(budget: Budget, evidence: Evidence) -> VerdictRecord:
     elif absent or "incomplete" in results:
         result = "incomplete"
     return VerdictRecord(result=result, checks=checks, reasons=broken + absent)
+
+
+def _gap_line(gap: NotBuilt) -> str:
+    if gap.free:
+        way = "if the fixed size is enough, ask for no other: target.export.dynamic=false"
+        return f"{gap.runtime} build of free size wanted but not made: {gap.reason}; {way}"
+    return f"{gap.runtime} build wanted but not made: {gap.reason}"
 
 
 def _metric_checks(budget: Budget, evidence: Evidence) -> Iterator[Check]:

@@ -61,6 +61,9 @@ class SearchSpec(Section):
     """A search for the best student under the target's budgets. No stage reads it."""
 
     space: dict[str, Values] = Field({}, description="by dotted key of the recipe: a list of values, or low and high")
+    bits: tuple[str, ...] = Field(
+        (), description="layers that are int8 or float each by itself, or of 16 bits where the target has such layers"
+    )
     trials: PositiveInt = Field(20, description="candidates that are looked at, those over budget included")
     timeout_min: float | None = Field(None, gt=0, description="no candidate is begun after so many minutes of a run")
     seed: int = Field(0, ge=0, description="of the sampler; the networks' own is the recipe's seed")

@@ -140,11 +140,15 @@ class QuantizeSpec(Section):
     train: OptionalTrain = OptionalTrain(precision="fp32", lr=1e-4)
     calibration_images: PositiveInt = Field(32, description="training pictures for the first ranges")
     keep_float: tuple[str, ...] = Field((), description="module name prefixes that stay out of int8")
+    int16: tuple[str, ...] = Field(
+        (), description="module name prefixes that take 16-bit inputs, weights in int8; with target.int16_layers"
+    )
     own_weight: Weight = Field(0.0, description="share of the float network's own output, the rest as in distillation")
 
     def identity(self) -> dict[str, Any]:
-        """Without a share that is none: networks quantized before there was one are the same."""
-        return self.model_dump(mode="json", exclude=set() if self.own_weight else {"own_weight"})
+        """Without a share or layers that are none: networks quantized before there were these are the same."""
+        unused = {name for name, given in (("own_weight", self.own_weight), ("int16", self.int16)) if not given}
+        return self.model_dump(mode="json", exclude=unused)
 
 
 class SensitivitySpec(Section):

@@ -8,6 +8,8 @@ from compress.config.load import load_plans
 from compress.models import NETWORKS
 from compress.plan import Plan
 from compress.schema import StudentSpec, Train
+from compress.search import bits
+from compress.search.records import Setting
 from compress.search.space import NETWORK, Point, is_of_network, word
 
 SEARCH = "search."
@@ -25,7 +27,11 @@ class Candidates:
     def words_of(self, point: Point) -> tuple[str, ...]:
         """The command line of a candidate: what its network does not have of the recipe's settings is left out."""
         words = {key: f"{key}={text}" for key, text in self.words.items()}
-        words.update({setting.key: word(setting) for setting in point})
+        words.update({setting.key: word(setting) for setting in point if not setting.key.startswith(bits.PREFIX)})
+        lists = bits.lists_of(point, self.plan.recipe.quantize)
+        for key, layers in lists.items():
+            if layers or key in self.plan.origins:
+                words[key] = word(Setting(key=key, value=list(layers)))
         named = {setting.key: setting.value for setting in point}
         network = NETWORKS.get(str(named.get(NETWORK, self.plan.recipe.student.network)))
         for name in StudentSpec.model_fields if network and NETWORK in named else ():
@@ -35,7 +41,11 @@ class Candidates:
         return tuple(words.values())
 
     def plan_of(self, point: Point) -> Plan:
-        """The whole chain. Raises ConfigError for what can't be."""
+        """The whole chain. Raises ConfigError for what can't be; what its device lacks, a trial's own export tells."""
+        return load_plans(self.words_of(point), tries_operators=False)[0]
+
+    def tried_plan_of(self, point: Point) -> Plan:
+        """The same, once its student was exported for a device that lacks operators."""
         return load_plans(self.words_of(point))[0]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from html import escape
 
+from compress.report.axes import round_step, round_values, staircase
 from compress.search.limits import latency_limit
 from compress.search.records import SearchRecord, Trial
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 440, 64, 24, 76, 84
 _FRONT, _OTHER, _CHOSEN, _GREY, _LIMIT = "#4477aa", "#88aacc", "#ee6677", "#bbbbbb", "#aa3377"
+_FEWEST_TICKS = 4
 
 
 class _Axis:
@@ -24,11 +25,8 @@ class _Axis:
         return self._start + (value - self.low) / (self.high - self.low) * (self._end - self._start)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        step = 10.0 ** math.floor(math.log10(self.high - self.low))
-        while (self.high - self.low) / step < 4:  # noqa: PLR2004
-            step /= 2
-        for place in range(math.ceil(self.low / step), math.floor(self.high / step) + 1):
-            yield self.at(place * step), f"{place * step:.6g}"
+        for value in round_values(self.low, self.high, round_step(self.low, self.high, _FEWEST_TICKS)):
+            yield self.at(value), f"{value:.6g}"
 
 
 def pareto_svg(record: SearchRecord) -> str:
@@ -96,12 +94,9 @@ def _limit(across: _Axis, limit: float | None) -> Iterator[str]:
 
 def _front(record: SearchRecord, across: _Axis, upward: _Axis) -> Iterator[str]:
     by_number = {trial.number: trial for trial in record.trials}
-    path = ""
-    for number in record.pareto:
-        trial = by_number[number]
-        x, y = across.at(trial.ms or 0.0), upward.at(trial.psnr_db[-1])
-        path += f"H{x:.1f}V{y:.1f}" if path else f"M{x:.1f} {y:.1f}"
-    if path:
+    front = (by_number[number] for number in record.pareto)
+    places = ((across.at(trial.ms or 0.0), upward.at(trial.psnr_db[-1])) for trial in front)
+    if path := staircase((round(x, 1), round(y, 1)) for x, y in places):
         yield f'<path class="front" d="{path}" fill="none" stroke="{_FRONT}"/>'
 
 

@@ -14,6 +14,7 @@ from compress.errors import NotMeasurable, UserError
 from compress.flow import run
 from compress.records import BuildList
 from compress.runtimes.on_board import Named
+from compress.search.bits import Bits
 from compress.search.candidate import Candidates
 from compress.search.guides import sharing_guides
 from compress.search.latency import Stopwatch, time_reference, why_not_here
@@ -41,7 +42,7 @@ def search(
         raise NotMeasurable(f"latency can't be measured: {why}")
     if not len(open_data(plan.data, "val")):
         raise UserError("no validation pictures to compare candidates by; set data.val_fraction above 0")
-    study = Study(folder, spec)
+    study = Study(folder, spec, Bits.of(plan) if spec.bits else None)
     limits = limits_of(plan.target.budget)
     exhausted, begun = False, time.monotonic()
     with console:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from compress.models import NETWORKS
 from compress.schema import Range, SearchSpec
+from compress.search.bits import Bits
 from compress.search.records import Setting
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ class Space:
     """All that is searched. Settings that a network does not have are no part of its points."""
 
     choices: tuple[Choice, ...]
+    bits: Bits | None = None
 
     @classmethod
-    def of(cls, spec: SearchSpec) -> Space:
-        """The network is chosen first, for the other choices depend on it."""
+    def of(cls, spec: SearchSpec, bits: Bits | None = None) -> Space:
+        """The network is chosen first, for the other choices depend on it, and the bits of single layers last."""
         keys = sorted(spec.space, key=lambda key: key != NETWORK)
-        return cls(tuple(Choice(key, _listed(spec.space[key])) for key in keys))
+        single = [Choice(key, bits.precisions) for key in bits.keys] if bits else []
+        return cls((*(Choice(key, _listed(spec.space[key])) for key in keys), *single), bits)
 
     def ask(self, trial: Trial) -> Point:
         """One point, by Optuna."""
@@ -94,9 +97,10 @@ class Space:
                 found.append(Setting(key=key, value=value))
         return tuple(found)
 
-    @staticmethod
-    def _has(found: list[Setting], key: str) -> bool:
-        """Whether the network that was chosen, if one was, has the setting ``key``."""
+    def _has(self, found: list[Setting], key: str) -> bool:
+        """Whether the network that was chosen, if one was, has the setting ``key``, or the layer that it is about."""
+        if self.bits is not None and key in self.bits.keys:
+            return self.bits.has(found, key)
         network = next((setting.value for setting in found if setting.key == NETWORK), None)
         return network is None or not is_of_network(key) or key.partition(".")[2] in NETWORKS[str(network)].defaults
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from compress.errors import Busy
 from compress.plan import Plan
 from compress.schema import DataSpec, Names, PackageSpec, SearchSpec, Slices, ValidateSpec
+from compress.search.bits import Bits
 from compress.search.records import Reference, Trial
 from compress.search.space import Point, Space, name_of
 
@@ -46,10 +47,12 @@ def study_digest(plan: Plan) -> str:
 
     sections = {type(part).__name__: part for kind, part in plan.sections.items() if kind not in _ELSEWHERE}
     stages = [load_stage(name) for name in plan.stages if name != "package"]
+    spec = plan.recipe.search
+    left_out = {*_NOT_BINDING, *(() if spec.bits else ("bits",))}  # so a study from before there were these goes on
     return digest_of(
         {
             "version": _VERSION, "optuna": versions_of(("optuna",)),
-            "search": plan.recipe.search.model_dump(mode="json", exclude=set(_NOT_BINDING)),
+            "search": spec.model_dump(mode="json", exclude=left_out),
             "stages": [[stage.name, stage.version, versions_of(stage.environment)] for stage in stages],
             "sections": {
                 name: data_identity(part) if isinstance(part, DataSpec) else part.identity()
@@ -106,13 +109,13 @@ class Open:
 class Study:
     """The finished trials of a study in ``folder``; call with the folder ``held``."""
 
-    def __init__(self, folder: Path, spec: SearchSpec) -> None:
+    def __init__(self, folder: Path, spec: SearchSpec, bits: Bits | None = None) -> None:
         import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.folder, self._spec, self._space = folder, spec, Space.of(spec)
+        self.folder, self._spec, self._space = folder, spec, Space.of(spec, bits)
         log = folder / "trials.log"
         _mend(log)
         self._study = optuna.create_study(

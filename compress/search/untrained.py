@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import Quantized, net_file
-from compress.flow import Quiet
 from compress.plan import Plan
 from compress.records import Build, BuildList
 from compress.schema import ExportSpec, Section, StudentSpec
@@ -30,9 +29,10 @@ def untrained(plan: Plan, out: Path) -> tuple[Quantized, int]:
     import torch
 
     from compress.models.enhance import padded_for, to_tensor
-    from compress.models.quantized import insert_fake_quant, read_table, save_fake_quant
+    from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import keep_net, load_net
     from compress.runtimes.picture import dark_noise
+    from compress.sensitivity.apply import widen
 
     recipe, target = plan.recipe, plan.target
     torch.manual_seed(recipe.seed)
@@ -44,6 +44,9 @@ def untrained(plan: Plan, out: Path) -> tuple[Quantized, int]:
     frame = padded_for(net, to_tensor(dark_noise(*target.export.size)))
     fake = insert_fake_quant(net, [frame] * _FRAMES, target.scheme, recipe.quantize)
     save_fake_quant(fake, out, "qat")
+    if recipe.quantize.int16:
+        widen(out, "qat", recipe.quantize.int16)
+        fake = load_fake_quant(out, "qat")
     read_table(fake, target.scheme, recipe.quantize.keep_float).write(out / "quantization.json")
     return Quantized(out, "", ""), sum(p.numel() for p in load_net(net_file(out)).parameters())
 
@@ -80,7 +83,9 @@ def exported(plan: Plan, quantized: Quantized, out: Path, progress: Progress) ->
 
 def _student(spec: StudentSpec, out: Path) -> None:
     if spec.source.network is not None:
-        load_stage("student").function(spec, out, Quiet())
+        from compress.foreign.brought import bring_in
+
+        bring_in(spec.source, spec.adapter, out)  # the stage would export it as well, and that is what follows here
         return
     from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net

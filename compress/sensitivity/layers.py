@@ -49,7 +49,10 @@ def quantized_layers(net: nn.Module) -> tuple[Layer, ...]:
 
     hooks = {name: module for name, module in net.named_modules() if isinstance(module, BaseQuantizer)}
     if not hooks:
-        raise BuildError("the network has no quantizers, so no layer of it can be sensitive")
+        raise BuildError(
+            "nothing of the network was quantized, so no layer of it can be sensitive; take something out of "
+            "quantize.keep_float, or let the network teach one of our students (teacher.source)"
+        )
     weights = {name for name, module in hooks.items() if _is_weight(name, module)}
     fed = _feeds(net, {name: module for name, module in hooks.items() if name not in weights}, weights)
     found: dict[str, tuple[list[str], list[str]]] = {}

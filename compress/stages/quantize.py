@@ -31,6 +31,7 @@ def quantize(
     from compress.models.enhance import padded_for, to_tensor
     from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import copy_net, load_net
+    from compress.sensitivity.apply import widen
     from compress.training.under_teacher import Before, train_under
 
     torch.manual_seed(seed.seed)
@@ -45,6 +46,7 @@ def quantize(
         ready.mkdir(exist_ok=True)
         copy_net(net.weights, ready)
         save_fake_quant(first, ready, "ptq")
+        widen(ready, "ptq", quantize.int16)
     copy_net(net_file(ready), out)
     if not quantize.train.phases:
         for kind in ("safetensors", "json"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,28 +16,19 @@ if TYPE_CHECKING:
 
 @stage(gives=Student, version=1, environment=("torch",))
 def student(student: StudentSpec, out: Path, progress: Progress) -> None:
-    """Writes ``foreign.json`` and the network's files (``compress.foreign.taken``).
+    """Writes what ``compress.foreign.brought`` does.
 
-    It is looked through before it is loaded, tried once, and refused with NetworkError where one run does not tell all
-    about it (what would be quantized and exported would be that one run), or where it can't be written as ONNX, which
-    all builds start from. Norms are folded (ADR 0030).
+    Raises what that raises, and NetworkError where it can't be written as ONNX, which all builds start from.
     """
-    from compress.foreign.folding import fold_norms
-    from compress.foreign.kept import keep_changed
-    from compress.foreign.taken import take_in
-    from compress.models.enhance import small_size
-    from compress.models.tracing import find_probe, path_problem
+    from compress.foreign.brought import bring_in
 
-    net = take_in(student.source, student.adapter, out, student=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of somebody else's code
-        probe = find_probe(net, small_size(net))
-        path_problem(net, probe)
-        folded = fold_norms(net, "inner")
-    if folded:
-        keep_changed(net, out, folded)
-        progress.say(f"folded {len(folded)} norms into the convolutions before them")
-    _try_export(net, (probe.shape[2], probe.shape[3]), progress)
+    brought = bring_in(student.source, student.adapter, out)
+    net = brought.net
+    if brought.folded:
+        progress.say(f"folded {brought.folded} norms into the convolutions before them")
+    if brought.left_float:
+        progress.say(f"recurrent layers can't be quantized and stay float: {', '.join(brought.left_float)}")
+    _try_export(net, brought.size, progress)
     parameters = sum(each.numel() for each in net.parameters())
     progress.say(f"took in {net.name}: {parameters:,} parameters")
 

@@ -10,7 +10,7 @@ import pytest
 from student_pages.pages import BEGIN, END, table, write_pages
 from student_pages.records import StudentsFile, Timed, Trained
 
-from compress.models import NETWORKS, STUDENT_NAMES, build_net
+from compress.models import NETWORKS, STUDENT_NAMES, build_net, students_of_any_task
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "students"
 FOUND = StudentsFile(
@@ -23,7 +23,7 @@ FOUND = StudentsFile(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STUDENT_NAMES)
+@pytest.mark.parametrize("name", STUDENT_NAMES + students_of_any_task())
 def test_each_student_has_its_page_with_the_settings_it_takes(name: str) -> None:
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     assert dict(re.findall(r"\| `student\.(\w+)` \| (\d+) \|", text)) == {

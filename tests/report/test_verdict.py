@@ -173,6 +173,14 @@ def test_wanted_build_that_was_not_made_is_incomplete() -> None:
     assert judge(budget(min_psnr_db=99.0), evidence).result == "fail"
 
 
+def test_a_wanted_file_of_free_size_that_was_not_made_is_incomplete_and_says_how_not_to_want_it() -> None:
+    gap = NotBuilt(runtime="onnx", reason="the network takes no picture of 32x48", variant="int8", free=True)
+    evidence = replace(EVIDENCE, builds=EVIDENCE.builds.model_copy(update={"not_built": (gap,)}))
+    verdict = judge(budget(min_psnr_db=1.0), evidence)
+    assert verdict.result == "incomplete" and "of free size wanted but not made" in verdict.reasons[0]
+    assert "no picture of 32x48" in verdict.reasons[0] and verdict.reasons[0].endswith("target.export.dynamic=false")
+
+
 def test_a_float_network_that_the_device_cannot_run_is_no_gap_in_what_ships() -> None:
     gap = NotBuilt(runtime="tensorrt", reason="no float layers", variant="student")
     evidence = replace(EVIDENCE, builds=EVIDENCE.builds.model_copy(update={"not_built": (gap,)}))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from compress.report.axes import round_step, round_values, staircase
 from compress.report.rows import Results, SummaryRow, summary_rows
 from compress.report.subject import Earlier
 
@@ -143,12 +144,9 @@ def _log_scale(values: Sequence[float]) -> _Scale:
 def _scale(values: Sequence[float]) -> _Scale:
     margin = (max(values) - min(values)) * 0.08 or 0.5
     low, high = min(values) - margin, max(values) + margin
-    step = 10.0 ** math.floor(math.log10(high - low))
-    while (high - low) / step < _FEWEST_TICKS:
-        step /= 2
+    step = round_step(low, high, _FEWEST_TICKS)
     digits = max(0, -math.floor(math.log10(step)) + (step * 10 ** -math.floor(math.log10(step)) % 1 > 0))
-    first, last = math.ceil(low / step), math.floor(high / step)
-    texts = tuple((place * step, f"{place * step:.{digits}f}") for place in range(first, last + 1))
+    texts = tuple((value, f"{value:.{digits}f}") for value in round_values(low, high, step))
     return _Scale(low, high, HEIGHT - BOTTOM, TOP, texts)
 
 
@@ -160,9 +158,9 @@ def _short(value: float) -> str:
 
 
 def _front(dots: Sequence[Dot]) -> str:
-    best, path = -math.inf, ""
+    best, front = -math.inf, []
     for dot in sorted(dots, key=lambda dot: (dot.cost, -dot.psnr_db)):
         if dot.psnr_db > best:
-            path += f"H{dot.x:g}V{dot.y:g}" if path else f"M{dot.x:g} {dot.y:g}"
+            front.append((dot.x, dot.y))
             best = dot.psnr_db
-    return path
+    return staircase(front)
