@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from compress.config.yaml_loader import parse_yaml
+from compress.errors import ConfigError
 from compress.models import NETWORKS
 from compress.schema import Range, SearchSpec
 from compress.search.bits import Bits
@@ -118,8 +120,16 @@ def name_of(point: Point) -> str:
 
 def word(setting: Setting) -> str:
     """``key=value`` as the command line has it, before a shell's quotes."""
-    plain = isinstance(setting.value, str) and setting.value.replace("_", "").isalnum()
+    plain = isinstance(setting.value, str) and _reads_as_itself(setting.value)
     return f"{setting.key}={setting.value if plain else json.dumps(setting.value)}"
+
+
+def _reads_as_itself(text: str) -> bool:
+    """Without quotes: not what YAML takes for a number, a truth or nothing."""
+    try:
+        return text.replace("_", "").isalnum() and parse_yaml(text, "") == text
+    except ConfigError:
+        return False
 
 
 def _listed(values: tuple[JsonValue, ...] | Range) -> tuple[JsonValue, ...] | Range:

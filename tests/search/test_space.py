@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -72,6 +72,10 @@ json_values = st.one_of(
 
 
 @given(json_values)
+@example("0")
+@example("1_0")
+@example("null")
+@example("yes")
 def test_the_word_of_a_setting_is_read_back_as_the_same_value(value: object) -> None:
     """Also where a text looks like a number, a list or nothing."""
     choices, problems = parse_words((word(Setting(key="quantize.keep_float", value=value)),))  # type: ignore[arg-type]
