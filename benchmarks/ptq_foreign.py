@@ -26,7 +26,7 @@ from compress.data.source import open_data
 from compress.devices.runner.fingerprint import fingerprint
 from compress.plan import Plan
 from compress.records import QualityReport, SpeedReport, VerdictRecord
-from compress.report.sensitivity import summary
+from compress.report.sensitivity import NO_GAIN, summary
 from compress.sensitivity.records import SensitivityReport
 from compress.store.store import Store
 
@@ -84,7 +84,7 @@ def table(found: File) -> Iterator[str]:
             row.what, f"{row.psnr_db:.2f}", *pairs_of(row.before),
             f"{row.promoted} of {row.layers}" if row.layers else "0", *pairs_of(row.after),
             f"{row.after.float_ms:.2f}", f"{row.before.int8_ms:.2f}", f"{row.after.int8_ms:.2f}",
-            f"{row.after.float_ms / row.after.int8_ms:.2f}x", row.verdict,
+            f"{row.speed_left:.2f}x", row.verdict + ("" if row.speed_left >= NO_GAIN else "; no gain in speed"),
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |"
 

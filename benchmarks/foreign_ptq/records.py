@@ -45,6 +45,11 @@ class Row(Record):
     told: tuple[str, ...]
     verdict: str
 
+    @property
+    def speed_left(self) -> float:
+        """Of what would ship, over the float network in the same session."""
+        return self.after.float_ms / self.after.int8_ms
+
 
 class File(Record):
     """All of a run."""

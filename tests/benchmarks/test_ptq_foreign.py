@@ -56,6 +56,9 @@ def test_the_table_has_a_line_for_each_network(costs: Costs) -> None:
     assert len(HEADINGS) == head.count("|") - 1 == rule.count("|") - 1 == line.count("|") - 1
     assert line.startswith("| U-Net | 21.00 | +0.250, +1.000 | +1.505, +3.010 | 1 of 5 |")
     assert line.endswith("| 6.00 | 3.00 | 3.00 | 2.00x | fail: 2.000, 2.000 |")
+    slow = row.model_copy(update={"after": costs.model_copy(update={"int8_ms": 5.9})})
+    *_, line = table(File(data="d", words=(), steps=1, fingerprint={}, rows=(slow,)))
+    assert line.endswith("| 1.02x | fail: 2.000, 2.000; no gain in speed |")
 
 
 @pytest.mark.parametrize("style", ALL, ids=lambda style: style.name)
