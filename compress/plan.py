@@ -21,6 +21,7 @@ from compress.schema import (
     Seed,
     Slices,
     Target,
+    UntrainedBudget,
 )  # fmt: skip
 
 NO_TARGET = "none"
@@ -90,9 +91,15 @@ class Plan:
         return self.target.budget.model_copy(update=filled)
 
     @property
+    def untrained(self) -> bool:
+        """Whether INT8 is not trained and there is a truth, so that a drop says less than a distance (ADR 0030)."""
+        return "quantize" in self.stages and not self.recipe.quantize.train.phases and self.reference is None
+
+    @property
     def sections(self) -> dict[type[Section], Section]:
         """What stages may read, by type."""
-        recipe, target, device, budget = self.recipe, self.target, self.target.device, self.budget
+        recipe, target, device = self.recipe, self.target, self.target.device
+        budget = UntrainedBudget(**dict(self.budget)) if self.untrained else self.budget
         found: tuple[Section, ...] = (
             recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
@@ -115,8 +122,7 @@ class Plan:
             ),
             ControlSpec(train=recipe.distill.train, loss=recipe.distill.loss),
         )  # fmt: skip
-        # Pictures for another task are still the pictures, to every stage that reads some.
-        return {DataSpec if isinstance(section, DataSpec) else type(section): section for section in found}
+        return {_read_as(section): section for section in found}
 
     def _promotion(self) -> Promotion:
         """Against its own float pictures a network has no drop to hold, only a fidelity, which ends at the cap."""
@@ -127,5 +133,11 @@ class Plan:
         return Promotion(
             float_layers=target.float_layers, int16_layers=target.int16_layers, int16_slowdown=target.int16_slowdown,
             float_slowdown=target.float_slowdown, max_int8_drop_db=mean_db, max_worst_drop_db=worst_db,
-            size=target.export.size,
+            size=target.export.size, untrained=self.untrained,
         )  # fmt: skip
+
+
+def _read_as(section: Section) -> type[Section]:
+    """By which type stages ask for it: pictures for another task are still the pictures, and a budget a budget."""
+    kinds: tuple[type[Section], ...] = (DataSpec, Budget)
+    return next((kind for kind in kinds if isinstance(section, kind)), type(section))

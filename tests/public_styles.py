@@ -170,6 +170,30 @@ class Decomposition(nn.Module):
         return torch.sigmoid(self.reflectance(y)), torch.sigmoid(self.illumination(y))
 
 
+class ResidualDense(nn.Module):
+    """RDN-like: two blocks whose layers read all before them, fused by 1x1, and a skip over the whole."""
+
+    def __init__(self, width: int = 16, growth: int = 12) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(3, width, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(width + growth * before, growth, 3, padding=1) for before in range(3))
+            for _ in range(2)
+        )
+        self.fuse = nn.ModuleList(nn.Conv2d(width + 3 * growth, width, 1) for _ in range(2))
+        self.leave = nn.Conv2d(2 * width, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, given = self.enter(x), []
+        for layers, fuse in zip(self.blocks, self.fuse, strict=True):
+            dense = [y]
+            for layer in layers:  # type: ignore[attr-defined]
+                dense.append(F.relu(layer(torch.cat(dense, dim=1))))
+            y = y + fuse(torch.cat(dense, dim=1))
+            given.append(y)
+        return x + self.leave(torch.cat(given, dim=1))
+
+
 class ByBrightness(nn.Module):
     """Takes another path for dark pictures."""
 

@@ -15,7 +15,8 @@ from compress.artefacts import Builds, Bundle, Measurements, Quantized, Student
 from compress.cli import execute
 from compress.config.load import load_plans
 from compress.flow import Quiet, RunResult, run
-from compress.records import BuildList, QualityReport
+from compress.metrics.distance import untrained_loss_db
+from compress.records import BuildList, QualityReport, QualityRow, VerdictRecord
 from compress.store.digests import hash_file
 from compress.store.store import Store
 
@@ -66,6 +67,18 @@ def listed(result: RunResult) -> BuildList:
     return BuildList.read(builds.folder / "builds.json")
 
 
+def judged_by_both(verdict: VerdictRecord, rows: tuple[QualityRow, ...]) -> None:
+    """What was not trained is judged by its drop and by its distance to the float answer."""
+    found = {row.variant: row for row in rows if row.runtime == "openvino"}
+    full, int8 = found["student"], found["int8"]
+    losses = list(map(untrained_loss_db, full.psnr_db, int8.psnr_db, int8.psnr_to_float_db))
+    checks = {check.name: check for check in verdict.checks}
+    assert checks["max_int8_drop_db"].measured == pytest.approx(sum(losses) / 2) and min(losses) > 0
+    assert checks["max_worst_drop_db"].measured == pytest.approx(max(losses))
+    for name in ("max_int8_drop_db", "max_worst_drop_db"):
+        assert "not trained: the larger of drop and distance to the float answer" in checks[name].note
+
+
 def test_a_module_is_quantized_and_its_bundle_made(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("recipe=ptq", *module_words("Decomposition", home), "student.adapter.size_multiple=1",
              "student.adapter.output=0", *LOOSE)  # fmt: skip
@@ -79,6 +92,7 @@ def test_a_module_is_quantized_and_its_bundle_made(home: Path, capsys: pytest.Ca
     assert measurements is not None and bundle is not None and student is not None
     rows = QualityReport.read(measurements.folder / "quality.json").rows
     assert {len(row.psnr_to_float_db) for row in rows if row.variant == "int8"} == {2}
+    judged_by_both(VerdictRecord.read(bundle.bundle / "report" / "verdict.json"), rows)
     licences = (bundle.bundle / "LICENSES" / "README.md").read_text()
     assert f"weights: network, SHA-256 `{hash_file(student.folder / 'weights.safetensors')}`" in licences
     builds = result.newest(Builds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compress.metrics import PSNR_CAP_DB
+from compress.metrics.distance import WHAT
 from compress.sensitivity.records import PromotionPoint, SensitivityReport, SensitivityRow
 
 NAMES = {"float": "float", "int16": "16 bit"}
@@ -34,6 +35,8 @@ def summary(report: SensitivityReport) -> Iterator[str]:
         f"int8 costs {report.drop_db:.3f} dB{of} (worst image {report.worst_drop_db:.3f}) on {len(report.images)} "
         f"{report.split} pictures; {_limits(report)}"
     )
+    if report.untrained:
+        yield f"of each picture, {WHAT}"
     if report.of_fidelity and report.float_psnr_db == PSNR_CAP_DB:
         yield f"these are below {PSNR_CAP_DB:g} dB, which equal pictures count as: the float network is the reference"
     if not report.rows:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from compress.metrics.distance import WHAT, untrained_loss_db
 from compress.metrics.table import METRICS, MetricName
 from compress.records import (
     Build,
@@ -50,12 +51,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything the rules may look at. ``runtime`` is the one the device runs builds with."""
+    """Everything the rules may look at. ``runtime`` is the one the device runs builds with.
+
+    ``untrained``: INT8 was not trained, so each picture's loss is the larger of its drop and of its distance to the
+    float answer.
+    """
 
     builds: BuildList
     quality: QualityReport
     speed: SpeedReport
     runtime: str
+    untrained: bool = False
 
     @property
     def float_variant(self) -> Variant:
@@ -145,21 +151,33 @@ def _gain(evidence: Evidence) -> Figure:
 
 def _drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
+    if evidence.untrained:
+        note = f"{WHAT}; {full.variant} through {full.runtime}, int8 through {row.runtime}"
+        return Figure(mean(_losses(evidence, row, full)), _weaker(row.origin, full.origin), note)
     note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
     note += _of_what(evidence)
     return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
 
 
-def _worst_drop(evidence: Evidence) -> Figure:
-    row, full = evidence.int8_quality(), evidence.float_quality()
+def _losses(evidence: Evidence, row: QualityRow, full: QualityRow) -> tuple[float, ...]:
+    """What each picture loses."""
     if len(row.psnr_db) != len(full.psnr_db):
         raise Missing(f"{full.variant} and int8 were not measured on the same images")
-    drops = [before - after for before, after in zip(full.psnr_db, row.psnr_db, strict=True)]
+    if not evidence.untrained:
+        return tuple(before - after for before, after in zip(full.psnr_db, row.psnr_db, strict=True))
+    if len(row.psnr_to_float_db) != len(row.psnr_db):
+        raise Missing(f"int8 through {row.runtime} was not compared with its float answer, and it was not trained")
+    return tuple(map(untrained_loss_db, full.psnr_db, row.psnr_db, row.psnr_to_float_db))
+
+
+def _worst_drop(evidence: Evidence) -> Figure:
+    row, full = evidence.int8_quality(), evidence.float_quality()
+    drops = _losses(evidence, row, full)
     if any(math.isnan(drop) for drop in drops):  # max() would overlook one
         return Figure(math.nan, row.origin)
     worst = max(range(len(drops)), key=drops.__getitem__)
     named = evidence.quality.images[worst] if worst < len(evidence.quality.images) else f"image {worst}"
-    note = f"on {named}{_of_what(evidence)}"
+    note = f"on {named}{_of_what(evidence)}" + (f"; {WHAT}" if evidence.untrained else "")
     return Figure(drops[worst], _weaker(row.origin, full.origin), note)
 
 

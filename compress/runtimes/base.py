@@ -114,6 +114,9 @@ class Runtime(ABC):
     simulates = False
     """Whether ``load`` gives a simulator of the device, whose time says nothing."""
 
+    one_size = False
+    """Whether ``load`` takes a build's own size only."""
+
     carries_int16 = False
     """Whether 16-bit codes beside 8-bit ones reach its builds (ADR 0010)."""
 

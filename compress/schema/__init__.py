@@ -19,6 +19,7 @@ from compress.schema.derived import (
     Promotion,
     Seed,
     TaskData,
+    UntrainedBudget,
 )
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.recipe import Recipe, StageName
@@ -85,6 +86,7 @@ __all__ = [
     "TeachSpec",
     "TeacherSpec",
     "Train",
+    "UntrainedBudget",
     "ValidateSpec",
     "Weight",
 ]

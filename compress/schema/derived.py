@@ -8,12 +8,16 @@ from pydantic import Field
 
 from compress.schema.calibration import DataSpec
 from compress.schema.section import PositiveInt, Section
+from compress.schema.target import Budget
 from compress.schema.task import TaskSpec
 from compress.schema.training import PictureLoss, Train
 
 
 class Promotion(Section):
-    """What the choice of wider layers needs of a target: which it has, its INT8 drop budget, its pictures' size."""
+    """What the choice of wider layers needs of a target: which it has, its INT8 drop budget, its pictures' size.
+
+    ``untrained``: INT8 was not trained, so the distance to the float answer counts beside the drop (ADR 0030).
+    """
 
     float_layers: bool
     int16_layers: bool = False
@@ -22,6 +26,20 @@ class Promotion(Section):
     max_int8_drop_db: float | None
     max_worst_drop_db: float | None
     size: tuple[PositiveInt, PositiveInt]
+    untrained: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """Of a network that was trained as it was before another was judged otherwise."""
+        return self.model_dump(mode="json", exclude=set() if self.untrained else {"untrained"})
+
+
+class UntrainedBudget(Budget):
+    """The budget of a network quantized without training: its drops are judged by the distance to the float answer too.
+
+    The target's own, but for its identity: a verdict by the drop alone is another.
+    """
+
+    untrained: Literal[True] = True
 
 
 class PictureSize(Section):

@@ -38,10 +38,10 @@ def promotion_curve(
 def _point(
     bench: Bench, choices: Choices, costs: Mapping[str, LayerCost], latency_ms: float | None, chosen: bool
 ) -> PromotionPoint:  # fmt: skip
-    scores = bench.at(choices)
+    lost = bench.lost(bench.at(choices))
     extra = sum(costs[name].of(precision) or 0.0 for name, precision in choices.items())
     return PromotionPoint(
         promoted=len(choices), cost=round(sum(cost.int8 for cost in costs.values()) + extra, 4),
-        drop_db=round(scores.drop_db(bench.floating), 6) + 0.0,
-        worst_drop_db=round(scores.worst_drop_db(bench.floating), 6) + 0.0, latency_ms=latency_ms, chosen=chosen,
+        drop_db=round(lost.mean_db, 6) + 0.0, worst_drop_db=round(lost.worst_db, 6) + 0.0, latency_ms=latency_ms,
+        chosen=chosen,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from compress.metrics import psnr_db
+from compress.metrics.distance import untrained_loss_db
 from compress.models.enhance import enhance
 from compress.sensitivity.layers import Layer, widened
 from compress.sensitivity.records import Wider
@@ -39,13 +40,21 @@ class Scores:
     def mean_closeness_db(self) -> float:
         return math.fsum(self.closeness_db) / len(self.closeness_db)
 
-    def drop_db(self, better: Scores) -> float:
-        """Mean PSNR of ``better`` minus this one's."""
-        return better.mean_db - self.mean_db
 
-    def worst_drop_db(self, better: Scores) -> float:
-        """The same for the picture that loses most."""
-        return max(there - here for there, here in zip(better.psnr_db, self.psnr_db, strict=True))
+
+@dataclass(frozen=True)
+class Loss:
+    """What int8 costs each picture, in dB; below zero where it came nearer to the truth."""
+
+    each_db: tuple[float, ...]
+
+    @property
+    def mean_db(self) -> float:
+        return math.fsum(self.each_db) / len(self.each_db)
+
+    @property
+    def worst_db(self) -> float:
+        return max(self.each_db)
 
 
 @dataclass(frozen=True)
@@ -62,16 +71,17 @@ class Bench:
     """A fake-quant network, its float self and pictures; measures the network with any layers wider than int8.
 
     What was measured is kept in the file ``log``, so a killed run measures nothing twice. ``planned``: how many
-    measurements there will be at most, for the progress.
+    measurements there will be at most, for the progress. ``untrained``: of each picture the larger of drop and distance
+    to the float answer is its loss (``compress.metrics.distance``); else the drop is.
     """
 
     def __init__(
         self, net: nn.Module, floating: nn.Module, layers: tuple[Layer, ...], pairs: tuple[Pair, ...],
-        progress: Progress, log: Path | None = None, planned: int = 0,
+        progress: Progress, log: Path | None = None, planned: int = 0, untrained: bool = False,
     ) -> None:  # fmt: skip
         self._net, self.layers, self._pairs, self._progress = net, layers, pairs, progress
         self._log = log
-        self._planned = planned
+        self._planned, self._untrained = planned, untrained
         self._known = _read_log(self._log)
         with widened(net, layers, dict.fromkeys((layer.name for layer in layers), "float")):
             self._truth: tuple[Picture, ...] = tuple(enhance(net, dark) for dark, _ in pairs)
@@ -81,6 +91,13 @@ class Bench:
         """Scores with every layer in int8 but those of ``choices``; measured once for each."""
         key = ", ".join(f"{name}={choices[name]}" for name in sorted(choices))
         return self._score(key, self._net, choices)
+
+    def lost(self, scores: Scores) -> Loss:
+        """What each picture loses against the float network."""
+        if not self._untrained:
+            return Loss(tuple(there - here for there, here in zip(self.floating.psnr_db, scores.psnr_db, strict=True)))
+        figures = zip(self.floating.psnr_db, scores.psnr_db, scores.closeness_db, strict=True)
+        return Loss(tuple(untrained_loss_db(*each) for each in figures))
 
     def in_int8(self, active: Iterable[Layer]) -> Scores:
         """Scores with just ``active`` in int8, the others float."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from compress.records import Origin, Record
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from compress.records import Origin, Record, without_empty
 
 Wider = Literal["int16", "float"]
 """Precisions beyond int8. int16: 16-bit activations into the layer, its weights stay int8."""
@@ -29,7 +31,7 @@ class LayerCost(Record):
 
 
 class SensitivityRow(Record):
-    """What int8 does to one layer, in dB of mean PSNR against ground truth; positive: int8 is worse.
+    """What int8 does to one layer, in dB of mean PSNR as the report's drops are; positive: int8 is worse.
 
     ``cost_alone_db``: this layer alone in int8, the others float. ``gain_if_float_db``: all in int8 but this one;
     ``gain_if_16bit_db``: the same with its activations in 16 bit, None where the target has no such layers.
@@ -79,7 +81,8 @@ class SensitivityReport(Record):
     ``wider``: the precisions beyond int8 that the target has. ``curve``: where int8 alone breaks the budget, quality
     against time as layers are promoted, by rising cost, with the whole float network's ``float_latency_ms`` beside it.
     ``closeness_db``: mean PSNR of the picture against the float one's, with all in int8 and after promotion.
-    ``ranked_images``: those of ``images`` that the rows were measured on; empty: all.
+    ``ranked_images``: those of ``images`` that the rows were measured on; empty: all. ``untrained``: a drop is, of each
+    picture, the larger of it and the distance to the float answer (``compress.metrics.distance``).
     """
 
     definition: str
@@ -106,6 +109,11 @@ class SensitivityReport(Record):
     closeness_db: float | None = None
     closeness_after_db: float | None = None
     ranked_images: tuple[str, ...] = ()
+    untrained: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "untrained")
 
     @property
     def whole_speedup(self) -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from compress.artefacts import Builds, Measurements, Verdict
 from compress.records import BuildList, QualityReport, SpeedReport
 from compress.report.verdict import Evidence, judge
-from compress.schema import Budget, DeviceSpec
+from compress.schema import Budget, DeviceSpec, UntrainedBudget
 from compress.stage import stage
 
 
@@ -19,5 +19,6 @@ def gate(builds: Builds, measurements: Measurements, budget: Budget, device: Dev
         quality=QualityReport.read(measurements.folder / "quality.json"),
         speed=SpeedReport.read(measurements.folder / "speed.json"),
         runtime=device.runtime,
+        untrained=isinstance(budget, UntrainedBudget),
     )
     judge(budget, evidence).write(out / "verdict.json")

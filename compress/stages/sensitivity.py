@@ -114,15 +114,16 @@ def _benches(
     tries = 3 + (MAX_TRIES if spec.promote and wider else 0)
     singles = len(layers) * (3 if "int16" in wider else 2)
     fewer = spec.ranked_images is not None and spec.ranked_images < len(pairs)
-    bench = Bench(net, floating, layers, pairs, progress, scratch / "scores.jsonl", tries + (0 if fewer else singles))
+    planned, untrained = tries + (0 if fewer else singles), promotion.untrained
+    bench = Bench(net, floating, layers, pairs, progress, scratch / "scores.jsonl", planned, untrained)
     if not spec.always and not breaks(bench, promotion):
         return bench, None, ()
     if not fewer:
         return bench, bench, ()
-    before, after = bench.floating.psnr_db, bench.at({}).psnr_db
-    places = sorted(range(len(pairs)), key=lambda place: after[place] - before[place])[: spec.ranked_images]
+    lost = bench.lost(bench.at({})).each_db
+    places = sorted(range(len(pairs)), key=lambda place: -lost[place])[: spec.ranked_images]
     some = tuple(pairs[place] for place in places)
-    ranking = Bench(net, floating, layers, some, progress, scratch / "ranked.jsonl", singles + 3)
+    ranking = Bench(net, floating, layers, some, progress, scratch / "ranked.jsonl", singles + 3, untrained)
     return bench, ranking, tuple(names[place] for place in places)
 
 

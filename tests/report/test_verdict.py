@@ -198,6 +198,50 @@ def with_row(row: QualityRow) -> Evidence:
     return replace(EVIDENCE, quality=EVIDENCE.quality.model_copy(update={"rows": (*rows, row)}))
 
 
+NOT_TRAINED = "not trained: the larger of drop and distance to the float answer"
+
+
+def untrained(psnr_db: tuple[float, ...], to_float_db: tuple[float, ...]) -> Evidence:
+    """The float self has 20 and 22 dB."""
+    row = quality("int8", "openvino", *psnr_db).model_copy(update={"psnr_to_float_db": to_float_db})
+    return replace(with_row(row), untrained=True)
+
+
+@pytest.mark.parametrize(
+    ("psnr_db", "to_float_db", "mean", "worst"),
+    [
+        ((20.1, 23.0), (20.0, 32.0), 1.7121, 3.0103),  # nearer to the truth, by chance, and far from the float answer
+        ((19.8, 21.5), (50.0, 52.0), 0.35, 0.5),  # near to it, but straight away from the truth
+        ((19.8, 23.0), (50.0, 22.0), 1.6052, 3.0103),  # of each picture the larger one
+        ((20.0, 22.0), (100.0, 100.0), 0.0, 0.0),
+    ],
+)
+def test_without_training_the_larger_of_drop_and_distance_is_judged(
+    psnr_db: tuple[float, ...], to_float_db: tuple[float, ...], mean: float, worst: float
+) -> None:
+    evidence = untrained(psnr_db, to_float_db)
+    for limit, result in ((1e-3, "pass"), (-1e-3, "fail")):
+        limits = budget(max_int8_drop_db=mean + limit, max_worst_drop_db=worst + limit)
+        checks = judge(limits, evidence).checks
+        assert [check.result for check in checks] == [result, result]
+        assert [check.measured for check in checks] == pytest.approx([mean, worst], abs=1e-4)
+    assert checks[0].note == f"{NOT_TRAINED}; pruned through openvino, int8 through openvino"
+    assert checks[1].note.endswith(f"; {NOT_TRAINED}")
+
+
+def test_what_was_trained_is_judged_by_its_drop() -> None:
+    evidence = replace(untrained((20.1, 23.0), (20.0, 32.0)), untrained=False)
+    checks = judge(budget(max_int8_drop_db=0.1, max_worst_drop_db=0.1), evidence).checks
+    assert [check.measured for check in checks] == pytest.approx([-0.55, -0.1])
+    assert [check.result for check in checks] == ["pass", "pass"] and NOT_TRAINED not in checks[0].note
+
+
+@pytest.mark.parametrize("name", ["max_int8_drop_db", "max_worst_drop_db"])
+def test_without_a_distance_an_untrained_network_is_not_judged(name: str) -> None:
+    check = judge(budget(**{name: 9.0}), untrained((20.0, 22.0), ())).checks[0]
+    assert check.result == "incomplete" and "was not compared with its float answer" in check.note
+
+
 @pytest.mark.parametrize("name", sorted(NEEDS_QUALITY - {"min_ssim"}))
 def test_nan_fails_and_is_named(name: str) -> None:
     verdict = judge(budget(**{name: FIGURES[name]}), with_row(quality("int8", "openvino", 20.0, math.nan)))

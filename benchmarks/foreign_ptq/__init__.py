@@ -1,0 +1,1 @@
+"""Networks in public styles as ``recipe=ptq`` takes them, and what came of them."""
