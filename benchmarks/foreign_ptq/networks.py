@@ -54,7 +54,7 @@ ALL = (
 def train(style: Style, pairs: PairSource, steps: int, weights: Path) -> None:
     """Write ``weights`` after ``steps`` of Adam on the mean absolute error of crops, the same every time."""
     torch.manual_seed(0)
-    net = _made(style).train()
+    net = made(style).train()
     crops = torch.Generator().manual_seed(0)
     held = [tuple(map(to_tensor, pairs.pair(index))) for index in range(len(pairs))]
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
@@ -70,7 +70,8 @@ def train(style: Style, pairs: PairSource, steps: int, weights: Path) -> None:
     torch.save(net.state_dict(), weights)
 
 
-def _made(style: Style) -> nn.Module:
+def made(style: Style) -> nn.Module:
+    """The network, untrained."""
     spec = importlib.util.spec_from_file_location("public_styles", STYLES)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

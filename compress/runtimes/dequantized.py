@@ -29,7 +29,7 @@ def without_quantizers(model: onnx.ModelProto) -> onnx.ModelProto:
             if node.input[0] in constants:
                 axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
                 stored, scale, zero = (numpy_helper.to_array(constants[name]) for name in node.input)
-                floats = _floats(stored, scale, zero, axis)
+                floats = dequantize(stored, scale, zero, axis)
                 plain.graph.initializer.append(numpy_helper.from_array(floats, node.output[0]))
             else:
                 instead[node.output[0]] = node.input[0]
@@ -48,7 +48,7 @@ def _followed(name: str, instead: dict[str, str]) -> str:
     return name
 
 
-def _floats(
+def dequantize(
     stored: NDArray[np.int8], scale: NDArray[np.float32], zero: NDArray[np.int8], axis: int
 ) -> NDArray[np.float32]:
     """ONNX DequantizeLinear: ``(stored - zero) * scale``, per tensor or along ``axis``."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compress.records import QuantizationTable, TensorScale
+from compress.runtimes.dequantized import dequantize
 from compress.runtimes.interchange import constant_tensors
 from compress.runtimes.rknn_file import RknnFile, RknnNode, RknnTensor, channel_shares
 from compress.runtimes.scales import FoundScale, compare_scales, quantizer_of
@@ -76,7 +77,8 @@ def _weight(built: RknnFile, source: onnx.ModelProto, node: onnx.NodeProto, row:
     raw = built.constants[built.tensors[index].constant or 0]
     scale = np.asarray(row.scale, np.float32)
     if built.tensors[user.inputs[0]].dtype != "int8":
-        return _floats(raw, trained.astype(np.float32) * scale.reshape(-1, *[1] * (trained.ndim - 1)))
+        # per channel along the second axis for a transposed convolution
+        return _floats(raw, dequantize(trained, scale, np.zeros_like(scale, np.int8), row.axis or 0))
     stored = _sorted(np.frombuffer(raw, np.int8)).astype(np.float64)
     given = _sorted(trained.reshape(-1)).astype(np.float64)
     if stored.shape != given.shape or np.abs(stored - given * (127 / 128)).max() > 0.51:
