@@ -74,7 +74,7 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     if scale_of(teacher) != scale_of(net):
         problems.append(f"teacher: enlarges by {scale_of(teacher)}, the student by {scale_of(net)}; it can't teach it")
     if spec.teacher_sees == "truth" and any(phase.ask for phase in train.phases):
-        problems.append("phases.ask: the teacher sees the truth (distill.teacher_sees); it can't be asked how bright")
+        problems.append("phases.ask: the teacher sees the truth and can't be asked how bright; leave out ask")
     for key, owner, name in named:
         known = [module for module, _ in owner.named_modules() if module]
         if name not in known:

@@ -74,5 +74,5 @@ def test_who_sees_the_truth_can_t_be_asked_how_bright() -> None:
     net, teacher = build_net("rir", {}), build_net("rir_autoencoder", {"width": 8})
     train = Train(phases=(Phase(epochs=1, ask=True),))
     check_names(DistillSpec(), train, net, teacher)
-    with pytest.raises(ConfigError, match="it can't be asked how bright"):
+    with pytest.raises(ConfigError, match="and can't be asked how bright"):
         check_names(DistillSpec(teacher_sees="truth"), train, net, teacher)
