@@ -6,9 +6,10 @@ what the store has is not made again. Prints tables, and writes ``low_light.json
 into ``--out`` after each row. Test pictures choose nothing; parts of the loss are compared on validation pictures.
 
 ``python benchmarks/low_light.py [--root LOL] [--recipes kd_int8 kang_rir] [--seeds 0 1 2] [--ablate kang_rir]``; no
-recipes (``--recipes --ablate``) leave the classical methods and the teacher. ``--steps 20`` is for a try: no training
-takes more steps. Words behind ``--with`` go to every chain. ``--keep`` copies both files to ``benchmarks/results`` and
-puts the tables into the README; ``--readme`` does the latter alone, of the file that lies there.
+recipes (``--recipes --ablate``) leave the classical methods and the teacher, ``"kang_rir student.width=32"`` is one as
+well. ``--steps 20`` is for a try: no training takes more steps. Words behind ``--with`` go to every chain. ``--keep``
+copies both files to ``benchmarks/results`` and puts the tables into the README; ``--readme`` does the latter alone, of
+the file that lies there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from low_light_bench.plot import pareto_svg
 from low_light_bench.readme import write_table
 from low_light_bench.records import LowLightFile
 from low_light_bench.table import markdown
-from low_light_bench.words import Asked
+from low_light_bench.words import Asked, named
 
 from compress.console import make_console
 from compress.data.source import data_digest, open_data
@@ -92,7 +93,7 @@ def rows(found: LowLightFile, course: Course, asked: Asked, options: argparse.Na
             found = found.model_copy(update={"trained": (*found.trained, run)})
             yield found
     for recipe in options.ablate:
-        parts = parts_of(asked.plan((f"recipe={recipe}",)).recipe.distill)
+        parts = parts_of(asked.plan(named(recipe)).recipe.distill)
         for without in ("", *parts):
             for seed in options.seeds:
                 console.say(f"{recipe}, seed {seed}, without {without or 'nothing'}")

@@ -18,7 +18,7 @@ from compress.schema import DistillSpec
 from compress.store.store import Store
 from compress.training.loop import Curve
 from low_light_bench.records import Ablated, Measured, Scores, Trained
-from low_light_bench.words import Asked, chain_words
+from low_light_bench.words import Asked, chain_words, named
 
 Kind = TypeVar("Kind", bound=Artefact)
 THROUGH = "openvino"
@@ -51,7 +51,7 @@ def parts_of(spec: DistillSpec) -> dict[str, str]:
 
 def ablated(asked: Asked, recipe: str, seed: int, without: str, store: Store, watcher: Observer) -> Ablated:
     """The recipe's distillation with this seed, without the part of that name; the whole loss for an empty one."""
-    plan = asked.plan((f"recipe={recipe}",))
+    plan = asked.plan(named(recipe))
     more = (parts_of(plan.recipe.distill)[without],) if without else ()
     student = _newest(
         run(asked.plan(chain_words(asked, recipe, seed, *more, until="distill")), store, watcher), Student

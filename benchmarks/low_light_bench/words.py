@@ -39,12 +39,18 @@ class Asked:
         return plan
 
 
+def named(recipe: str) -> tuple[str, ...]:
+    """The words of ``kang_rir`` or of ``kang_rir student.width=32``: a recipe's name, and what differs from it."""
+    name, *more = recipe.split()
+    return (f"recipe={name}", *more)
+
+
 def chain_words(asked: Asked, recipe: str, seed: int, *more: str, until: str = "validate") -> tuple[str, ...]:
     """The words of a chain that ends behind stage ``until``, without target and pictures. Raises ConfigError."""
-    plan = asked.plan((f"recipe={recipe}",))
+    plan = asked.plan(named(recipe))
     kept = [name for name in plan.recipe.stages if name not in LEFT_OUT]
     kept = kept[: kept.index(until) + 1] if until in kept else kept
-    words = [f"recipe={recipe}", f"seed={seed}", f"stages=[{','.join(kept)}]", *more]
+    words = [*named(recipe), f"seed={seed}", f"stages=[{','.join(kept)}]", *more]
     if asked.steps is not None:
         trains = {"teach": plan.recipe.teach.train, "distill": plan.recipe.distill.train,
                   "prune": plan.recipe.prune.train, "quantize": plan.recipe.quantize.train}  # fmt: skip

@@ -96,6 +96,8 @@ def test_chains_end_where_they_are_asked_to() -> None:
                      "distill.control=true")  # fmt: skip
     assert asked.plan(words).stages == ("teach", "distill", "control", "quantize", "export", "validate")
     assert asked.plan(chain_words(asked, "kang_rir", 0, until="distill")).stages == ("teach", "distill")
+    wider = asked.plan(chain_words(asked, "kang_rir student.width=32", 0))
+    assert (wider.recipe_name, wider.recipe.student.width) == ("kang_rir", 32)
 
 
 def test_an_unknown_recipe_and_a_folder_without_pairs_are_told_in_a_line(
