@@ -137,7 +137,8 @@ def main(words: list[str]) -> int:
         for longer in rows(found, course, asked, options):
             found = longer
             found.write(options.out / FILE)
-            (options.out / PLOT).write_text(pareto_svg(found), encoding="utf-8")
+            if picture := pareto_svg(found):
+                (options.out / PLOT).write_text(picture, encoding="utf-8")
     except CompressError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
