@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.section import WHOLE, Fraction, PositiveInt, Section, Weight
 
 Sees = Literal["dark", "truth"]
 """What a network is given: the dark pictures, or the well-lit ones (``compress.data.truth``)."""
@@ -84,10 +84,14 @@ class PictureLoss(Section):
     matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
 
     @model_serializer(mode="wrap")
-    def _without_later_zeros(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_later_zeros(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         """Terms that came later are left out where they have no weight: what was trained before them keeps its key."""
         whole: dict[str, Any] = handler(self)
-        return {name: value for name, value in whole.items() if value or name not in _LATER}
+        return (
+            whole
+            if info.context == WHOLE
+            else {name: value for name, value in whole.items() if value or name not in _LATER}
+        )
 
 
 _LATER = ("ms_ssim", "gradient", "total_variation")

@@ -23,6 +23,7 @@ from compress.losses.picture import (
 )
 from compress.models import build_net
 from compress.schema import DistillSpec, Hint, PictureLoss
+from compress.schema.section import WHOLE
 
 
 def test_equal_pictures_cost_nothing() -> None:
@@ -58,6 +59,7 @@ def test_total_variation_is_of_the_answer_alone() -> None:
 def test_later_terms_leave_the_keys_of_what_was_trained_before() -> None:
     later = {"ms_ssim", "gradient", "total_variation"}
     assert not later & PictureLoss().identity().keys()
+    assert later <= PictureLoss().model_dump(mode="json", context=WHOLE).keys()  # as show does
     assert PictureLoss(gradient=0.1).identity()["gradient"] == 0.1
     assert PictureLoss.model_validate(PictureLoss(gradient=0.1).identity()) == PictureLoss(gradient=0.1)
     assert not {"teacher_sees", "hints_end", "control"} & DistillSpec().identity().keys()
