@@ -29,10 +29,6 @@ class Asked:
     def pictures(self) -> tuple[str, ...]:
         return ("data=embedded",) if self.root is None else ("data=lol", f"data.root={self.root}")
 
-    def data(self) -> DataSpec:
-        """The pictures as every chain has them. Raises ConfigError."""
-        return self.plan(("recipe=teach_low_light",)).data
-
     def plan(self, words: tuple[str, ...]) -> Plan:
         """The one plan of these words. Raises ConfigError."""
         (plan,) = load_plans((*words, f"target={TARGET}", *self.pictures, *self.more))
