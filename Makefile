@@ -2,6 +2,8 @@
 # make test    the tests           make lint    ruff and mypy
 # make toolchains    environments of the TFLite, RKNN and TensorRT converters, for their builds and tests
 # make bench   the measurements    make clean   removes environment and caches, keeps artifacts/
+# make bench-lowlight   classical methods, teacher, students over seeds with their controls, hours; it goes on where it
+#              was stopped. LOWLIGHT="--root LOL --recipes kd_int8 --seeds 0" says otherwise (benchmarks/low_light.py)
 # make peers   environment of Olive, which make bench compares with (1.3 GB); without it, its rows say that it lacks
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
@@ -14,7 +16,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench peers toolchains clean
+.PHONY: demo test lint bench bench-lowlight peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -33,7 +35,13 @@ toolchains: $(READY)
 bench: $(READY)
 	@set -e; for script in benchmarks/*.py; do \
 	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
+	  [ "$$script" = benchmarks/low_light.py ] && continue; \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+LOWLIGHT ?= $(if $(wildcard ../shared/data/lol_v1),--root ../shared/data/lol_v1)
+
+bench-lowlight: $(READY)
+	$(BIN)/python benchmarks/low_light.py $(LOWLIGHT)
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup

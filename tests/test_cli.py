@@ -17,6 +17,7 @@ from compress.config.load import load_plans
 from compress.config.names import listing
 from compress.config.yaml_loader import parse_yaml
 from compress.console import PlainConsole, show_size, show_time
+from compress.schema.section import WHOLE
 
 TOY = ("recipe=toy", "target=box")
 pytestmark = pytest.mark.usefixtures("workplace", "toy_stages")
@@ -152,7 +153,7 @@ def test_shown_plan_reads_back_as_the_plan() -> None:
     (plan,) = load_plans((*TOY, "data.description='on: 1 # ü \U00010000 \"quoted\"'", "target.device.host=null"))
     shown = parse_yaml("\n".join(plan_lines(plan)), "show")
     whole = {"recipe": plan.recipe, "target": plan.target, "data": plan.data}
-    assert shown == {name: model.model_dump(mode="json") for name, model in whole.items()}
+    assert shown == {name: model.model_dump(mode="json", context=WHOLE) for name, model in whole.items()}
 
 
 @pytest.mark.parametrize("command", ["recipes", "targets"])

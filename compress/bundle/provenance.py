@@ -41,12 +41,14 @@ class Provenance(Record):
     decoder: str
     compress_version: str
     chain: tuple[StageProvenance, ...]
+    split_digest: str | None = None
+    """Of which picture was trained on, watched and tested (``compress.data.split``); None in older bundles."""
     labelled_by: str | None = None
     """``teacher`` or ``float network``, and its digest: its pictures stand for a truth; None where there is one."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_empty(plain(self), "labelled_by")
+        return without_empty(plain(self), "labelled_by", "split_digest")
 
 
 def stage_provenance(chain: Chain) -> tuple[StageProvenance, ...]:

@@ -13,6 +13,7 @@ import click
 from compress.config.load import load_plans
 from compress.console import show_time
 from compress.plan import Plan
+from compress.schema.section import WHOLE
 
 if TYPE_CHECKING:
     from compress.flow import StageForecast
@@ -63,11 +64,11 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for key, name in (("recipe", plan.recipe_name), ("target", plan.target_name), ("data", plan.data_name)):
         yield f"# {key}={name}"
     yield "recipe:"
-    yield from _lines(plan.recipe.model_dump(mode="json"), "", plan.origins, 1)
+    yield from _lines(plan.recipe.model_dump(mode="json", context=WHOLE), "", plan.origins, 1)
     yield "target:"
-    yield from _lines(plan.target.model_dump(mode="json"), "target.", plan.origins, 1)
+    yield from _lines(plan.target.model_dump(mode="json", context=WHOLE), "target.", plan.origins, 1)
     yield "data:"
-    yield from _lines(plan.data.model_dump(mode="json"), "data.", plan.origins, 1)
+    yield from _lines(plan.data.model_dump(mode="json", context=WHOLE), "data.", plan.origins, 1)
 
 
 def _lines(tree: dict[str, Any], prefix: str, origins: dict[str, str], depth: int) -> Iterator[str]:

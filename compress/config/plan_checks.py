@@ -65,6 +65,10 @@ def _networks(plan: Plan) -> Iterator[str]:
 
     if any(phase.ask for phase in recipe.teach.train.phases):
         yield "teach.train.phases: there is no teacher to ask; leave out ask"
+    stages = {"distill": recipe.distill.train, "prune": recipe.prune.train, "quantize": recipe.quantize.train}
+    for name, train in stages.items():
+        if recipe.distill.teacher_sees == "truth" and any(phase.ask for phase in train.phases):
+            yield f"{name}.train.phases: the teacher sees the truth and can't be asked how bright; leave out ask"
 
 
 def _student(plan: Plan) -> Iterator[str]:

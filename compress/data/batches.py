@@ -57,6 +57,7 @@ class Batch:
 
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
     whose input says how bright ``bright`` and ``taught`` are to be taken. ``without``: modules of it to leave out.
+    ``done``: share of its schedule's steps before it.
     """
 
     dark: Tensor
@@ -67,6 +68,7 @@ class Batch:
     asks: bool = False
     level_of: str | None = None
     without: tuple[str, ...] = ()
+    done: float = 0.0
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor replaced by ``place(tensor)``."""
@@ -204,6 +206,8 @@ class BatchPlan:
         import torch
 
         phase = self.phase_at(step)
+        before, steps = self.schedule_at(step)
+        done = before / steps
         size = min(phase.batch, len(self.source))
         rng = np.random.default_rng((self.seed, 2, step))
         indices = self._indices(step, size)
@@ -231,10 +235,10 @@ class BatchPlan:
         if joins:
             dark, bright = (picture[list(mine)] for picture in _joined(rng, dark, bright))
         if self.guide is None or phase.ask:
-            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of, phase.without)
+            return Batch(dark, bright, None, (), phase.downscale, phase.ask, phase.level_of, phase.without, done)
         taught = _stacked([self.guide.output(indices[k]) for k in mine], larger, phase.downscale)
         hints = _stacked_hints([self.guide.hints(indices[k]) for k in mine], kept)
-        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of, phase.without)
+        return Batch(dark, bright, taught, hints, phase.downscale, False, phase.level_of, phase.without, done)
 
     def _cut(self, rng: np.random.Generator, picture: Picture, height: int, width: int) -> Cut:
         top = int(rng.integers(0, (picture.shape[0] - height) // GRID + 1)) * GRID

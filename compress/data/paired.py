@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.data.cache import CachedPairs
-from compress.data.pictures import SUFFIXES, content_digest, picture_size, read_picture
+from compress.data.pictures import SUFFIXES, content_digest, picture_size, pixel_digest, read_picture
 from compress.errors import DataError
 from compress.tasks import ENHANCE, task_of
 
@@ -35,7 +35,8 @@ class PairFiles:
 
 
 def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
-    """The pairs of one split of a folder. Reads the header of every file, decodes none.
+    """The pairs of one split of a folder. Reads the header of every file, and decodes all once, to compare the pixels
+    of what is trained on with those of the test part.
 
     Training and validation share ``spec.memory_mib`` in proportion to their pairs, for both are open
     during training.
@@ -145,13 +146,17 @@ def _scenes(pairs: tuple[PairFiles, ...]) -> tuple[str, ...]:
 
 
 def _refuse_leak(spec: DataSpec, pairs: tuple[PairFiles, ...], scenes: tuple[str, ...]) -> None:
-    """No well-lit picture of the test part may be among those trained on."""
-    tested = frozenset(_scenes(list_pairs(_root(spec) / spec.test, (), task_of(spec))))
-    leaked = [pair.name for pair, scene in zip(pairs, scenes, strict=True) if scene in tested]
+    """No picture of the test part, dark or well lit, may be among those trained on, nor one with the same pixels."""
+    tested = list_pairs(_root(spec) / spec.test, (), task_of(spec))
+    by_file = frozenset(_scenes(tested))
+    leaked = [pair.name for pair, scene in zip(pairs, scenes, strict=True) if scene in by_file]
+    if not leaked:
+        by_pixel = frozenset(pixel_digest(path) for pair in tested for path in (pair.low, pair.high))
+        leaked = [pair.name for pair in pairs if by_pixel & {pixel_digest(pair.low), pixel_digest(pair.high)}]
     if leaked:
         raise DataError(
-            f"{_root(spec) / spec.train}: {spec.test} also holds the well-lit picture of {len(leaked)} pair(s) "
-            f"({_some(leaked)}); leave them out by data.exclude"
+            f"{_root(spec) / spec.train}: {spec.test} also holds the dark or the well-lit picture of {len(leaked)} "
+            f"pair(s) ({_some(leaked)}); leave them out by data.exclude"
         )
 
 

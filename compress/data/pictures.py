@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,23 @@ def content_digest(path: Path) -> str:
         return file_digest(path)
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from error
+
+
+def pixel_digest(path: Path) -> str:
+    """SHA-256 (hex) of a picture's height, width and pixels, whatever the file's format; worked out once a process.
+
+    Raises:
+        DataError: as ``read_picture``.
+    """
+    return _pixel_digest(path, content_digest(path))
+
+
+@cache
+def _pixel_digest(path: Path, _content: str) -> str:
+    import hashlib
+
+    picture = read_picture(path)
+    return hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
 
 
 def _open(path: Path) -> PilImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -138,7 +139,7 @@ class Distill(Objective):
     ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1``
     with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
     than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
-    Without the mask a student cannot pass its teacher.
+    Without the mask a student cannot pass its teacher. ``w_k`` falls to ``hints_end`` of itself by half a cosine.
 
     A batch that ``asks`` gets the teacher's answer to a copy of itself at an eighth of the full size. What exposure its
     own training pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to
@@ -181,7 +182,7 @@ class Distill(Objective):
             total, parts = picture_terms(y, taught, batch.bright, weights)
             for k, mine in features.items():
                 parts[f"hint{k}"] = (mine.float() - hints[k]).abs().mean() / hints[k].abs().mean().clamp(min=1e-6)
-                total = total + self.spec.hints[k].weight * parts[f"hint{k}"]
+                total = total + fading(batch.done, self.spec.hints_end) * self.spec.hints[k].weight * parts[f"hint{k}"]
             return total, parts
 
         return _in_float(loss, batch)
@@ -224,6 +225,11 @@ class Distill(Objective):
     def _mask(self, taught: Tensor, y: Tensor, truth: Tensor) -> Tensor:
         """(N, 1, H, W): where the teacher is listened to."""
         return _better(taught, y, truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+
+
+def fading(done: float, end: float) -> float:
+    """Half a cosine from 1, at ``done`` 0, to ``end``, at ``done`` 1."""
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:

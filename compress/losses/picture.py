@@ -7,6 +7,7 @@ from pytorch_msssim import ssim
 from torch import Tensor
 from torch.nn import functional as F
 
+from compress.losses.multi_scale import multi_scale
 from compress.schema import PictureLoss
 
 
@@ -42,9 +43,34 @@ def log_error(y: Tensor, truth: Tensor) -> Tensor:
     return 0.1 * torch.log(((y - truth) ** 2).mean((1, 2, 3)) + 1e-3).mean()
 
 
+def gradient(y: Tensor, truth: Tensor) -> Tensor:
+    """L1 between the Sobel gradients of each colour, as steep as one pixel's step: edges, whatever the exposure."""
+    return F.l1_loss(_sobel(y), _sobel(truth))
+
+
+def _sobel(picture: Tensor) -> Tensor:
+    """(N, 3, H, W) to (N, 6, H - 2, W - 2): across and down, for each colour."""
+    across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=picture.device) / 8.0
+    kernel = torch.stack((across, across.T))[:, None].repeat(3, 1, 1, 1)
+    return F.conv2d(picture, kernel.to(picture.dtype), groups=3)
+
+
+def total_variation(y: Tensor, _truth: Tensor) -> Tensor:
+    """Mean difference of neighbours across and down (Rudin et al., Physica D 1992, anisotropic): holds noise back."""
+    across, down = y[..., 1:] - y[..., :-1], y[..., 1:, :] - y[..., :-1, :]
+    return across.abs().mean() + down.abs().mean()
+
+
 _TERMS = {
     "charbonnier": charbonnier, "ssim": structural, "log_error": log_error, "brightness": brightness, "colour": colour,
+    "ms_ssim": multi_scale, "gradient": gradient, "total_variation": total_variation,
 }  # fmt: skip
+
+_AS_IT_IS = ("brightness", "total_variation")
+"""Terms that never look at the matched picture."""
+
+_EVEN_ONLY = ("ssim", "ms_ssim", "colour")
+"""Terms that look at nothing else once there is one."""
 
 
 def matched(y: Tensor, truth: Tensor) -> Tensor:
@@ -60,17 +86,17 @@ def matched(y: Tensor, truth: Tensor) -> Tensor:
 def picture_loss(y: Tensor, truth: Tensor, weights: PictureLoss) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum of the terms that have a weight, and each term for the curve.
 
-    ``weights.matched`` is the share of ``charbonnier`` and ``log_error`` that is taken against the matched picture;
-    above 0, ``ssim`` and ``colour`` see only that one. ``brightness`` is what it is.
+    ``weights.matched`` is the share of ``charbonnier``, ``log_error`` and ``gradient`` that is taken against the
+    matched picture; above 0, ``ssim``, ``ms_ssim`` and ``colour`` see only that one. The two others are what they are.
     """
     share = weights.matched
     even = matched(y, truth) if share > 0 else y
 
     def value(name: str) -> Tensor:
         term = _TERMS[name]
-        if share == 0 or name == "brightness":
+        if share == 0 or name in _AS_IT_IS:
             return term(y, truth)
-        if name in ("ssim", "colour"):
+        if name in _EVEN_ONLY:
             return term(even, truth)
         return (1.0 - share) * term(y, truth) + share * term(even, truth)
 

@@ -27,11 +27,15 @@ NETWORKS = {
     "plain_cnn": Network("compress.models.plain_cnn:PlainCnn", {"width": 32, "depth": 5}),
     "ldfc": Network("compress.models.ldfc:Ldfc", {"width": 32, "depth": 4, "light_width": 16}),
     "light_curve": Network("compress.models.light_curve:LightCurve", {"width": 32, "depth": 4, "iterations": 5}),
+    "rir": Network("compress.models.rir:Rir", {"width": 16, "depth": 2, "blocks": 2, "light_width": 9}),
     "unet_lite": Network("compress.models.unet_lite:UNetLite", {"width": 16, "depth": 2}),
     "anchor_cnn": Network(
         "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
     ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
+    "rir_autoencoder": Network(
+        "compress.models.rir_autoencoder:RirAutoencoder", {"width": 64, "depth": 6, "blocks": 4}, is_student=False
+    ),
 }
 NETWORK_NAMES = tuple(NETWORKS)
 STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student and network.brightens)

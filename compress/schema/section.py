@@ -11,6 +11,10 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 
 
+WHOLE = "whole"
+"""Context of ``model_dump`` that writes down settings which are left out elsewhere, as keys are older than they."""
+
+
 class Section(BaseModel):
     """Base of all settings: strict types, frozen, no unknown keys."""
 

@@ -12,8 +12,8 @@ from compress.metrics.wanted import Wanted
 from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
-from compress.schema.section import PositiveInt, Section, Weight
-from compress.schema.training import Hint, Phase, PictureLoss, Train
+from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.training import Hint, Phase, PictureLoss, Sees, Train
 
 
 class TeacherSpec(Section):
@@ -45,6 +45,8 @@ class TeachSpec(Section):
     network: str = "retinex_unet"
     width: PositiveInt = Field(32, description="channels at half resolution")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
+    sees: Sees = Field("dark", description="its input; truth: it is an auto-encoder of well-lit pictures")
+    noise: Fraction = Field(0.0, description="largest standard deviation of Gaussian noise on its input, of 1")
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
 
@@ -54,7 +56,9 @@ class TeachSpec(Section):
         return {"width": self.width} | ({} if self.scale is None else {"scale": self.scale})
 
     def identity(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude={"scale"} if self.scale is None else set())
+        """Without what is as it was before it could be set."""
+        unset = {"scale": self.scale is None, "sees": self.sees == "dark", "noise": not self.noise}
+        return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 
 
 class StudentSpec(Section):
@@ -67,6 +71,7 @@ class StudentSpec(Section):
     width: PositiveInt | None = Field(None, description="channels at half resolution, of light_curve on the thumbnail")
     depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
     light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
+    blocks: PositiveInt | None = Field(None, description="of rir: blocks in each of its depth groups")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
@@ -99,11 +104,17 @@ class DistillSpec(Section):
     level_weight: Weight = Field(1.0, description="of each picture's mean brightness, where the teacher is asked anew")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
+    hints_end: Fraction = Field(1.0, description="share of the hints' weights that half a cosine leaves at the end")
+    teacher_sees: Sees = Field("dark", description="what the teacher is asked about; truth: it knows clean pictures")
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
     def identity(self) -> dict[str, Any]:
-        """Without ``control``: asking for the comparison changes nothing about the student."""
-        return self.model_dump(mode="json", exclude={"control"})
+        """Without ``control``: asking for the comparison changes nothing about the student.
+
+        And without what is as it was before it could be set.
+        """
+        unset = {"control": True, "hints_end": self.hints_end == 1, "teacher_sees": self.teacher_sees == "dark"}
+        return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 
 
 class PruneSpec(Section):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.section import WHOLE, Fraction, PositiveInt, Section, Weight
+
+Sees = Literal["dark", "truth"]
+"""What a network is given: the dark pictures, or the well-lit ones (``compress.data.truth``)."""
 
 
 class Phase(Section):
@@ -75,7 +78,23 @@ class PictureLoss(Section):
     log_error: Weight = Field(0.0, description="log of each picture's mean squared error, as PSNR has it")
     brightness: Weight = Field(0.0, description="L1 between 16x16 block means")
     colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    ms_ssim: Weight = Field(0.0, description="one minus MS-SSIM, over as many scales as the pictures have")
+    gradient: Weight = Field(0.0, description="L1 between Sobel gradients")
+    total_variation: Weight = Field(0.0, description="mean difference of neighbouring pixels, of the answer alone")
     matched: Fraction = Field(0.0, description="share of the loss after matching the truth's mean brightness")
+
+    @model_serializer(mode="wrap")
+    def _without_later_zeros(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Terms that came later are left out where they have no weight: what was trained before them keeps its key."""
+        whole: dict[str, Any] = handler(self)
+        return (
+            whole
+            if info.context == WHOLE
+            else {name: value for name, value in whole.items() if value or name not in _LATER}
+        )
+
+
+_LATER = ("ms_ssim", "gradient", "total_variation")
 
 
 class Hint(Section):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @stage(
     gives=Bundle,
-    version=4,
+    version=5,
     environment=(
         "model-signing",
         "onnxruntime",
@@ -68,7 +68,7 @@ def package(
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
     if measurements.looks.is_dir():
         shutil.copytree(measurements.looks, folder / "report" / measurements.looks.name)
-    provenance = _provenance(found.results.quality, data, names, chain)
+    provenance = _provenance(found.results.quality, (data, labels), names, chain)
     provenance.write(folder / "provenance.json")
     _write_origins(contracts, provenance, _weights(teacher, quantized), folder)
     _write_golden(found.results.builds, builds.folder, (data, labels), package, device, folder)
@@ -126,15 +126,19 @@ def _write_page(listed: BuildList, reasons: tuple[str, ...], folder: Path) -> No
     (folder / "report" / "report.html").write_text(report_page(subject, Beside()), encoding="utf-8")
 
 
-def _provenance(quality: QualityReport, data: DataSpec, names: Names, chain: Chain) -> Provenance:
+def _provenance(
+    quality: QualityReport, pictures: tuple[DataSpec, Labels | None], names: Names, chain: Chain
+) -> Provenance:
     from compress import __version__
     from compress.bundle.provenance import Provenance, stage_provenance
+    from compress.data.split import split_digest
 
     fidelity = quality.fidelity
     return Provenance(
-        recipe=names.recipe, target=names.target, data=names.data, data_licence=data.licence,
+        recipe=names.recipe, target=names.target, data=names.data, data_licence=pictures[0].licence,
         data_digest=quality.data_digest, decoder=quality.decoder, compress_version=__version__,
-        chain=stage_provenance(chain), labelled_by=f"{fidelity.to} {fidelity.digest}" if fidelity else None,
+        chain=stage_provenance(chain), split_digest=split_digest(*pictures),
+        labelled_by=f"{fidelity.to} {fidelity.digest}" if fidelity else None,
     )  # fmt: skip
 
 

@@ -13,18 +13,23 @@ from compress.stage import Progress, stage
 def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress) -> None:
     """Writes ``net.safetensors`` (float16 weights) and ``curve.json``.
 
-    The last averaged weights are kept; validation pictures are looked at, never selected on.
+    The last averaged weights are kept; validation pictures are looked at, never selected on. With ``sees: truth`` it is
+    trained, and looked at, on well-lit pictures alone.
     """
     import torch
 
     from compress.losses.distill import Supervised
+    from compress.losses.noisy import Noisy
     from compress.models import build_net
     from compress.models.weights import save_net
     from compress.tasks import task_of
     from compress.training.course import train_net
+    from compress.training.loop import Objective
 
     torch.manual_seed(seed.seed)
     net = build_net(teach.network, teach.given)
-    objective = Supervised(teach.loss, task_of(data).loss)
-    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress)
+    objective: Objective = Supervised(teach.loss, task_of(data).loss)
+    if teach.noise:
+        objective = Noisy(objective, teach.noise)
+    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress, sees=teach.sees)
     save_net(net, out / "net.safetensors", half=True)

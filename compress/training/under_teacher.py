@@ -11,6 +11,7 @@ from torch import nn
 from compress.artefacts import Labels
 from compress.data.batches import Guide
 from compress.data.source import open_data
+from compress.data.truth import seen_by
 from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.foreign.asking import shrunken_asks
@@ -50,7 +51,7 @@ def train_under(
     if not all(phase.ask for phase in train.phases):
         source = open_data(data, "train", labels)
         asked = labels is None or spec.hints
-        stored = consult(teacher, source, spec.hints, scratch, progress) if asked else None
+        stored = consult(teacher, seen_by(spec.teacher_sees, source), spec.hints, scratch, progress) if asked else None
         guide = stored if labels is None else TruthGuide(source, stored)
     torch.manual_seed(seed)
     objective: Objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
@@ -72,6 +73,8 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     problems = list(shrunken_asks(train)) if isinstance(teacher, Adapted) else []
     if scale_of(teacher) != scale_of(net):
         problems.append(f"teacher: enlarges by {scale_of(teacher)}, the student by {scale_of(net)}; it can't teach it")
+    if spec.teacher_sees == "truth" and any(phase.ask for phase in train.phases):
+        problems.append("phases.ask: the teacher sees the truth and can't be asked how bright; leave out ask")
     for key, owner, name in named:
         known = [module for module, _ in owner.named_modules() if module]
         if name not in known:

@@ -9,16 +9,27 @@ import torch
 from torch import nn
 
 from compress.data.batches import Batch
-from compress.losses.distill import Distill, Supervised
-from compress.losses.picture import brightness, charbonnier, colour, log_error, matched, picture_loss, structural
+from compress.losses.distill import Distill, Supervised, fading
+from compress.losses.picture import (
+    brightness,
+    charbonnier,
+    colour,
+    gradient,
+    log_error,
+    matched,
+    picture_loss,
+    structural,
+    total_variation,
+)
 from compress.models import build_net
 from compress.schema import DistillSpec, Hint, PictureLoss
+from compress.schema.section import WHOLE
 
 
 def test_equal_pictures_cost_nothing() -> None:
     x = torch.rand(1, 3, 32, 32)
     assert float(charbonnier(x, x)) == pytest.approx(1e-3)
-    for term in (structural, brightness, colour):
+    for term in (structural, brightness, colour, gradient):
         assert float(term(x, x)) == pytest.approx(0, abs=1e-5)
 
 
@@ -27,6 +38,32 @@ def test_each_term_sees_what_it_is_named_after() -> None:
     assert float(brightness(x + 0.1, x)) == pytest.approx(0.1, abs=1e-5)
     assert float(colour(x * 1.2, x)) < 1e-4 < float(colour(x.flip(1), x))
     assert float(structural(x.flip(2), x)) > 0.5
+
+
+def test_a_gradient_sees_edges_and_no_exposure() -> None:
+    ramp = torch.linspace(0.2, 0.6, 33).repeat(1, 3, 32, 1)
+    assert float(gradient(ramp + 0.1, ramp)) == pytest.approx(0, abs=1e-6)
+    step = 0.4 / 32
+    assert float(gradient(ramp * 2, ramp)) == pytest.approx(step / 2, rel=1e-3)  # across; down there is none
+    assert float(gradient(ramp.transpose(2, 3), ramp.transpose(2, 3) * 2)) == pytest.approx(step / 2, rel=1e-3)
+
+
+def test_total_variation_is_of_the_answer_alone() -> None:
+    flat, noise = torch.full((1, 3, 16, 16), 0.4), torch.rand(1, 3, 16, 16)
+    assert float(total_variation(flat, noise)) == 0.0
+    stripes = torch.tensor([0.0, 1.0]).repeat(8).expand(1, 3, 16, 16)
+    assert float(total_variation(stripes, flat)) == 1.0
+    assert float(total_variation(noise, noise)) > 0.5
+
+
+def test_later_terms_leave_the_keys_of_what_was_trained_before() -> None:
+    later = {"ms_ssim", "gradient", "total_variation"}
+    assert not later & PictureLoss().identity().keys()
+    assert later <= PictureLoss().model_dump(mode="json", context=WHOLE).keys()  # as show does
+    assert PictureLoss(gradient=0.1).identity()["gradient"] == 0.1
+    assert PictureLoss.model_validate(PictureLoss(gradient=0.1).identity()) == PictureLoss(gradient=0.1)
+    assert not {"teacher_sees", "hints_end", "control"} & DistillSpec().identity().keys()
+    assert DistillSpec(teacher_sees="truth").identity()["teacher_sees"] == "truth"
 
 
 def test_the_sum_is_the_weighted_sum() -> None:
@@ -81,6 +118,20 @@ def test_a_wrong_teacher_is_masked_out_and_a_perfect_one_is_not() -> None:
     _, right = objective(net, _batch(bright, bright))
     assert float(wrong["taught_share"]) == 0.0 and float(wrong["taught"].detach()) == 0.0
     assert float(right["taught_share"]) == 1.0 and float(right["taught"].detach()) > 0.0
+
+
+@pytest.mark.parametrize(("done", "share"), [(0.0, 1.0), (0.5, 0.55), (1.0, 0.1)])
+def test_hints_fade_by_half_a_cosine(done: float, share: float) -> None:
+    assert fading(done, 0.1) == pytest.approx(share) and fading(done, 1.0) == 1.0
+    torch.manual_seed(0)
+    net = build_net("light_twin", {"width": 16, "light_width": 8})
+    teacher = build_net("retinex_unet", {"width": 8, "code": 8})
+    hint = Hint(teacher="body", student="repair.middle1", weight=2.0)
+    spec = DistillSpec(hints=(hint,), hints_end=0.1, output_weight=0.0)
+    bright = torch.rand(1, 3, 32, 32)
+    loss, parts = Distill(spec, net, teacher, torch.rand(1, 3, 32, 32))(net, replace(_batch(bright, bright), done=done))
+    rest, _ = picture_loss(net(bright * 0.1), bright, spec.loss)
+    assert float((loss - rest).detach()) == pytest.approx(2.0 * share * float(parts["hint0"].detach()), rel=1e-3)
 
 
 def test_gradients_reach_student_and_adapter() -> None:

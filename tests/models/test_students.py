@@ -26,16 +26,16 @@ from compress.schema import QuantizeSpec, Scheme
 ROOT = Path(__file__).resolve().parents[2]
 MAX_PARAMS = 100_000
 SIZE = (64, 96)
-SMALL = {"width": 16, "depth": 2, "light_width": 8, "iterations": 3}
+SMALL = {"width": 16, "depth": 2, "light_width": 8, "iterations": 3, "blocks": 2}
 INT8_DISTANCE = 0.02
 """Largest mean difference between a moved, untrained network and its plain PTQ self, on a scale of 1."""
 
 OPENVINO_DISTANCE = 5e-3
 """Mean distance of OpenVINO's bytes from torch's floats: half a code of rounding, and int8 edges taken otherwise."""
 
-KEPT = {"light_twin": ("light",)}
-"""What stays float here. The light branch of ``light_twin`` in int8, which no recipe asks for, answers otherwise in
-OpenVINO than in torch, by .016 on average with these weights; the others are in int8 throughout."""
+KEPT = {"light_twin": ("light",), "rir": ("light",)}
+"""What stays float here. The light branch of ``light_twin``, which ``rir`` has too, in int8, which no recipe asks for,
+answers otherwise in OpenVINO than in torch, by .016 on average with these weights; others are in int8 throughout."""
 
 every_student = pytest.mark.parametrize("name", STUDENT_NAMES)
 

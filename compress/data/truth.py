@@ -1,0 +1,27 @@
+"""Pairs whose low is the high: for a network that is to see the truth itself, such as an auto-encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compress.data.source import PairSource
+
+if TYPE_CHECKING:
+    from compress.data.source import Pair
+    from compress.schema.training import Sees
+
+
+class TruthPairs(PairSource):
+    """Of another source: its names and scenes, and its well-lit pictures on both sides."""
+
+    def __init__(self, source: PairSource) -> None:
+        self.names, self.scenes, self._source = source.names, source.scenes, source
+
+    def pair(self, index: int) -> Pair:
+        high = self._source.pair(index)[1]
+        return high, high
+
+
+def seen_by(sees: Sees, source: PairSource) -> PairSource:
+    """``source`` as a network sees it that sees the dark pictures, or the truth."""
+    return TruthPairs(source) if sees == "truth" else source
