@@ -13,7 +13,7 @@ from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import PositiveInt, Section, Weight
-from compress.schema.training import Hint, Phase, PictureLoss, Train
+from compress.schema.training import Hint, Phase, PictureLoss, Retinex, Train
 
 
 class TeacherSpec(Section):
@@ -64,9 +64,13 @@ class StudentSpec(Section):
     """
 
     network: str = "light_twin"
+    variant: str | None = Field(None, description="settings of the network under one name (E, B or P of ldfc)")
     width: PositiveInt | None = Field(None, description="channels at half resolution, of light_curve on the thumbnail")
     depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
     light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
+    deep_width: PositiveInt | None = Field(None, description="of ldfc: channels at half of the suppression's size")
+    deep: int | None = Field(None, ge=0, description="of ldfc: layers there, after the one that leads down; 0: none")
+    block: Literal[1, 2] | None = Field(None, description="of ldfc: suppresses at full size (1) or half (2)")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
@@ -76,18 +80,23 @@ class StudentSpec(Section):
     @property
     def given(self) -> dict[str, int]:
         """The network's settings that are set, by name."""
-        return self.model_dump(exclude={"network", "reparameterize", "source", "adapter"}, exclude_none=True)
+        named = {"network", "variant", "reparameterize", "source", "adapter"}
+        return self.model_dump(exclude=named, exclude_none=True)
 
     def settled(self) -> StudentSpec:
-        """The same with the network's own defaults where nothing is set; unchanged for one that is not ours."""
+        """The same with the variant's or the network's own defaults where nothing is set; unchanged for one that is not
+        ours."""
         known = NETWORKS.get(self.network) if self.source.network is None else None
-        return self.model_copy(update={**known.defaults, **self.given}) if known else self
+        if known is None:
+            return self
+        variant = known.variants.get(self.variant or "", {})
+        return self.model_copy(update={**known.defaults, **variant, **self.given})
 
     def identity(self) -> dict[str, Any]:
-        """Settled, and without the settings that the network does not have."""
+        """Settled, and without the settings that the network does not have. A variant is its settings."""
         if self.source.network is not None:
             return _foreign_identity(self.source, self.adapter)
-        return self.settled().model_dump(mode="json", exclude={"source", "adapter"}, exclude_none=True)
+        return self.settled().model_dump(mode="json", exclude={"source", "adapter", "variant"}, exclude_none=True)
 
 
 class DistillSpec(Section):
@@ -99,11 +108,13 @@ class DistillSpec(Section):
     level_weight: Weight = Field(1.0, description="of each picture's mean brightness, where the teacher is asked anew")
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
+    retinex: Retinex = Retinex()
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
     def identity(self) -> dict[str, Any]:
-        """Without ``control``: asking for the comparison changes nothing about the student."""
-        return self.model_dump(mode="json", exclude={"control"})
+        """Without ``control``: asking for the comparison changes nothing about the student. Without Retinex-KD's terms,
+        where none has a weight, as it was before there were any."""
+        return self.model_dump(mode="json", exclude={"control"} if self.retinex.weights else {"control", "retinex"})
 
 
 class PruneSpec(Section):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 
@@ -79,8 +79,36 @@ class PictureLoss(Section):
 
 
 class Hint(Section):
-    """A pair of modules, by name, whose outputs are matched through a learned 1x1 adapter."""
+    """A pair of modules, by name, whose outputs are matched."""
 
     teacher: str
     student: str
     weight: Weight = 0.1
+    by: Literal["values", "affinity"] = Field(
+        "values", description="values, through a learned 1x1 adapter; or how alike any two places are (FAKD)"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Hints by values are written as they were before there were others, so that stored results stay found."""
+        data: dict[str, Any] = plain(self)
+        return data if self.by != "values" else {name: value for name, value in data.items() if name != "by"}
+
+
+class Retinex(Section):
+    """Retinex-KD: weights of what the teacher's picture tells, term by term (``compress.losses.retinex``)."""
+
+    brightness: Weight = Field(0.0, description="L1 between means of 16x16 pixels")
+    colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    texture: Weight = Field(0.0, description="L1 between gradients of the reflectance")
+    spectrum: Weight = Field(0.0, description="L1 between Fourier amplitudes of the reflectance")
+    illumination: Weight = Field(0.0, description="L1 between logs of the gains, on the thumbnail; needs step")
+    step: str | None = Field(
+        None, description="module that is given the brightened picture: there the student's illumination is read"
+    )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The terms that have a weight, by name."""
+        named: dict[str, float] = self.model_dump(exclude={"step"})
+        return {name: weight for name, weight in named.items() if weight > 0}
