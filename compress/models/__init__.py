@@ -25,7 +25,7 @@ class Network:
 
 
 LDFC = {
-    "E": {"width": 24, "depth": 2, "light_width": 9, "deep_width": 32, "deep": 2, "block": 2},
+    "E": {"width": 24, "depth": 2, "light_width": 10, "deep_width": 32, "deep": 2, "block": 2},
     "B": {"width": 40, "depth": 3, "light_width": 9, "deep_width": 32, "deep": 0, "block": 2},
     "P": {"width": 40, "depth": 4, "light_width": 5, "deep_width": 32, "deep": 0, "block": 1},
 }

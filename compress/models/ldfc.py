@@ -8,8 +8,6 @@ Its variants E, B and P are settings of this one code (``compress.models.NETWORK
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -68,37 +66,41 @@ class LightInterferenceSuppression(nn.Module):
     """LISC: a brightened picture (N, C, H, W), its pixels in blocks, to a residual like it.
 
     The illumination's features shift what it sees first: how much a place was brightened is how much noise it has.
-    ``depth`` convolutions before the last work at the picture's own size, ``deep`` more, and one on the way down,
-    at half of it, where a weight costs a quarter (0: there is no such part).
+    ``depth`` convolutions before the last work at the picture's own size. With ``deep`` there is a part at half of it,
+    where a weight costs a quarter: that one sees picture and illumination first, and its features shift in their place.
     """
 
     def __init__(self, channels: int, width: int, depth: int, light_width: int, deep_width: int, deep: int) -> None:
         super().__init__()
-        self.enter = start_mixing(nn.Conv2d(channels, width, 3, padding=1))
-        self.calibrate = start_small(nn.Conv2d(light_width, width, 1), 0.1)
+        self.calibrate = start_small(nn.Conv2d(light_width, deep_width if deep else width, 1), 0.1)
         self.deep = [f"deep{place}" for place in range(1, deep + 1)]
         if deep:
-            self.down = start_mixing(nn.Conv2d(width, deep_width, 3, stride=2, padding=1))
+            self.down = start_mixing(nn.Conv2d(channels, deep_width, 3, stride=2, padding=1))
             for name in self.deep:
                 self.add_module(name, start_passing_on(nn.Conv2d(deep_width, deep_width, 3, padding=1)))
             self.up = start_small(nn.Conv2d(deep_width, width, 1), 0.5)
+        self.enter = start_mixing(nn.Conv2d(channels, width, 3, padding=1))
         self.hidden = [f"middle{place}" for place in range(1, depth)]
         for name in self.hidden:
             self.add_module(name, start_passing_on(nn.Conv2d(width, width, 3, padding=1)))
         self.leave = start_small(nn.Conv2d(width, channels, 3, padding=1), 0.01)
 
     def forward(self, bright: Tensor, light: Tensor, times: int) -> Tensor:
-        """``light`` (N, light_width, h, w) is a ``times``-th of the size of ``bright``."""
-        features = F.relu(self.enter(bright) + enlarged(self.calibrate(light), times))
-        if self.deep:
-            deep = F.relu(self.down(features))
-            for name in self.deep:
-                deep = F.relu(self.get_submodule(name)(deep))
-            features = F.relu(features + F.interpolate(self.up(deep), scale_factor=2.0, mode="nearest"))
+        """``light`` (N, light_width, H / times, W / times)."""
+        features = F.relu(self.enter(bright) + self._shift(bright, light, times))
         for name in self.hidden:
             features = F.relu(self.get_submodule(name)(features))
         residual: Tensor = self.leave(features)
         return residual
+
+    def _shift(self, bright: Tensor, light: Tensor, times: int) -> Tensor:
+        if not self.deep:
+            return enlarged(self.calibrate(light), times)
+        light = self.calibrate(light if times > 1 else F.avg_pool2d(light, 2))
+        features = F.relu(self.down(bright) + enlarged(light, max(1, times // 2)))
+        for name in self.deep:
+            features = F.relu(self.get_submodule(name)(features))
+        return F.interpolate(self.up(features), scale_factor=2.0, mode="nearest")
 
 
 class Ldfc(nn.Module):
@@ -108,8 +110,6 @@ class Ldfc(nn.Module):
     """
 
     size_multiple = 8
-    fed_around: ClassVar = {"lisc.enter": 0.45}
-    """Layers whose input has this mean, nearly: a brightened picture's (``models.reparameterize.Centred``)."""
 
     def __init__(self, width: int, depth: int, light_width: int, deep_width: int, deep: int, block: int) -> None:
         super().__init__()
@@ -122,6 +122,8 @@ class Ldfc(nn.Module):
         self.colours = ColourMap()
         self.lgc = LightGuidedCalibration(light_width)
         self.lisc = LightInterferenceSuppression(3 * block * block, width, depth, light_width, deep_width, deep)
+        self.fed_around = dict.fromkeys(("lisc.enter", *(("lisc.down",) if deep else ())), 0.45)
+        """Layers whose input has this mean, nearly: a brightened picture's (``models.reparameterize.Centred``)."""
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
         blocks = self.unshuffle(x)
