@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from compress.config.load import load_target
 from compress.inspection.conventions import Counted, counted
 from compress.models import NETWORKS, build_net
 from compress.models.ldfc import Ldfc
@@ -18,8 +19,10 @@ from compress.models.quantized import insert_fake_quant, strip
 from compress.runtimes import open_runtime
 from compress.runtimes.base import RunOptions
 from compress.runtimes.interchange import OnnxRequest, export_onnx
+from compress.runtimes.rewrites import rewrite_file
 from compress.schema import QuantizeSpec, Scheme, StudentSpec
 
+ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED_PARAMS, PUBLISHED_WORK = 50_000, 2.98e9
 VARIANTS = NETWORKS["ldfc"].variants
 SIZE = (64, 96)
@@ -111,7 +114,7 @@ def test_what_the_feature_map_is_tapped_from_is_not_below_zero(variant: str) -> 
 
 
 @pytest.mark.parametrize("variant", ["B", "P"])  # E: tests/models/test_students.py
-def test_it_is_the_same_through_openvino_in_int8(variant: str, tmp_path: Path) -> None:
+def test_it_is_the_same_through_openvino_in_int8_and_every_target_can_have_it(variant: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     x = torch.randint(0, 64, (1, 3, *SIZE)) / 255.0
     net = build_net("ldfc", VARIANTS[variant]).eval()
@@ -122,3 +125,5 @@ def test_it_is_the_same_through_openvino_in_int8(variant: str, tmp_path: Path) -
     shown = runtime.load(tmp_path, files, RunOptions(1)).infer(x.numpy())
     with torch.no_grad():
         assert float(np.abs(shown - fake.eval()(x).numpy()).mean()) <= 5e-3
+    for lacking in {load_target(path).export.lacking for path in sorted((ROOT / "targets").glob("*.yaml"))}:
+        rewrite_file(tmp_path / "int8.onnx", tmp_path / "rewritten.onnx", lacking)
