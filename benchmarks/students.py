@@ -56,7 +56,7 @@ from compress.training.course import train_net
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "students"
 DATA, THREADS, CALIBRATION = "embedded", 2, 8
-KEPT = QuantizeSpec(keep_float=("light",))
+KEPT = QuantizeSpec(keep_float=("light", "lgc"))
 LOSSES = {
     "enhance": PictureLoss(charbonnier=0.5, log_error=1.0, ssim=1.0, colour=0.1),
     "denoise": PictureLoss(charbonnier=1.0, ssim=0.1),

@@ -270,7 +270,8 @@ def inspect_command(
     """Look at a network of your own: outputs, sizes, operators, what targets lack, and the recipe lines to use it.
 
     Takes what a recipe takes, and refuses what a run refuses: FILE.py:callable or module:callable (which runs that
-    code), an .onnx or .pt2 file, a TorchScript archive, a .safetensors file of ours or builtin:NAME. Builds nothing.
+    code), an .onnx or .pt2 file, a TorchScript archive; of ours a .safetensors file, builtin:NAME, or untrained
+    NAME[:VARIANT]. Builds nothing.
     """
     from compress.commands.inspect import inspect
     from compress.schema import SourceSpec

@@ -230,7 +230,7 @@ def test_ctrl_c_says_that_the_run_goes_on(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("before", "incomplete", "expected"),
     [
-        ((), "student.de", ["student.depth="]),
+        ((), "student.dep", ["student.depth="]),
         ((), "student.sou", [f"student.source.{key}=" for key in ("network", "weights", "entry", "prefix", "trust")]),
         ((), "rec", ["recipe="]),
         ((), "target=bo", ["target=board", "target=box"]),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from compress.errors import EXIT_PASS, ConfigError, WeightsError
+from compress.inspection.conventions import lines_of
+from compress.models import NETWORKS
 
 if TYPE_CHECKING:
     from compress.inspection.facts import Facts, LayerFact
@@ -27,6 +29,7 @@ _HINTS = (
 )
 _USES = {
     "teacher": "as a teacher of one of our students",
+    "student": "as the student, to be trained",
     "ptq": "with recipe=ptq, quantized as it is",
     "adopt": "with recipe=adopt, pruned and trained on in INT8",
 }
@@ -41,10 +44,11 @@ def inspect(
     """
     limits = _limits(targets)
     network = source.network or ""
-    if ":" not in network and not Path(network).expanduser().exists():
+    if ":" not in network and network not in NETWORKS and not Path(network).expanduser().exists():
         from compress.foreign.kinds import FORMS
 
-        raise WeightsError(f"{network}: no such file; give {FORMS}, or a .safetensors file of ours")
+        ours = "a .safetensors file or the name of a network of ours"
+        raise WeightsError(f"{network}: no such file; give {FORMS}, {ours}")
     from compress.inspection.inspect import inspect_network
 
     try:
@@ -84,6 +88,8 @@ def _print(found: Facts) -> None:
     click.echo(f"sizes       {_sizes(found)}")
     macs = "unknown" if found.macs is None else f"{found.macs:,}"
     click.echo(f"parameters  {found.parameters:,}\nMACs        {macs} for {found.size[0]}x{found.size[1]}")
+    for line in lines_of(found.conventions) if found.conventions else ():
+        click.echo(f"counted as  {line}")
     if found.operators:
         click.echo("operators   " + ", ".join(f"{name} {count}" for name, count in found.operators.items()))
     for lack in found.lacking:

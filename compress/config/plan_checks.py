@@ -69,6 +69,9 @@ def _networks(plan: Plan) -> Iterator[str]:
     for name, train in stages.items():
         if recipe.distill.teacher_sees == "truth" and any(phase.ask for phase in train.phases):
             yield f"{name}.train.phases: the teacher sees the truth and can't be asked how bright; leave out ask"
+    if recipe.distill.retinex.illumination and recipe.distill.retinex.step is None:
+        way = "name the module that is given the brightened picture, like lisc"
+        yield f"distill.retinex.step: missing, and illumination is read there; {way}"
 
 
 def _student(plan: Plan) -> Iterator[str]:
@@ -80,6 +83,7 @@ def _student(plan: Plan) -> Iterator[str]:
     if student.network not in students:
         yield f"student.network: '{student.network}' is no student; there are: {', '.join(students)}"
         return
+    yield from _variant(student.network, student.variant)
     takes = NETWORKS[student.network].defaults
     for name in student.given:
         if name not in takes:
@@ -88,6 +92,13 @@ def _student(plan: Plan) -> Iterator[str]:
             where = "" if origin == COMMAND_LINE else f" ({origin}; {key}= on the command line leaves it out)"
             problem = f"network '{student.network}' has no such setting.{did_you_mean(name, takes)}"
             yield f"{key}: {problem} It takes: {', '.join(takes)}{where}"
+
+
+def _variant(network: str, variant: str | None) -> Iterator[str]:
+    known = tuple(NETWORKS[network].variants)
+    if variant is not None and variant not in known:
+        there = f"It has: {', '.join(known)}" if known else "It has none"
+        yield f"student.variant: network '{network}' has no variant '{variant}'. {there}"
 
 
 def _paths(plan: Plan) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from compress.inspection.conventions import Counted
 from compress.inspection.int8 import int8_reason
 from compress.operators import OperatorLimit
 from compress.records import Record
@@ -60,7 +61,7 @@ class LayerFact(Record):
 class Way(Record):
     """A use of the network: lines for a recipe, in which ``FILL_IN`` is what can't be known; or why it can't be."""
 
-    use: Literal["teacher", "ptq", "adopt"]
+    use: Literal["teacher", "student", "ptq", "adopt"]
     lines: tuple[str, ...]
     problem: str | None = None
 
@@ -70,7 +71,8 @@ class Facts(Record):
 
     ``size``: height and width that shapes and MACs are for. ``size_multiple``: the smallest of those that were tried
     which runs, or what a network of ours says; none where each fails, or where it takes ``fixed_size`` only.
-    ``pictures``: the outputs with the picture's shape. ``macs``: none where they can't be counted. ``operators``,
+    ``pictures``: the outputs with the picture's shape. ``macs``: none where they can't be counted. ``conventions``: the
+    work at the sizes that papers count at, as far as they are taken. ``operators``,
     ``lacking`` and ``int8_estimate`` are of a graph, and empty where ``graph_problem`` says why there is none.
     """
 
@@ -85,6 +87,7 @@ class Facts(Record):
     multiples_failed: tuple[int, ...]
     parameters: int
     macs: int | None
+    conventions: tuple[Counted, ...]
     operators: dict[str, int]
     lacking: tuple[Lack, ...]
     int8_estimate: tuple[Hurt, ...]

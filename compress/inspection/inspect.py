@@ -11,6 +11,7 @@ from compress.errors import NetworkError, WeightsError, one_line
 from compress.foreign.recurrent import recurrent_layers, recurrent_problem
 from compress.inspection import facts
 from compress.inspection.answers import MULTIPLES, Answer, Sizes, answer_to, try_sizes
+from compress.inspection.conventions import Counted, counted
 from compress.inspection.facts import Border, Facts, Hurt, Lack, LayerFact
 from compress.inspection.graphs import graph_of
 from compress.inspection.layers import FEW_PARAMETERS, module_layers
@@ -62,7 +63,8 @@ def inspect_network(source: SourceSpec, asked: tuple[int, int], limits: Limits, 
             outputs=answer.outputs, pictures=answer.pictures(size), size=size, fixed_size=net.size,
             size_multiple=None if net.size else sizes.multiple, multiples_failed=sizes.failed,
             parameters=sum(each.numel() for each in net.net.parameters()) or graph.parameters,
-            macs=graph.macs, operators=dict(graph.operators), lacking=graph.lacking,
+            macs=graph.macs, conventions=_conventions(net, sizes),
+            operators=dict(graph.operators), lacking=graph.lacking,
             int8_estimate=graph.int8_estimate, graph_problem=graph.problem,
             warnings=tuple(_warnings(source, net, sizes, asked, size, answer, layers)),
             ways=ways(source, _measured(net, sizes, size, answer, graph.problem)),
@@ -107,6 +109,22 @@ def _read(model: onnx.ModelProto, size: tuple[int, int], limits: Limits) -> _OfG
         int8_estimate=facts.hurts(graph),
         layers=facts.node_layers(graph),
     )
+
+
+def _conventions(net: Opened, sizes: Sizes) -> tuple[Counted, ...]:
+    """None for a network of one size only: ``macs`` is for that."""
+    if net.size is not None:
+        return ()
+    return counted(lambda size: _macs(net, size) if net.file is None else _file_macs(net, size), sizes.multiple or 1)
+
+
+def _file_macs(net: Opened, size: tuple[int, int]) -> int | None:
+    from compress.runtimes.rewrites.graph import Graph
+
+    try:
+        return facts.macs(Graph(facts.sized(graph_of(net, size), size)))
+    except Exception:  # no valid graph, or shapes that can't be inferred; told where the graph is read
+        return None
 
 
 def _macs(net: Opened, size: tuple[int, int]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from compress.errors import WeightsError
 from compress.foreign.kinds import Kind, kind_of
+from compress.models import NETWORKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +39,8 @@ class Opened:
 
 @contextmanager
 def opened(source: SourceSpec) -> Iterator[Opened]:
-    """What ``source`` names, or of ``source.network`` a .safetensors file of ours or ``builtin:NAME``.
+    """What ``source`` names, or of ``source.network`` a .safetensors file of ours, ``builtin:NAME``, or an untrained
+    network by its registered NAME or NAME:VARIANT.
 
     Raises WeightsError, and NetworkRefused before anything is loaded, in the words of ``foreign.taken.take_in``.
     """
@@ -46,9 +48,7 @@ def opened(source: SourceSpec) -> Iterator[Opened]:
     if is_ours(network):
         if source.weights or source.entry or source.prefix:
             raise WeightsError(f"{network}: holds its own weights; --weights, --entry and --prefix are of a callable")
-        from compress.models.weights import load_net, resolve_weights
-
-        yield Opened(load_net(resolve_weights(network)), "ours", None, None)
+        yield Opened(_own(network), "ours", None, None)
         return
     from compress.foreign.taken import open_bare
 
@@ -61,11 +61,28 @@ def opened(source: SourceSpec) -> Iterator[Opened]:
         yield Opened(net, kind, file, getattr(net, "size", None) if kind != "module" else None)
 
 
+def _own(network: str) -> nn.Module:
+    from compress.models import build_net
+    from compress.models.weights import load_net, resolve_weights
+
+    settings = settings_of(network)
+    if settings is None:
+        return load_net(resolve_weights(network))
+    return build_net(network.partition(":")[0], settings).eval()
+
+
+def settings_of(network: str) -> Mapping[str, int] | None:
+    """Of a registered NAME or NAME:VARIANT; none for all else."""
+    name, _, variant = network.partition(":")
+    known = NETWORKS.get(name)
+    return None if known is None else known.variants.get(variant) if variant else known.defaults
+
+
 def is_ours(network: str) -> bool:
     """Whether it is a network of this package: by name, or a .safetensors file that says which one it is."""
     from compress.models.weights import BUILTIN, read_metadata
 
-    if network.startswith(BUILTIN):
+    if network.startswith(BUILTIN) or settings_of(network) is not None:
         return True
     path = Path(network).expanduser()
     return path.suffix == _OURS and path.is_file() and "network" in read_metadata(path)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from compress.config.tasks import OUTSIDE
 from compress.inspection.facts import Way
+from compress.inspection.opening import settings_of
+from compress.models import NETWORKS
 
 if TYPE_CHECKING:
     from compress.schema import SourceSpec
@@ -41,6 +43,8 @@ class Measured:
 
 def ways(source: SourceSpec, found: Measured) -> tuple[Way, ...]:
     """Each use that there is for such a network, those that it is not fit for with the reason."""
+    if settings_of(source.network or "") is not None:
+        return (_untrained(source.network or ""),)
     if found.kind == "ours":
         return (Way(use="teacher", lines=("teacher:", f"  weights: {_said(source.network or '')}")),)
     shape = None if found.pictures else _no_picture(found.scales)
@@ -54,6 +58,14 @@ def ways(source: SourceSpec, found: Measured) -> tuple[Way, ...]:
         _way("ptq", "student", source, found, ptq),
         _way("adopt", "student", source, found, adopt),
     )
+
+
+def _untrained(network: str) -> Way:
+    name, _, variant = network.partition(":")
+    chosen = (f"  variant: {variant}",) if variant else ()
+    if NETWORKS[name].is_student:
+        return Way(use="student", lines=("student:", f"  network: {name}", *chosen))
+    return Way(use="teacher", lines=("teach:", f"  network: {name}", *chosen))
 
 
 def _no_picture(scales: tuple[tuple[int, int], ...]) -> str:

@@ -18,6 +18,7 @@ from compress.data.batches import ASKED_AT, Batch
 from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.losses.picture import charbonnier, matched, picture_loss
+from compress.losses.retinex import Lesson, affinity, lesson_terms
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import DistillSpec, PictureLoss
 from compress.training.loop import Objective
@@ -38,7 +39,7 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     given: list[Tensor] = []
     with _left_out(net, batch.without), _input_kept(net, batch.level_of, given):
         y = answered(net, batch)
-    for level in given:
+    for level in (each.detach().float() for each in given):
         taught = None if batch.taught is None else matched(batch.taught, level)
         batch = replace(batch, bright=matched(batch.bright, level), taught=taught)
     return y.float(), batch
@@ -46,15 +47,11 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
 
 @contextmanager
 def _input_kept(net: nn.Module, name: str | None, kept: list[Tensor]) -> Iterator[None]:
-    """What the module of that name is given meanwhile, in float32 and without its gradient, goes into ``kept``."""
+    """What the module of that name is given meanwhile goes into ``kept``."""
     if name is None:
         yield
         return
-    keep = (
-        _plain(net)
-        .get_submodule(name)
-        .register_forward_pre_hook(lambda _, given: kept.append(given[0].detach().float()))
-    )
+    keep = _plain(net).get_submodule(name).register_forward_pre_hook(lambda _, given: kept.append(given[0]))
     try:
         yield
     finally:
@@ -136,10 +133,11 @@ class Tap:
 class Distill(Objective):
     """Ground truth and a teacher together.
 
-    ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1``
+    ``L = (1-a) picture(y, truth) + a charbonnier_m(y, taught) + sum_k w_k |A_k f_k - t_k|_1 / |t_k|_1 + retinex_m``
     with ``a`` the output weight, ``m`` the mask of pixels where the teacher is nearer to the truth
-    than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015).
-    Without the mask a student cannot pass its teacher. ``w_k`` falls to ``hints_end`` of itself by half a cosine.
+    than the student is (4x4 block means), ``A_k`` learned 1x1 adapters (Romero et al., ICLR 2015). Hints by affinity
+    and the terms of Retinex-KD are as ``losses.retinex`` has them. ``w_k`` falls to ``hints_end`` of itself by half a
+    cosine. Without the mask a student cannot pass its teacher.
 
     A batch that ``asks`` gets the teacher's answer to a copy of itself at an eighth of the full size. What exposure its
     own training pictures need a teacher knows by heart; what it says of a zoomed, mirrored or darkened one it has to
@@ -164,28 +162,39 @@ class Distill(Objective):
             if spec.hints:  # without any, its answer to noise of this size tells nothing, and it may take no such size
                 teacher(sample, *(() if isinstance(teacher, Adapted) else (THUMB_STRIDE,)))
         inside, outside = ([tap.take().shape[1] for tap in taps] for taps in (self.taps, self._said))
-        self.adapters = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(inside, outside, strict=True))
+        self.adapters = nn.ModuleList(
+            nn.Conv2d(i, o, 1) if hint.by == "values" else nn.Identity()
+            for hint, i, o in zip(spec.hints, inside, outside, strict=True)
+        )
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         for tap in self.taps:  # of pictures that the network was evaluated on
             tap.seen = None
-        y, batch = _run(net, batch)
+        brightened: list[Tensor] = []
+        with _input_kept(net, self.spec.retinex.step if self.spec.retinex.illumination else None, brightened):
+            y, batch = _run(net, batch)
         taught, hints = self._ask(batch) if batch.asks else (batch.taught, batch.hints)
         assert taught is not None, "distillation without a guide"
         places = zip(self.adapters, self.taps, hints, strict=True)
         ran = {k: place for k, place in enumerate(places) if place[1].seen is not None}  # others were left out
         features = {k: adapter(_shrunk(tap.take(), wanted)) for k, (adapter, tap, wanted) in ran.items()}
-        picture_terms = self._asked_terms if batch.asks else self._told_terms
         weights = _of(self.spec.loss, batch)
 
         def loss() -> tuple[Tensor, dict[str, Tensor]]:
-            total, parts = picture_terms(y, taught, batch.bright, weights)
+            lesson = self._asked(y, taught, batch) if batch.asks else self._told(y, taught, batch)
+            total, parts = (self._asked_terms if batch.asks else self._told_terms)(lesson, y, batch.bright, weights)
             for k, mine in features.items():
-                parts[f"hint{k}"] = (mine.float() - hints[k]).abs().mean() / hints[k].abs().mean().clamp(min=1e-6)
+                parts[f"hint{k}"] = self._hint_loss(k, mine.float(), hints[k], lesson.mask)
                 total = total + fading(batch.done, self.spec.hints_end) * self.spec.hints[k].weight * parts[f"hint{k}"]
-            return total, parts
+            more, named = lesson_terms(self.spec.retinex, lesson, brightened[0].float() if brightened else None)
+            return total + more, parts | named
 
         return _in_float(loss, batch)
+
+    def _hint_loss(self, k: int, mine: Tensor, theirs: Tensor, mask: Tensor) -> Tensor:
+        if self.spec.hints[k].by == "affinity":
+            return affinity(mine, theirs, mask)
+        return (mine - theirs).abs().mean() / theirs.abs().mean().clamp(min=1e-6)
 
     @torch.no_grad()
     def _ask(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -201,26 +210,34 @@ class Distill(Objective):
             taught = teacher(F.avg_pool2d(batch.dark, shrink), THUMB_STRIDE // ASKED_AT)
         return taught.float(), tuple(tap.take().float() for tap in self._said)
 
+    def _told(self, y: Tensor, taught: Tensor, batch: Batch) -> Lesson:
+        """Of the stored answer, at the batch's size."""
+        return Lesson(y, taught, batch.dark, self._mask(taught, y.detach(), batch.bright), batch.downscale)
+
+    def _asked(self, y: Tensor, taught: Tensor, batch: Batch) -> Lesson:
+        """Of the answer to an eighth of the full size, and as bright as the truth where it is judged."""
+        shrink = y.shape[-1] // taught.shape[-1]
+        small, truth, dark = (F.avg_pool2d(picture, shrink) for picture in (y, batch.bright, batch.dark))
+        mask = self._mask(matched(taught, truth), matched(small.detach(), truth), truth)
+        return Lesson(small, taught, dark, mask, ASKED_AT)
+
     def _told_terms(
-        self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
+        self, lesson: Lesson, y: Tensor, truth: Tensor, weights: PictureLoss
     ) -> tuple[Tensor, dict[str, Tensor]]:
         a = self.spec.output_weight
         truth_loss, parts = self.loss(y, truth, weights)
-        mask = self._mask(taught, y.detach(), truth)
-        taught_loss = charbonnier(y, taught, mask)
-        return (1 - a) * truth_loss + a * taught_loss, parts | {"taught": taught_loss, "taught_share": mask.mean()}
+        taught_loss = charbonnier(lesson.y, lesson.taught, lesson.mask)
+        return (1 - a) * truth_loss + a * taught_loss, parts | {
+            "taught": taught_loss, "taught_share": lesson.mask.mean(),
+        }  # fmt: skip
 
     def _asked_terms(
-        self, y: Tensor, taught: Tensor, truth: Tensor, weights: PictureLoss
+        self, lesson: Lesson, y: Tensor, truth: Tensor, weights: PictureLoss
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        a = self.spec.output_weight
-        truth_loss, parts = self.loss(y, truth, weights.model_copy(update={"matched": 1.0}))
-        small, small_truth = (F.avg_pool2d(picture, y.shape[-1] // taught.shape[-1]) for picture in (y, truth))
-        mask = self._mask(matched(taught, small_truth), matched(small.detach(), small_truth), small_truth)
-        taught_loss = charbonnier(small, taught, mask)
-        level = (_log_mean(small) - _log_mean(taught)).abs().mean()
-        total = (1 - a) * truth_loss + a * taught_loss + self.spec.level_weight * level
-        return total, parts | {"taught": taught_loss, "taught_share": mask.mean(), "asked_level": level}
+        matched_only = weights.model_copy(update={"matched": 1.0})
+        total, parts = self._told_terms(lesson, y, truth, matched_only)
+        level = (_log_mean(lesson.y) - _log_mean(lesson.taught)).abs().mean()
+        return total + self.spec.level_weight * level, parts | {"asked_level": level}
 
     def _mask(self, taught: Tensor, y: Tensor, truth: Tensor) -> Tensor:
         """(N, 1, H, W): where the teacher is listened to."""

@@ -25,9 +25,9 @@ def structural(y: Tensor, truth: Tensor) -> Tensor:
     return 1.0 - similarity
 
 
-def brightness(y: Tensor, truth: Tensor) -> Tensor:
-    """L1 between the means of 16x16 blocks: exposure without texture."""
-    return F.l1_loss(F.avg_pool2d(y, 16), F.avg_pool2d(truth, 16))
+def brightness(y: Tensor, truth: Tensor, side: int = 16) -> Tensor:
+    """L1 between the means of blocks of ``side`` pixels a side: exposure without texture."""
+    return F.l1_loss(F.avg_pool2d(y, side), F.avg_pool2d(truth, side))
 
 
 def colour(y: Tensor, truth: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,24 @@ class Network:
 
     place: str
     defaults: Mapping[str, int]
+    variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Settings under one name; ``defaults`` are those of the first."""
     is_student: bool = True
     brightens: bool = True
     """Whether it is made for the dark alone."""
 
 
+LDFC = {
+    "E": {"width": 24, "depth": 2, "light_width": 10, "deep_width": 32, "deep": 2, "block": 2},
+    "B": {"width": 40, "depth": 3, "light_width": 9, "deep_width": 32, "deep": 0, "block": 2},
+    "P": {"width": 40, "depth": 4, "light_width": 5, "deep_width": 32, "deep": 0, "block": 1},
+}
+"""Within 50 K parameters: E passes 2.98 G however it is counted, B as MACs, P is both figures at 256x256 (ADR 0038)."""
+
 NETWORKS = {
     "light_twin": Network("compress.models.light_twin:LightTwin", {"width": 32, "depth": 4, "light_width": 10}),
     "plain_cnn": Network("compress.models.plain_cnn:PlainCnn", {"width": 32, "depth": 5}),
-    "ldfc": Network("compress.models.ldfc:Ldfc", {"width": 32, "depth": 4, "light_width": 16}),
+    "ldfc": Network("compress.models.ldfc:Ldfc", LDFC["E"], LDFC),
     "light_curve": Network("compress.models.light_curve:LightCurve", {"width": 32, "depth": 4, "iterations": 5}),
     "rir": Network("compress.models.rir:Rir", {"width": 16, "depth": 2, "blocks": 2, "light_width": 9}),
     "unet_lite": Network("compress.models.unet_lite:UNetLite", {"width": 16, "depth": 2}),

@@ -42,27 +42,29 @@ def thumbnail(x: Tensor, stride: int) -> Tensor:
 
 
 class PixelUnshuffleConv(nn.Module):
-    """PixelUnshuffle(2) as a fixed 2x2 convolution of stride 2, which every NPU compiler takes.
+    """PixelUnshuffle(block) as a fixed convolution of that side and stride, which every NPU compiler takes.
 
-    (N, 3, H, W) to (N, 12, H/2, W/2) in the channel order of ``torch.nn.PixelUnshuffle``: equal to it
-    for every float input, as each output is one input times 1 plus zeros. Never trained or pruned.
+    (N, 3, H, W) to (N, 3 block^2, H / block, W / block) in the channel order of ``torch.nn.PixelUnshuffle``: equal to
+    it for every float input, as each output is one input times 1 plus zeros. Never trained or pruned.
+    What is said of twelve channels elsewhere holds for blocks of 2x2.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, block: int = 2) -> None:
         super().__init__()
-        kernel = torch.zeros(12, 3, 2, 2)
-        for channel in range(12):
-            kernel[channel, channel // 4, (channel % 4) // 2, channel % 2] = 1.0
+        self.block, pixels = block, block * block
+        kernel = torch.zeros(3 * pixels, 3, block, block)
+        for channel in range(3 * pixels):
+            kernel[channel, channel // pixels, (channel % pixels) // block, channel % block] = 1.0
         self.register_buffer("kernel", kernel, persistent=False)
         self.register_buffer("spread", kernel.sum((2, 3))[:, :, None, None].contiguous(), persistent=False)
-        self.register_buffer("mean", kernel.sum((2, 3)).T[:, :, None, None].contiguous() / 4.0, persistent=False)
+        self.register_buffer("mean", kernel.sum((2, 3)).T[:, :, None, None].contiguous() / pixels, persistent=False)
         spread = self.get_buffer("spread")
         for place, name in enumerate(("spread_first", "spread_second")):
             parts = [spread if each == place else torch.zeros_like(spread) for each in (0, 1)]
             self.register_buffer(name, torch.cat(parts, dim=1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.get_buffer("kernel"), stride=2)
+        return F.conv2d(x, self.get_buffer("kernel"), stride=self.block)
 
     def repeat(self, colour: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, 12, h, w): each colour for its four pixels."""
@@ -133,6 +135,16 @@ class ColourMap(nn.Module):
         own, following, last, offset = terms.chunk(4, dim=1)
         turned1, turned2 = (F.conv2d(small * gain, self.get_buffer(f"turn{shift}")) for shift in (1, 2))
         return gain * (1.0 + own), turned1 * following + turned2 * last + offset
+
+
+def relit(blocks: Tensor, light: tuple[Tensor, Tensor], unshuffle: PixelUnshuffleConv, times: int) -> Tensor:
+    """A picture in blocks (N, C, H, W) brightened to [0, 1]: ``shoulder(blocks * factor + addend)``.
+
+    ``light``: factor and addend of a thumbnail, (N, 3, H / times, W / times) each, enlarged together and while they are
+    three channels each, which is a quarter of the work (ADR 0035).
+    """
+    factor, addend = unshuffle.repeat_both(enlarged(torch.cat(light, dim=1), times))
+    return shoulder(blocks * factor + addend)
 
 
 def start_small(layer: nn.Conv2d, factor: float) -> nn.Conv2d:

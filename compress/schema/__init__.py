@@ -39,7 +39,7 @@ from compress.schema.stages import (
 )
 from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, MetricLimit, Scheme, Target
 from compress.schema.task import TaskSpec
-from compress.schema.training import Augment, Hint, Phase, PictureLoss, Train
+from compress.schema.training import Augment, Hint, Phase, PictureLoss, Retinex, Train
 
 __all__ = [
     "AdapterSpec",
@@ -71,6 +71,7 @@ __all__ = [
     "QuantizeSpec",
     "Range",
     "Recipe",
+    "Retinex",
     "Scheme",
     "SearchSpec",
     "Section",

@@ -13,7 +13,7 @@ from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
-from compress.schema.training import Hint, Phase, PictureLoss, Sees, Train
+from compress.schema.training import Hint, Phase, PictureLoss, Retinex, Sees, Train
 
 
 class TeacherSpec(Section):
@@ -68,10 +68,14 @@ class StudentSpec(Section):
     """
 
     network: str = "light_twin"
+    variant: str | None = Field(None, description="settings of the network under one name (E, B or P of ldfc)")
     width: PositiveInt | None = Field(None, description="channels at half resolution, of light_curve on the thumbnail")
     depth: PositiveInt | None = Field(None, description="hidden layers; of unet_lite: how often it halves")
     light_width: PositiveInt | None = Field(None, description="channels of the illumination branch")
     blocks: PositiveInt | None = Field(None, description="of rir: blocks in each of its depth groups")
+    deep_width: PositiveInt | None = Field(None, description="of ldfc: channels at half of the suppression's size")
+    deep: int | None = Field(None, ge=0, description="of ldfc: layers there, after the one that leads down; 0: none")
+    block: Literal[1, 2] | None = Field(None, description="of ldfc: suppresses at full size (1) or half (2)")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
@@ -81,18 +85,23 @@ class StudentSpec(Section):
     @property
     def given(self) -> dict[str, int]:
         """The network's settings that are set, by name."""
-        return self.model_dump(exclude={"network", "reparameterize", "source", "adapter"}, exclude_none=True)
+        named = {"network", "variant", "reparameterize", "source", "adapter"}
+        return self.model_dump(exclude=named, exclude_none=True)
 
     def settled(self) -> StudentSpec:
-        """The same with the network's own defaults where nothing is set; unchanged for one that is not ours."""
+        """The same with the variant's or the network's own defaults where nothing is set; unchanged for one that is not
+        ours."""
         known = NETWORKS.get(self.network) if self.source.network is None else None
-        return self.model_copy(update={**known.defaults, **self.given}) if known else self
+        if known is None:
+            return self
+        variant = known.variants.get(self.variant or "", {})
+        return self.model_copy(update={**known.defaults, **variant, **self.given})
 
     def identity(self) -> dict[str, Any]:
-        """Settled, and without the settings that the network does not have."""
+        """Settled, and without the settings that the network does not have. A variant is its settings."""
         if self.source.network is not None:
             return _foreign_identity(self.source, self.adapter)
-        return self.settled().model_dump(mode="json", exclude={"source", "adapter"}, exclude_none=True)
+        return self.settled().model_dump(mode="json", exclude={"source", "adapter", "variant"}, exclude_none=True)
 
 
 class DistillSpec(Section):
@@ -105,6 +114,7 @@ class DistillSpec(Section):
     mask_worse: bool = Field(True, description="leave the teacher's output out where it is the worse one")
     hints: tuple[Hint, ...] = ()
     hints_end: Fraction = Field(1.0, description="share of the hints' weights that half a cosine leaves at the end")
+    retinex: Retinex = Retinex()
     teacher_sees: Sees = Field("dark", description="what the teacher is asked about; truth: it knows clean pictures")
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
@@ -113,7 +123,10 @@ class DistillSpec(Section):
 
         And without what is as it was before it could be set.
         """
-        unset = {"control": True, "hints_end": self.hints_end == 1, "teacher_sees": self.teacher_sees == "dark"}
+        unset = {
+            "control": True, "hints_end": self.hints_end == 1, "teacher_sees": self.teacher_sees == "dark",
+            "retinex": not self.retinex.weights,
+        }  # fmt: skip
         return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 
 

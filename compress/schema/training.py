@@ -87,19 +87,47 @@ class PictureLoss(Section):
     def _without_later_zeros(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         """Terms that came later are left out where they have no weight: what was trained before them keeps its key."""
         whole: dict[str, Any] = handler(self)
-        return (
-            whole
-            if info.context == WHOLE
-            else {name: value for name, value in whole.items() if value or name not in _LATER}
-        )
+        if info.context == WHOLE:
+            return whole
+        return {name: value for name, value in whole.items() if value or name not in _LATER}
 
 
 _LATER = ("ms_ssim", "gradient", "total_variation")
 
 
 class Hint(Section):
-    """A pair of modules, by name, whose outputs are matched through a learned 1x1 adapter."""
+    """A pair of modules, by name, whose outputs are matched."""
 
     teacher: str
     student: str
     weight: Weight = 0.1
+    by: Literal["values", "affinity"] = Field(
+        "values", description="values, through a learned 1x1 adapter; or how alike any two places are (FAKD)"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Hints by values are written as they were before there were others, so that stored results stay found."""
+        data: dict[str, Any] = plain(self)
+        if self.by != "values" or info.context == WHOLE:
+            return data
+        return {name: value for name, value in data.items() if name != "by"}
+
+
+class Retinex(Section):
+    """Retinex-KD: weights of what the teacher's picture tells, term by term (``compress.losses.retinex``)."""
+
+    brightness: Weight = Field(0.0, description="L1 between means of 16x16 pixels")
+    colour: Weight = Field(0.0, description="one minus the cosine between RGB vectors")
+    texture: Weight = Field(0.0, description="L1 between gradients of the reflectance")
+    spectrum: Weight = Field(0.0, description="L1 between Fourier amplitudes of the reflectance")
+    illumination: Weight = Field(0.0, description="L1 between logs of the gains, on the thumbnail; needs step")
+    step: str | None = Field(
+        None, description="module that is given the brightened picture: there the student's illumination is read"
+    )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The terms that have a weight, by name."""
+        named: dict[str, float] = self.model_dump(exclude={"step"})
+        return {name: weight for name, weight in named.items() if weight > 0}

@@ -70,6 +70,8 @@ def check_names(spec: DistillSpec, train: Train, net: nn.Module, teacher: nn.Mod
     named += [("phases.freeze", net, name) for phase in train.phases for name in phase.freeze]
     named += [("phases.without", net, name) for phase in train.phases for name in phase.without]
     named += [("phases.level_of", net, phase.level_of) for phase in train.phases if phase.level_of]
+    if spec.retinex.illumination and spec.retinex.step:
+        named.append(("distill.retinex.step", net, spec.retinex.step))
     problems = list(shrunken_asks(train)) if isinstance(teacher, Adapted) else []
     if scale_of(teacher) != scale_of(net):
         problems.append(f"teacher: enlarges by {scale_of(teacher)}, the student by {scale_of(net)}; it can't teach it")

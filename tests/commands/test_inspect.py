@@ -74,6 +74,25 @@ def test_a_network_of_our_own(tmp_path: Path, capsys: Capture) -> None:
     assert ("repair.middle1", (1, 8, 32, 48)) in [(each.name, each.shape) for each in found.layers]
 
 
+def test_the_work_by_each_way_of_counting(tmp_path: Path, capsys: Capture) -> None:
+    found = facts(capsys, str(write(tmp_path / "net.onnx")), "--size", "10", "20", "--target", "x86_edge")
+    assert [(each.size, each.macs, each.flops) for each in found.conventions] == [
+        (f"{w}x{h}", 216 * h * w, 432 * h * w) for h, w in ((256, 256), (400, 600), (480, 640))
+    ]
+    spec = write_onnx(torch.nn.Conv2d(3, 3, 1), tmp_path / "only.onnx", (32, 48), free=False)
+    assert facts(capsys, str(spec.network), "--target", "x86_edge").conventions == ()  # it takes none of these sizes
+
+
+def test_a_network_of_ours_that_is_not_trained_yet(capsys: Capture) -> None:
+    words = ("inspect", "ldfc:P", "--size", "64", "96", "--target", "x86_edge")
+    assert execute(words) == 0
+    text = capsys.readouterr().out
+    assert "parameters  49,691" in text and "student:\n  network: ldfc\n  variant: P\n" in text
+    assert "counted as  MACs 256x256 2.977 G, 600x400 10.903 G, 640x480 13.955 G" in text
+    assert "counted as  FLOPs (2 each) 256x256 5.954 G" in text
+    assert execute(("inspect", "ldfc:Q")) == 2 and execute(("inspect", "ldfz")) == 2
+
+
 def test_a_callable_and_the_plain_text(capsys: Capture) -> None:
     words = ("inspect", "public_styles:CurveEstimator", "--size", "32", "32", "--target", "jetson")
     assert execute(words) == 0
