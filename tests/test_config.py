@@ -180,7 +180,7 @@ def test_settings_that_a_network_lacks_are_all_named_at_once(workplace: Path) ->
     )
     assert wrong("student.network=retinex_unet") == (
         "student.network: 'retinex_unet' is no student; there are: light_twin, plain_cnn, ldfc, light_curve, "
-        "unet_lite, anchor_cnn"
+        "unet_lite, anchor_cnn, fcos_lite"
     )
 
 

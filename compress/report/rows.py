@@ -93,7 +93,7 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
 
 def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
     order = list(dict.fromkeys((results.runtime, "torch", "onnx", "openvino", *RUNTIMES, "none")))
-    found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
+    found = [row for row in results.quality.rows if row.variant == variant and row.measured]
     return sorted(found, key=lambda row: order.index(row.runtime))
 
 
@@ -106,8 +106,8 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         runtime="–" if runtime == "none" else runtime,
         params=net.params if net else None,
         macs=net.macs if net else None,
-        psnr_db=mean(quality.psnr_db) if quality else None,
-        worst_psnr_db=min(quality.psnr_db) if quality else None,
+        psnr_db=mean(quality.psnr_db) if quality and quality.psnr_db else None,
+        worst_psnr_db=min(quality.psnr_db) if quality and quality.psnr_db else None,
         ssim=mean(quality.ssim) if quality and quality.ssim else None,
         quality_origin=quality.origin if quality else None,
         fps=timing.fps if timing else None,
@@ -128,7 +128,7 @@ def label_of(variant: Variant, quality: QualityReport) -> str:
 
 def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:
     """The row of ``variant`` through ``runtime``, else through another; None where it was not measured."""
-    rows = [row for row in quality.rows if row.variant == variant and row.psnr_db]
+    rows = [row for row in quality.rows if row.variant == variant and row.measured]
     return next((row for row in rows if row.runtime == runtime), rows[0] if rows else None)
 
 
@@ -194,6 +194,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
         how = _origins(row.origin for row in quality.rows)
         notes += reference_lines(quality)
         named = "Fidelity (PSNR, SSIM)" if quality.fidelity else "PSNR, SSIM"
+        if not any(row.psnr_db for row in quality.rows):
+            named = ", ".join(each.heading for each in quality.metrics if each.not_measured is None)
         notes.append(
             f"{named}: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
             f"decoder {quality.decoder}; data {quality.data_digest[:12]}."
@@ -232,8 +234,7 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     parts = []
     pair = None if is_reference(before, results.quality) else _quality_pair(before, after, results)
     if pair:
-        old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
-        parts.append(f"{called(results.quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})")
+        parts.append(_quality_change(pair, results.quality))
     nets = _net(before, results), _net(after, results)
     if nets[0] and nets[1] and nets[0].macs and nets[1].macs and nets[0].macs != nets[1].macs:
         parts.append(f"MACs {nets[0].macs / 1e9:.3f} → {nets[1].macs / 1e9:.3f} G")
@@ -247,6 +248,17 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     if not pair and not (times[0] and times[1]):
         return None
     return f"{what}: " + ", ".join(parts) + (f"; {remark}" if remark else "")
+
+
+def _quality_change(pair: tuple[QualityRow, QualityRow], quality: QualityReport) -> str:
+    """By PSNR, or by the first metric of what does not answer with pictures."""
+    if pair[0].psnr_db and pair[1].psnr_db:
+        old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
+        return f"{called(quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})"
+    name = pair[0].others[0].metric
+    facts = quality.metric(name)
+    old, new = mean(pair[0].values(name)), mean(pair[1].values(name))
+    return f"{facts.heading if facts else name} {old:.3f} → {new:.3f} ({new - old:+.3f})"
 
 
 def _also(row: SpeedRow, results: Results) -> str | None:

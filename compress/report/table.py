@@ -38,6 +38,7 @@ class _Point(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     loss: float
     val_psnr_db: float | None = None
+    val_map50: float | None = None
 
 
 class _Curve(BaseModel):
@@ -181,6 +182,9 @@ def _print_artefact(artefact: Artefact, reference: Reference | None, console: Co
 def _curve_line(curve: _Curve, reference: Reference | None) -> str:
     first, last = curve.points[0], curve.points[-1]
     line = f"trained {curve.steps:,} steps, loss {first.loss:.4f} → {last.loss:.4f}"
+    found = [point.val_map50 for point in curve.points if point.val_map50 is not None]
+    if found:
+        return f"{line}, validation mAP50 {found[0]:.3f} → {found[-1]:.3f} (measured)"
     watched = [point.val_psnr_db for point in curve.points if point.val_psnr_db is not None]
     what = f"fidelity to the {reference}, PSNR" if reference else "PSNR"
     return line + (f", validation {what} {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")

@@ -75,7 +75,7 @@ class Evidence:
         """The row of ``variant`` through the first of ``runtimes`` that was measured."""
         for runtime in runtimes:
             for row in self.quality.rows:
-                if row.variant == variant and row.runtime == runtime and row.psnr_db:
+                if row.variant == variant and row.runtime == runtime and row.measured:
                     return row
         raise Missing(f"no quality of {variant} through {' or '.join(runtimes)}")
 
@@ -125,9 +125,15 @@ def mean(values: tuple[float, ...]) -> float:
     return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
 
 
+def _dbs(row: QualityRow) -> tuple[float, ...]:
+    if not row.psnr_db:
+        raise Missing(f"no PSNR of {row.variant} through {row.runtime}: it does not answer with pictures")
+    return row.psnr_db
+
+
 def _psnr(evidence: Evidence) -> Figure:
     row = evidence.int8_quality()
-    return Figure(mean(row.psnr_db), row.origin, evidence.what)
+    return Figure(mean(_dbs(row)), row.origin, evidence.what)
 
 
 def _ssim(evidence: Evidence) -> Figure:
@@ -139,19 +145,19 @@ def _ssim(evidence: Evidence) -> Figure:
 
 def _gain(evidence: Evidence) -> Figure:
     row, dark = evidence.int8_quality(), evidence.quality_row("input", "none")
-    return Figure(mean(row.psnr_db) - mean(dark.psnr_db), _weaker(row.origin, dark.origin), evidence.what)
+    return Figure(mean(_dbs(row)) - mean(_dbs(dark)), _weaker(row.origin, dark.origin), evidence.what)
 
 
 def _drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
     note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
     note += _of_what(evidence)
-    return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
+    return Figure(mean(_dbs(full)) - mean(_dbs(row)), _weaker(row.origin, full.origin), note)
 
 
 def _worst_drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
-    if len(row.psnr_db) != len(full.psnr_db):
+    if len(_dbs(row)) != len(_dbs(full)):
         raise Missing(f"{full.variant} and int8 were not measured on the same images")
     drops = [before - after for before, after in zip(full.psnr_db, row.psnr_db, strict=True)]
     if any(math.isnan(drop) for drop in drops):  # max() would overlook one
@@ -251,15 +257,30 @@ def _metric_checks(budget: Budget, evidence: Evidence) -> Iterator[Check]:
             if limit is not None:
                 rule = Rule(lower, METRICS[asked.metric].unit, partial(_metric, asked.metric))
                 yield _check(f"{word}_{asked.metric}", rule, limit, evidence)
+        if asked.max_drop is not None:
+            rule = Rule(False, METRICS[asked.metric].unit, partial(_metric_drop, asked.metric))
+            yield _check(f"max_int8_drop_{asked.metric}", rule, asked.max_drop, evidence)
 
 
 def _metric(name: MetricName, evidence: Evidence) -> Figure:
-    row, facts = evidence.int8_quality(), evidence.quality.metric(name)
-    values = row.values(name)
+    row = evidence.int8_quality()
+    return Figure(_metric_mean(name, row, evidence), row.origin, evidence.what if METRICS[name].compare else "")
+
+
+def _metric_drop(name: MetricName, evidence: Evidence) -> Figure:
+    """How much worse INT8 is than its float self, whichever way the metric runs."""
+    row, full = evidence.int8_quality(), evidence.float_quality()
+    drop = _metric_mean(name, full, evidence) - _metric_mean(name, row, evidence)
+    note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
+    return Figure(drop if METRICS[name].higher_is_better else -drop, _weaker(row.origin, full.origin), note)
+
+
+def _metric_mean(name: MetricName, row: QualityRow, evidence: Evidence) -> float:
+    values, facts = row.values(name), evidence.quality.metric(name)
     if not values:
         why = facts.not_measured if facts is not None else "add it to validation.metrics"
-        raise Missing(f"no {METRICS[name].heading} of int8 through {row.runtime}: {why or 'not measured'}")
-    return Figure(mean(values), row.origin, evidence.what if METRICS[name].compare else "")
+        raise Missing(f"no {METRICS[name].heading} of {row.variant} through {row.runtime}: {why or 'not measured'}")
+    return mean(values)
 
 
 def _check(name: str, rule: Rule, limit: float, evidence: Evidence) -> Check:

@@ -17,7 +17,6 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     """
     import torch
 
-    from compress.losses.distill import Supervised
     from compress.models import build_net
     from compress.models.weights import save_net
     from compress.tasks import task_of
@@ -25,6 +24,5 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
 
     torch.manual_seed(seed.seed)
     net = build_net(teach.network, teach.given)
-    objective = Supervised(teach.loss, task_of(data).loss)
-    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress)
+    train_net(net, task_of(data).objective(teach.loss), teach.train, data, seed.seed, out, scratch, progress)
     save_net(net, out / "net.safetensors", half=True)

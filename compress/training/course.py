@@ -7,19 +7,12 @@ from pathlib import Path
 from torch import nn
 
 from compress.artefacts import Labels
-from compress.data.batches import BatchPlan, Guide
-from compress.data.source import PairSource, open_data
-from compress.metrics import psnr_db
-from compress.models.enhance import enhance
+from compress.data.batches import Guide
+from compress.data.source import open_source
 from compress.schema import DataSpec, Train
 from compress.stage import Progress
+from compress.tasks import task_of
 from compress.training.loop import Objective, fit, ranks
-
-
-def mean_psnr_db(net: nn.Module, source: PairSource) -> float:
-    """Mean PSNR in dB of ``net`` over all pairs of ``source``."""
-    pairs = (source.pair(i) for i in range(len(source)))
-    return sum(psnr_db(enhance(net, dark), bright) for dark, bright in pairs) / len(source)
 
 
 def train_net(
@@ -28,10 +21,9 @@ def train_net(
     labels: Labels | None = None,
 ) -> None:  # fmt: skip
     """Train ``net`` in place on the training split and write ``curve.json`` into ``out``."""
-    val = open_data(data, "val", labels)
+    task = task_of(data)
+    val = open_source(data, "val", labels)
     with ranks() as group:
-        source = open_data(data, "train", labels)
-        plan = BatchPlan(source, train.phases, train.augment, seed, guide, rank=group.rank, ranks=group.count)
-        evaluate = (lambda n: mean_psnr_db(n, val)) if len(val) else None
-        curve = fit(net, objective, plan, train, scratch, progress, evaluate, group)
+        plan = task.schedule(open_source(data, "train", labels), train, seed, guide, group)
+        curve = fit(net, objective, plan, train, scratch, progress, task.watch(val) if len(val) else None, group)
     curve.write(out / "curve.json")
