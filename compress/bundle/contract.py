@@ -104,8 +104,9 @@ def _compare_sizes(build: Build) -> list[str]:
         height, width = sides(spec)
         if what == "output" and contract.maps is not None:
             height, width = (contract.maps.strides[0] * side for side in (height, width))
-            if spec.shape[1] != contract.maps.channels:
-                problems.append(f"{spec.shape[1]} maps, {contract.maps.channels} for these classes and strides")
+            count = spec.shape[1 if spec.layout == "NCHW" else 3]
+            if count != contract.maps.channels:
+                problems.append(f"{count} maps, {contract.maps.channels} for these classes and strides")
         if what == "output" and contract.scale > 1:
             if height % contract.scale or width % contract.scale:
                 problems.append(f"{what} is {height}x{width}, no {contract.scale} times anything")

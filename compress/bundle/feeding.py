@@ -40,7 +40,10 @@ _PADDED = (
     "picture's row min(y, height - 1), column x its column min(x, width - 1)"
 )
 _MAPS_READ = "v = t, float32: an element of a map as it is; NaN or infinity: the answer is broken"
-_MAPS_PLACE = "element of row y, column x, map k: (k * H + y) * W + x; what maps mean: contract.postprocessing"
+_MAPS_PLACES = {
+    "NCHW": "element of row y, column x, map k: (k * H + y) * W + x; what maps mean: contract.postprocessing",
+    "NHWC": "element of row y, column x, map k: (y * W + x) * {maps} + k; what maps mean: contract.postprocessing",
+}
 _MAPS_CUT = "nothing is dropped: boxes that leave the picture's height and width are cut at them"
 _CUT = "rows from height on and columns from width on are dropped"
 _CUT_LARGER = "rows from {scale} * height on and columns from {scale} * width on are dropped"
@@ -149,13 +152,14 @@ def _border(build: Build, spec: TensorSpec, formulas: dict[str, str], alignment:
 
 
 def _maps_border(spec: TensorSpec, maps: int, alignment: int) -> Border:
-    """Of float32 maps (1, ``maps``, h, w)."""
+    """Of ``maps`` float32 maps."""
     height, width = sides(spec)
-    each = ELEMENT_BYTES[spec.dtype]
+    each, planar = ELEMENT_BYTES[spec.dtype], spec.layout == "NCHW"
     return Border(
         element_bytes=each, bytes_per_pixel=maps * each, alignment_bytes=max(alignment, each),
-        size_bytes=maps * each * height * width or None, row_stride=width or None, column_stride=1,
-        colour_stride=height * width or None, formula=_MAPS_READ, place=_MAPS_PLACE,
+        size_bytes=maps * each * height * width or None, row_stride=(width if planar else maps * width) or None,
+        column_stride=1 if planar else maps, colour_stride=height * width or None if planar else 1,
+        formula=_MAPS_READ, place=_MAPS_PLACES[spec.layout].format(maps=maps),
     )  # fmt: skip
 
 

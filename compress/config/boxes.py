@@ -122,10 +122,12 @@ def _losses(recipe: Recipe, stages: tuple[str, ...]) -> Iterator[str]:
 
 
 def _target(plan: Plan) -> Iterator[str]:
-    target, able = plan.target, ("onnx", "openvino")
+    target, able = plan.target, ("onnx", "openvino", "tflite")
     for name in target.export.builds if "export" in plan.stages else ():
         if not open_runtime(name).finds_boxes:
-            yield f"target.export.builds: a {name} build of a detector can't be made yet; take {' or '.join(able)}"
+            yield f"target.export.builds: a {name} build of a detector can't be made yet; take {', '.join(able)}"
+    if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.ends != "float32":
+        yield "target.export.tflite.ends: int8 codes are of pictures, and maps have no range; set float32"
     if target.device.kind in ("ssh", "adb") and "validate" in plan.stages:
         yield f"target.device.kind: builds of a detector are not run on {target.device.kind} devices yet; use local"
     for field in OF_PICTURES:

@@ -12,6 +12,7 @@ from compress.plan import Plan
 from compress.schema import Range, Recipe
 from compress.search.records import Setting
 from compress.search.space import NETWORK, Point, is_of_network
+from compress.tasks import open_task
 
 SPACE = "search.space"
 VARYING = {"student": "distill", "distill": "distill", "prune": "prune", "quantize": "quantize"}
@@ -40,6 +41,8 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
         )
     if plan.reference is not None:
         problems.append("data: a search compares candidates by a ground truth, and frames have none; use pairs")
+    if open_task(plan.recipe.task).answers != "pictures":
+        problems.append(f"task: a search compares candidates by PSNR, and task {plan.recipe.task.kind} has none")
     if not spec.space:
         problems.append(f"{SPACE}: nothing to search; give values, like {SPACE}.student.width=[16,24,32]")
     for key, values in spec.space.items():

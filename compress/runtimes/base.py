@@ -129,6 +129,9 @@ class Runtime(ABC):
     finds_boxes = False
     """Whether its builds may answer with maps of boxes; tried for those that say so."""
 
+    maps_layout: Literal["NCHW", "NHWC"] = "NCHW"
+    """How its builds lay such maps out."""
+
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
 

@@ -30,11 +30,11 @@ def maps_contract(
     runtime: RuntimeName, height: int, width: int, multiple: int, maps: BoxMaps, options: BuildOptions = PLAIN
 ) -> IOContract:
     """The contract of a detector's build of ``runtime`` for pictures of this size; 0: a free side."""
-    given = open_runtime(runtime).border(INPUT, height, width, options)
-    sides = (side // maps.strides[0] for side in (height, width))
-    answered = TensorSpec(
-        name=MAPS, shape=(1, maps.channels, *sides), layout="NCHW", dtype="float32", low=-_ANY, high=_ANY
-    )
+    maker = open_runtime(runtime)
+    given = maker.border(INPUT, height, width, options)
+    sides = tuple(side // maps.strides[0] for side in (height, width))
+    shape = (1, maps.channels, *sides) if maker.maps_layout == "NCHW" else (1, *sides, maps.channels)
+    answered = TensorSpec(name=MAPS, shape=shape, layout=maker.maps_layout, dtype="float32", low=-_ANY, high=_ANY)
     return IOContract(
         input=given, output=answered, size_multiple=multiple, preprocessing=STEPS[given.dtype, given.layout][0],
         postprocessing=f"float32 maps, no picture, of any value: {DECODING}", maps=maps,

@@ -81,6 +81,7 @@ def test_sections_of_pictures_are_what_they_were() -> None:
         ("distill.hints=[{teacher: neck, student: neck}]", "distill.hints: can't be taken of a detector"),
         ("quantize.own_weight=0.5", "quantize.own_weight: is of pictures"),
         ("target.export.builds=[onnx,openvino,rknn]", "a rknn build of a detector can't be made yet"),
+        ("target.export.builds=[onnx,openvino,tflite]", "tflite.ends: int8 codes are of pictures"),
         ("target.device.kind=ssh", "builds of a detector are not run on ssh devices yet"),
         ("target.budget.min_psnr_db=20", "target.budget.min_psnr_db: is of pictures; use target.budget.metrics"),
     ],

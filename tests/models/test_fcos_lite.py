@@ -9,7 +9,8 @@ import torch
 
 from compress.models import build_net
 from compress.models.detect import asked, maps_of
-from compress.models.weights import load_net, save_net
+from compress.models.pruning import count_macs, prune_until
+from compress.models.weights import PRUNED, load_net, save_net
 from compress.runtimes.interchange import MAPS, OnnxRequest, export_onnx
 from compress.runtimes.onnx import read_file
 
@@ -57,3 +58,15 @@ def test_its_graph_is_of_operators_that_every_npu_has(tmp_path: Path) -> None:
     assert kernels == {(1, 1), (2, 2), (3, 3)}
     modes = {a.s for node in graph.node if node.op_type == "Resize" for a in node.attribute if a.name == "mode"}
     assert modes == {b"nearest"}
+
+
+def test_a_pruned_one_comes_back_with_its_depthwise_layers(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, size = build_net("fcos_lite", {"width": 16, "classes": 2}).eval(), (64, 64)
+    before = count_macs(net, *size)
+    found = prune_until(net, lambda _n, macs: macs <= 0.7 * before, lambda _n: None, "magnitude", 8, (), size)
+    save_net(found.net, tmp_path / "net.safetensors", {PRUNED: "yes"})
+    read, x = load_net(tmp_path / "net.safetensors"), torch.rand(1, 3, *size)
+    assert count_macs(read, *size) <= 0.7 * before
+    with torch.no_grad():
+        torch.testing.assert_close(read(x), found.net.eval()(x))
