@@ -23,9 +23,9 @@ def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     """Both with the set's class names, and detectors with their number. As they were where they can't be read yet."""
     task = recipe.task
     try:
-        names = task.classes or read_classes(Path(data.root or "").expanduser() / CLASSES)
+        names = task.classes or (read_classes(Path(data.root).expanduser() / CLASSES) if data.root else ())
     except DataError:
-        names = ()
+        names = ()  # said when the plan is checked
     known = task.model_copy(update={"classes": names})
     changes: dict[str, object] = {"task": known}
     for name, section in (("student", recipe.student), ("teach", recipe.teach)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from compress.records import (
     DARK_INPUT,
     BuildList,
+    MetricFacts,
     NetFacts,
     Origin,
     QualityReport,
@@ -20,7 +21,7 @@ from compress.records import (
     SpeedRow,
     Variant,
 )
-from compress.report.reference import called, is_reference, reference_lines
+from compress.report.reference import called, headings, is_reference, reference_lines
 from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 from compress.sensitivity.records import SensitivityReport
@@ -36,7 +37,11 @@ LABELS: dict[Variant, str] = {
 }
 """The variants in the order of the table."""
 
+_NONE = "–"
 HEADINGS = ("network", "through", "params", "GMACs", "PSNR dB", "worst dB", "SSIM", "FPS", "p50 ms", "KiB")
+_OF_PICTURES = slice(4, 7)
+"""Of these, what stands for the quality of pictures."""
+
 _MARKS: dict[Origin, str] = {"measured": "", "counted": "", "simulated": " (sim.)", "estimated": " (est.)"}
 
 
@@ -59,6 +64,8 @@ class SummaryRow:
     label: str
     reference: bool = False
     """The others' figures are fidelity to this one."""
+    others: tuple[str, ...] | None = None
+    """Where no answers are pictures: each metric that was measured, as text, in the place of PSNR and SSIM."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,29 @@ class Results:
     speed: SpeedReport
     runtime: str
     sensitivity: SensitivityReport | None = None
+
+
+def row_headings(quality: QualityReport) -> tuple[str, ...]:
+    """Of the table's columns: ``HEADINGS``, with the metrics' own in PSNR's place where nothing gives pictures."""
+    if _of_pictures(quality):
+        return headings(quality, HEADINGS)
+    named = tuple(each.heading for each in _shown(quality))
+    return HEADINGS[: _OF_PICTURES.start] + named + HEADINGS[_OF_PICTURES.stop :]
+
+
+def _of_pictures(quality: QualityReport) -> bool:
+    return not quality.rows or any(row.psnr_db for row in quality.rows)
+
+
+def _shown(quality: QualityReport) -> tuple[MetricFacts, ...]:
+    return tuple(each for each in quality.metrics if each.not_measured is None)
+
+
+def _others(row: QualityRow | None, quality: QualityReport) -> tuple[str, ...] | None:
+    if _of_pictures(quality):
+        return None
+    found = ((each, row.values(each.name) if row else ()) for each in _shown(quality))
+    return tuple(_text(mean(values) if values else None, f"{{:.{each.decimals}f}}") for each, values in found)
 
 
 def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
@@ -116,6 +146,7 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         size_bytes=_size_bytes(variant, timed_with, results, net),
         label=label_of(variant, results.quality),
         reference=is_reference(variant, results.quality),
+        others=_others(quality, results.quality),
     )
 
 
@@ -162,16 +193,20 @@ def _size_bytes(variant: Variant, runtime: str, results: Results, net: NetFacts 
 
 
 def cells(row: SummaryRow) -> tuple[str, ...]:
-    """The texts of a row, in the order of ``HEADINGS``."""
+    """The texts of a row, in the order of ``row_headings``."""
     quality, speed = _MARKS[row.quality_origin or "measured"], _MARKS[row.speed_origin or "measured"]
+    pictures = (
+        _text(row.psnr_db, "{:.2f}", quality),
+        _text(row.worst_psnr_db, "{:.2f}", quality),
+        _text(row.ssim, "{:.3f}", quality),
+    )
+    others = tuple(text + quality if text != _NONE else text for text in row.others or ())
     return (
         row.label,
         row.runtime,
         _text(row.params, "{:,}"),
         _text(row.macs and row.macs / 1e9, "{:.3f}"),
-        _text(row.psnr_db, "{:.2f}", quality),
-        _text(row.worst_psnr_db, "{:.2f}", quality),
-        _text(row.ssim, "{:.3f}", quality),
+        *(pictures if row.others is None else others),
         _text(row.fps, "{:.1f}", speed),
         _text(row.p50_ms, "{:.2f}", speed),
         _text(row.size_bytes and row.size_bytes / 1024, "{:,.0f}"),
@@ -179,7 +214,7 @@ def cells(row: SummaryRow) -> tuple[str, ...]:
 
 
 def _text(value: float | None, style: str, mark: str = "") -> str:
-    return "–" if value is None else style.format(value) + mark
+    return _NONE if value is None else style.format(value) + mark
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -194,8 +229,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
         how = _origins(row.origin for row in quality.rows)
         notes += reference_lines(quality)
         named = "Fidelity (PSNR, SSIM)" if quality.fidelity else "PSNR, SSIM"
-        if not any(row.psnr_db for row in quality.rows):
-            named = ", ".join(each.heading for each in quality.metrics if each.not_measured is None)
+        if not _of_pictures(quality):
+            named = ", ".join(each.heading for each in _shown(quality))
         notes.append(
             f"{named}: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
             f"decoder {quality.decoder}; data {quality.data_digest[:12]}."

@@ -18,8 +18,7 @@ from compress.records import BuildList, Fidelity, QualityReport, Reference, Spee
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
-from compress.report.reference import headings
-from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.rows import Results, cells, footnotes, gains, row_headings, summary_rows
 from compress.report.sensitivity import summary
 from compress.sensitivity.records import SensitivityReport
 
@@ -87,7 +86,7 @@ def _print_figures(title: str, results: Results, console: Console) -> None:
     title += f": {results.quality.fidelity.name}" if results.quality.fidelity else ""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0)
     # two lines a heading and a folded name: fits into 80 columns
-    for place, heading in enumerate(_short(headings(results.quality, HEADINGS), results.quality.fidelity)):
+    for place, heading in enumerate(_short(row_headings(results.quality), results.quality.fidelity)):
         table.add_column(heading.replace(" ", "\n"), justify="left" if place < 2 else "right", no_wrap=place > 0)
     for row in summary_rows(results):
         table.add_row(*(Text(text) for text in cells(row)), style="bold" if row.variant == "int8" else "")

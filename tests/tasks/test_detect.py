@@ -168,7 +168,8 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     golden = GoldenFile.read(bundle / "golden" / "golden.json")
     assert not golden.frames and all("maps of boxes" in why for why in golden.not_run.values())
     report, readme = ((bundle / name).read_text() for name in ("report/report.md", "README.md"))
-    assert "mAP50" in report and "0 square, 1 disc" in readme and "compress_read(build" not in readme
+    assert "| GMACs | mAP50 | mAP50:95 | FPS |" in report and "PSNR dB" not in report
+    assert "0 square, 1 disc" in readme and "compress_read(build" not in readme
     assert json.loads((bundle / "report/quality.json").read_text())["metrics"][0]["name"] == "map50"
 
 

@@ -17,7 +17,7 @@ from compress.report.parity import HEADINGS as PARITY_HEADINGS
 from compress.report.parity import footnotes as parity_notes
 from compress.report.parity import remarks, row_cells
 from compress.report.reference import called, headings
-from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.rows import Results, cells, footnotes, gains, row_headings, summary_rows
 from compress.report.sensitivity import summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 from compress.report.subject import Earlier, Subject
@@ -95,8 +95,8 @@ def network_table(subject: Subject) -> Table:
     rows = summary_rows(subject.results)
     strong = frozenset(place for place, row in enumerate(rows) if row.variant == "int8")
     caption = f"Networks of {subject.title}"
-    names, texts = headings(subject.results.quality, HEADINGS), tuple(cells(row) for row in rows)
-    return Table(caption, names, texts, range(2, len(HEADINGS)), strong)
+    names, texts = row_headings(subject.results.quality), tuple(cells(row) for row in rows)
+    return Table(caption, names, texts, range(2, len(names)), strong)
 
 
 def status_of(subject: Subject) -> str:
