@@ -34,6 +34,8 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
         lacking.insert(0, "distill (or student)")
     if lacking:
         problems.append(f"stages: a search needs {', '.join(lacking)} in the recipe, too")
+    if open_task(plan.recipe.task).answers != "pictures":
+        problems.append(f"task: a search compares candidates by PSNR, and task {plan.recipe.task.kind} has none")
     if "quantize" in plan.stages and not plan.recipe.quantize.train.phases:
         problems.append(
             "quantize.train.phases: a search compares candidates by what they learn under fake-quant, and nothing is "
@@ -41,8 +43,6 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
         )
     if plan.reference is not None:
         problems.append("data: a search compares candidates by a ground truth, and frames have none; use pairs")
-    if open_task(plan.recipe.task).answers != "pictures":
-        problems.append(f"task: a search compares candidates by PSNR, and task {plan.recipe.task.kind} has none")
     if not spec.space:
         problems.append(f"{SPACE}: nothing to search; give values, like {SPACE}.student.width=[16,24,32]")
     for key, values in spec.space.items():

@@ -125,15 +125,9 @@ def mean(values: tuple[float, ...]) -> float:
     return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
 
 
-def _dbs(row: QualityRow) -> tuple[float, ...]:
-    if not row.psnr_db:
-        raise Missing(f"no PSNR of {row.variant} through {row.runtime}: it does not answer with pictures")
-    return row.psnr_db
-
-
 def _psnr(evidence: Evidence) -> Figure:
     row = evidence.int8_quality()
-    return Figure(mean(_dbs(row)), row.origin, evidence.what)
+    return Figure(mean(row.psnr_db), row.origin, evidence.what)
 
 
 def _ssim(evidence: Evidence) -> Figure:
@@ -145,19 +139,19 @@ def _ssim(evidence: Evidence) -> Figure:
 
 def _gain(evidence: Evidence) -> Figure:
     row, dark = evidence.int8_quality(), evidence.quality_row("input", "none")
-    return Figure(mean(_dbs(row)) - mean(_dbs(dark)), _weaker(row.origin, dark.origin), evidence.what)
+    return Figure(mean(row.psnr_db) - mean(dark.psnr_db), _weaker(row.origin, dark.origin), evidence.what)
 
 
 def _drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
     note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
     note += _of_what(evidence)
-    return Figure(mean(_dbs(full)) - mean(_dbs(row)), _weaker(row.origin, full.origin), note)
+    return Figure(mean(full.psnr_db) - mean(row.psnr_db), _weaker(row.origin, full.origin), note)
 
 
 def _worst_drop(evidence: Evidence) -> Figure:
     row, full = evidence.int8_quality(), evidence.float_quality()
-    if len(_dbs(row)) != len(_dbs(full)):
+    if len(row.psnr_db) != len(full.psnr_db):
         raise Missing(f"{full.variant} and int8 were not measured on the same images")
     drops = [before - after for before, after in zip(full.psnr_db, row.psnr_db, strict=True)]
     if any(math.isnan(drop) for drop in drops):  # max() would overlook one
@@ -207,6 +201,18 @@ def _size(evidence: Evidence) -> Figure:
     return Figure(largest.size_bytes, "counted", f"of {largest.name}")
 
 
+def _of_pictures(find: Callable[[Evidence], Figure]) -> Callable[[Evidence], Figure]:
+    """``find`` where what ships answers with pictures."""
+
+    def found(evidence: Evidence) -> Figure:
+        row = evidence.int8_quality()
+        if not row.psnr_db:
+            raise Missing(f"no PSNR of {row.variant} through {row.runtime}: it does not answer with pictures")
+        return find(evidence)
+
+    return found
+
+
 @dataclass(frozen=True)
 class Rule:
     """How one field of ``Budget`` is judged: ``lower`` when the limit is the least allowed."""
@@ -217,11 +223,11 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "min_psnr_db": Rule(True, "dB", _psnr),
+    "min_psnr_db": Rule(True, "dB", _of_pictures(_psnr)),
     "min_ssim": Rule(True, "", _ssim),
-    "min_gain_over_input_db": Rule(True, "dB", _gain),
-    "max_int8_drop_db": Rule(False, "dB", _drop),
-    "max_worst_drop_db": Rule(False, "dB", _worst_drop),
+    "min_gain_over_input_db": Rule(True, "dB", _of_pictures(_gain)),
+    "max_int8_drop_db": Rule(False, "dB", _of_pictures(_drop)),
+    "max_worst_drop_db": Rule(False, "dB", _of_pictures(_worst_drop)),
     "min_fps": Rule(True, "FPS", _fps),
     "max_latency_ms": Rule(False, "ms", _p50),
     "max_latency_p90_ms": Rule(False, "ms", _p90),
