@@ -81,13 +81,14 @@ class Results:
 
 def row_headings(quality: QualityReport) -> tuple[str, ...]:
     """Of the table's columns: ``HEADINGS``, with the metrics' own in PSNR's place where nothing gives pictures."""
-    if _of_pictures(quality):
+    if of_pictures(quality):
         return headings(quality, HEADINGS)
     named = tuple(each.heading for each in _shown(quality))
     return HEADINGS[: _OF_PICTURES.start] + named + HEADINGS[_OF_PICTURES.stop :]
 
 
-def _of_pictures(quality: QualityReport) -> bool:
+def of_pictures(quality: QualityReport) -> bool:
+    """Whether answers are pictures, which have a PSNR; so of a report that holds nothing yet."""
     return not quality.rows or any(row.psnr_db for row in quality.rows)
 
 
@@ -96,7 +97,7 @@ def _shown(quality: QualityReport) -> tuple[MetricFacts, ...]:
 
 
 def _others(row: QualityRow | None, quality: QualityReport) -> tuple[str, ...] | None:
-    if _of_pictures(quality):
+    if of_pictures(quality):
         return None
     found = ((each, row.values(each.name) if row else ()) for each in _shown(quality))
     return tuple(_text(mean(values) if values else None, f"{{:.{each.decimals}f}}") for each, values in found)
@@ -229,7 +230,7 @@ def footnotes(results: Results) -> tuple[str, ...]:
         how = _origins(row.origin for row in quality.rows)
         notes += reference_lines(quality)
         named = "Fidelity (PSNR, SSIM)" if quality.fidelity else "PSNR, SSIM"
-        if not _of_pictures(quality):
+        if not of_pictures(quality):
             named = ", ".join(each.heading for each in _shown(quality))
         notes.append(
             f"{named}: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,14 @@ from compress.bundle.contract import CONTRACT, ContractFile, check_build
 from compress.bundle.golden import GoldenFile
 from compress.bundle.keys import public_pem, resolve_key
 from compress.bundle.verify import verify_bundle
+from compress.cli import execute
 from compress.config.load import load_plans
 from compress.data.source import open_source
 from compress.detection.decode import decode
 from compress.errors import BuildError, DataError
 from compress.flow import Quiet, RunResult, run
+from compress.handoff.facts import sealed_facts
+from compress.handoff.measured import quality_changes
 from compress.looks.records import read_looks
 from compress.metrics.box_scoring import BoxScorer
 from compress.metrics.detection import Boxes, map50
@@ -27,7 +31,9 @@ from compress.metrics.wanted import Wanted
 from compress.models.detect import asked
 from compress.models.weights import load_net
 from compress.plan import Plan
-from compress.records import Build, BuildList, QualityReport, VerdictRecord
+from compress.records import Build, BuildList, QualityReport, QualityRow, VerdictRecord
+from compress.regression.judge import judge_quality
+from compress.regression.records import Allowance
 from compress.runtimes.base import RunOptions
 from compress.runtimes.maps import BoxRunner
 from compress.runtimes.picture import PictureRunner
@@ -168,6 +174,8 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     golden = GoldenFile.read(bundle / "golden" / "golden.json")
     assert not golden.frames and all("maps of boxes" in why for why in golden.not_run.values())
     report, readme = ((bundle / name).read_text() for name in ("report/report.md", "README.md"))
+    page = (bundle / "report/report.html").read_text()
+    assert "mAP50:95" in page and "decibels" not in page and "PSNR" not in page.partition("<body")[2]
     assert "| GMACs | mAP50 | mAP50:95 | FPS |" in report and "PSNR dB" not in report
     assert "0 square, 1 disc" in readme and "compress_read(build" not in readme
     assert json.loads((bundle / "report/quality.json").read_text())["metrics"][0]["name"] == "map50"
@@ -181,3 +189,28 @@ def test_a_set_without_boxes_measures_nothing(plan: Plan) -> None:
     with pytest.raises(DataError, match="no test picture has a box"):
         scorer.row(0, "none", "measured")
     assert [facts.not_measured is None for facts in scorer.facts()] == [True, False]
+
+
+def test_two_bundles_of_detectors_can_be_compared(
+    result: RunResult, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, file = _folder(result, Bundle) / "bundle", tmp_path / "accepted.json"
+    place = ("--file", str(file), "--store", str(home / "store"))
+    assert execute(("baseline", "set", str(bundle), *place)) == 0
+    assert execute(("baseline", "show", "--file", str(file))) == 0
+    assert execute(("baseline", "diff", str(bundle), *place)) == 0
+    said = capsys.readouterr().out
+    assert "int8 through openvino: map50 0." in said and ", was map50 0." in said
+    quality = QualityReport.read(bundle / "report/quality.json")
+    worse = quality.model_copy(update={"rows": tuple(map(_worse, quality.rows))})
+    facts = sealed_facts(bundle)
+    changes = quality_changes(facts, replace(facts, quality=worse), frozenset({"int8"}), "minor")
+    names, metrics = ("openvino", "onnx", "torch"), ("map50", "map50_95")
+    assert {each.what for each in changes} == {f"int8 through {name}: {metric}" for name in names for metric in metrics}
+    (first, _) = judge_quality(worse, quality, "openvino", Allowance())
+    assert (first.name, first.result) == ("int8 through openvino, mAP50", "fail")
+
+
+def _worse(row: QualityRow) -> QualityRow:
+    halved = (each.model_copy(update={"values": (each.values[0] / 2,)}) for each in row.others)
+    return row.model_copy(update={"others": tuple(halved)})
