@@ -20,14 +20,12 @@ from compress.cli import execute
 from compress.config.load import load_plans
 from compress.data.source import open_source
 from compress.detection.decode import decode
-from compress.errors import BuildError, DataError
+from compress.errors import BuildError
 from compress.flow import Quiet, RunResult, run
 from compress.handoff.facts import sealed_facts
 from compress.handoff.measured import quality_changes
 from compress.looks.records import read_looks
-from compress.metrics.box_scoring import BoxScorer
 from compress.metrics.detection import Boxes, map50
-from compress.metrics.wanted import Wanted
 from compress.models.detect import asked
 from compress.models.weights import load_net
 from compress.plan import Plan
@@ -38,7 +36,6 @@ from compress.runtimes.base import RunOptions
 from compress.runtimes.maps import BoxRunner
 from compress.runtimes.picture import PictureRunner
 from compress.store.store import Store
-from compress.tasks import task_of
 
 LEAST_MAP50 = 0.6
 """Boxes at random places get less than .05 here."""
@@ -179,16 +176,6 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     assert "| GMACs | mAP50 | mAP50:95 | FPS |" in report and "PSNR dB" not in report
     assert "0 square, 1 disc" in readme and "compress_read(build" not in readme
     assert json.loads((bundle / "report/quality.json").read_text())["metrics"][0]["name"] == "map50"
-
-
-def test_a_set_without_boxes_measures_nothing(plan: Plan) -> None:
-    scorer = BoxScorer(("input",), (Wanted("map50"), Wanted("vif")))
-    picture, truth = open_source(plan.data, "test").pair(0)
-    nothing = task_of(plan.data).untouched(picture)
-    scorer.add((nothing,), type(truth)(nothing))
-    with pytest.raises(DataError, match="no test picture has a box"):
-        scorer.row(0, "none", "measured")
-    assert [facts.not_measured is None for facts in scorer.facts()] == [True, False]
 
 
 def test_two_bundles_of_detectors_can_be_compared(
