@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from compress.metrics.full_reference import PSNR_CAP_DB
 from compress.records import Reference
 from compress.schema import (
+    OF_PICTURES,
     Board,
     Budget,
     ControlSpec,
@@ -23,6 +24,7 @@ from compress.schema import (
     Target,
     UntrainedBudget,
 )  # fmt: skip
+from compress.tasks import open_task
 
 NO_TARGET = "none"
 """The target's name where the command gives none; only chains that read nothing of a target may do so."""
@@ -78,17 +80,22 @@ class Plan:
     def budget(self) -> Budget:
         """The target's budget; what INT8 may cost is the recipe's to say where neither target nor command does.
 
-        Not against its own float pictures, where nothing can drop.
+        Not against its own float pictures, where nothing can drop. What is said of pictures means nothing for boxes.
         """
-        own = self.recipe.sensitivity
+        own, budget = self.recipe.sensitivity, self.target.budget
+        named = {each.metric for each in budget.metrics}
+        limits = budget.metrics + tuple(each for each in self.recipe.validation.limits if each.metric not in named)
+        budget = budget.model_copy(update={"metrics": limits}) if limits else budget
+        if open_task(self.recipe.task).answers == "boxes":
+            return budget.model_copy(update=dict.fromkeys(OF_PICTURES))
         if self.reference == "float network":
-            return self.target.budget
+            return budget
         said = {"max_int8_drop_db": own.max_int8_drop_db, "max_worst_drop_db": own.max_worst_drop_db}
         filled = {
             name: limit for name, limit in said.items()
             if limit is not None and f"target.budget.{name}" not in self.origins
         }  # fmt: skip
-        return self.target.budget.model_copy(update=filled)
+        return budget.model_copy(update=filled)
 
     @property
     def untrained(self) -> bool:

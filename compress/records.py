@@ -57,6 +57,21 @@ class TensorSpec(Record):
     zero_point: int | None = None
 
 
+class BoxMaps(Record):
+    """How an answer says where objects are; ``compress.detection.decode`` reads it.
+
+    ``strides``: of the levels, the smallest first, which is that of the answer's own rows and columns.
+    """
+
+    classes: tuple[str, ...]
+    strides: tuple[int, ...] = (8, 16, 32)
+
+    @property
+    def channels(self) -> int:
+        """Of an answer: for each level the classes, four distances and how central a place is."""
+        return len(self.strides) * (len(self.classes) + 5)
+
+
 class IOContract(Record):
     """What must be known to feed a build and read its answer."""
 
@@ -67,10 +82,12 @@ class IOContract(Record):
     postprocessing: str
     scale: int = 1
     """Height and width of the answer over those of the picture; not written where it is 1."""
+    maps: BoxMaps | None = None
+    """How the answer says boxes; not written where it is a picture."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data = plain(self)
+        data = without_empty(plain(self), "maps")
         return data if self.scale != 1 else {key: value for key, value in data.items() if key != "scale"}
 
 
@@ -144,7 +161,7 @@ class BuildList(Record):
 
 
 class MetricValues(Record):
-    """One more metric of a row, by its name in ``QualityReport.metrics``; per image."""
+    """One more metric of a row, by its name in ``QualityReport.metrics``; per image, one value where it is of a set."""
 
     metric: str
     values: tuple[float, ...]
@@ -168,7 +185,10 @@ class MetricFacts(Record):
 
 
 class QualityRow(Record):
-    """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``."""
+    """Quality of one variant through one runtime; per-image lists follow ``QualityReport.images``.
+
+    Of what does not answer with pictures PSNR and SSIM are empty, and ``others`` says all.
+    """
 
     variant: Variant
     runtime: Through
@@ -178,6 +198,11 @@ class QualityRow(Record):
     psnr_to_float_db: tuple[float, ...] = ()
     origin: Origin = "measured"
     others: tuple[MetricValues, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is any figure."""
+        return bool(self.psnr_db or self.others)
 
     def values(self, metric: str) -> tuple[float, ...]:
         """The values of a metric by its name, empty where it was not measured."""

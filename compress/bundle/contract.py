@@ -83,10 +83,10 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
     except Exception as error:  # the parsers raise what they like on a file of another kind
         return [f"can't read its ends back: {one_line(error, kind=False)}"]
     contract = build.contract
-    return [
-        *compare_declared("input", build, contract.input, given), *check_formula(contract.input),
-        *compare_declared("output", build, contract.output, answered), *check_formula(contract.output),
-    ]  # fmt: skip
+    problems = [*compare_declared("input", build, contract.input, given), *check_formula(contract.input)]
+    if contract.maps is not None:  # names, shape and type were compared; maps have no colours, codes or range
+        return problems
+    return [*problems, *compare_declared("output", build, contract.output, answered), *check_formula(contract.output)]
 
 
 def _compare_sizes(build: Build) -> list[str]:
@@ -102,6 +102,11 @@ def _compare_sizes(build: Build) -> list[str]:
         if len(spec.shape) != 4:
             continue  # its shape was complained of already
         height, width = sides(spec)
+        if what == "output" and contract.maps is not None:
+            height, width = (contract.maps.strides[0] * side for side in (height, width))
+            count = spec.shape[1 if spec.layout == "NCHW" else 3]
+            if count != contract.maps.channels:
+                problems.append(f"{count} maps, {contract.maps.channels} for these classes and strides")
         if what == "output" and contract.scale > 1:
             if height % contract.scale or width % contract.scale:
                 problems.append(f"{what} is {height}x{width}, no {contract.scale} times anything")

@@ -39,6 +39,12 @@ _PADDED = (
     "H and W are the picture's height and width, each rounded up to a multiple of size_multiple; row y takes the "
     "picture's row min(y, height - 1), column x its column min(x, width - 1)"
 )
+_MAPS_READ = "v = t, float32: an element of a map as it is; NaN or infinity: the answer is broken"
+_MAPS_PLACES = {
+    "NCHW": "element of row y, column x, map k: (k * H + y) * W + x; what maps mean: contract.postprocessing",
+    "NHWC": "element of row y, column x, map k: (y * W + x) * {maps} + k; what maps mean: contract.postprocessing",
+}
+_MAPS_CUT = "nothing is dropped: boxes that leave the picture's height and width are cut at them"
 _CUT = "rows from height on and columns from width on are dropped"
 _CUT_LARGER = "rows from {scale} * height on and columns from {scale} * width on are dropped"
 
@@ -59,7 +65,8 @@ class Border(Record):
     """One end of a build for a programmer. Sizes are None where a side is free: then per pixel of the padded picture.
 
     ``formula`` is for one element, ``place`` says where it lies; ``strides`` are elements from one row, column and
-    colour to the next, None where they follow from a free side.
+    colour to the next, None where they follow from a free side. Of maps of boxes, a pixel is a place of a map, and a
+    colour a map.
     """
 
     element_bytes: int
@@ -97,10 +104,13 @@ class Feeding(Record):
 def feeding_of(build: Build, folder: Path) -> Feeding:
     """How to feed ``build``, whose files lie below ``folder``. Raises BuildError where no formula is known for it."""
     alignment, note = _OWN_BUFFERS[build.runtime]
+    contract = build.contract
+    cutting = _CUT if contract.scale == 1 else _CUT_LARGER.format(scale=contract.scale)
     return Feeding(
-        input=_border(build, build.contract.input, _WRITTEN, alignment),
-        output=_border(build, build.contract.output, _READ, alignment), padding=_PADDED,
-        cutting=_CUT if build.contract.scale == 1 else _CUT_LARGER.format(scale=build.contract.scale),
+        input=_border(build, contract.input, _WRITTEN, alignment),
+        output=_border(build, contract.output, _READ, alignment) if contract.maps is None
+        else _maps_border(contract.output, contract.maps.channels, alignment),
+        padding=_PADDED, cutting=cutting if contract.maps is None else _MAPS_CUT,
         alignment_note=f"{build.runtime}: {note}", memory=_memory(build, folder),
     )  # fmt: skip
 
@@ -138,6 +148,18 @@ def _border(build: Build, spec: TensorSpec, formulas: dict[str, str], alignment:
         row_stride=(width if planar else CHANNELS * width) or None, column_stride=1 if planar else CHANNELS,
         colour_stride=height * width or None if planar else 1,
         formula=formulas[spec.dtype], place=_PLACES[spec.layout],
+    )  # fmt: skip
+
+
+def _maps_border(spec: TensorSpec, maps: int, alignment: int) -> Border:
+    """Of ``maps`` float32 maps."""
+    height, width = sides(spec)
+    each, planar = ELEMENT_BYTES[spec.dtype], spec.layout == "NCHW"
+    return Border(
+        element_bytes=each, bytes_per_pixel=maps * each, alignment_bytes=max(alignment, each),
+        size_bytes=maps * each * height * width or None, row_stride=(width if planar else maps * width) or None,
+        column_stride=1 if planar else maps, colour_stride=height * width or None if planar else 1,
+        formula=_MAPS_READ, place=_MAPS_PLACES[spec.layout].format(maps=maps),
     )  # fmt: skip
 
 

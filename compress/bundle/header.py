@@ -95,7 +95,19 @@ def _macros(name: str, build: BuildContract) -> str:
         "HALO": -1 if tiling.halo_px is None else tiling.halo_px, "TILES_EXACT": int(tiling.exact),
     }  # fmt: skip
     lines = "".join(f"#define COMPRESS_{name}_{key} {value}\n" for key, value in values.items())
-    return f"\n/* {_plain(build.name)}: {_plain(feeding.alignment_note)}. */\n{lines}"
+    maps = "" if build.contract.maps is None else ". " + _MAPS
+    return f"\n/* {_plain(build.name)}: {_plain(feeding.alignment_note)}{maps}. */\n{lines}"
+
+
+_MAPS = (
+    "Answers with maps of boxes, so scale is 0 and compress_read() has nothing to read: contract.json says how boxes "
+    "are read from the maps"
+)
+
+
+def _scale(build: BuildContract) -> int:
+    """0 where the answer is no picture: ``compress_read`` then reads and writes nothing."""
+    return build.contract.scale if build.contract.maps is None else 0
 
 
 def _row(build: BuildContract) -> str:
@@ -116,7 +128,7 @@ def _row(build: BuildContract) -> str:
         f"         {_tensor(build.contract.output, feeding.output)}",
         f"         {halo}, {int(tiling.exact)}, {tiling.start_multiple}u",
         f"         {_signed(memory.weights_bytes)}, {_text(memory.weights_origin)}, {_signed(memory.peak_bytes)}, "
-        f"{_text(memory.peak_origin)}, {build.contract.scale}u}}",
+        f"{_text(memory.peak_origin)}, {_scale(build)}u}}",
     ))  # fmt: skip
 
 

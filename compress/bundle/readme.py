@@ -106,6 +106,16 @@ int enhance(uint8_t *rgb, uint32_t height, uint32_t width)
 The formulas are in `contract.json` in words: they are exact, so a tensor of yours can be compared bit by bit.
 """
 
+_MAPS = """
+## What an answer means
+
+These builds find objects: they answer with maps, of which boxes are made outside of the build. The classes, by number:
+{classes}. From C, `compress_fill` of `contract.h` makes the input tensor; the output tensor is float32 and read so:
+{after}.
+
+There are no golden frames: those hold pictures, so the self-test of `tools/` has nothing to compare here.
+"""
+
 _GOLDEN = """
 ## Is it right on the device?
 
@@ -155,6 +165,12 @@ def bundle_readme(
     if not builds:
         return text + "\n## Builds\n\nNone could be made.\n"
     first = builds[0]
+    if first.contract.maps is not None:
+        classes = ", ".join(f"{place} {name}" for place, name in enumerate(first.contract.maps.classes))
+        text += _MAPS.format(classes=classes, after=first.contract.postprocessing) + (
+            _TOOLS if "tools" in present else ""
+        )
+        return text + "\n## Builds\n" + "".join(_describe(build) for build in builds)
     larger = f"; has room for {first.contract.scale} times that height and width" if first.contract.scale > 1 else ""
     text += _C.format(name=first.name, room=larger, input=first.contract.input.name, output=first.contract.output.name)
     text += _GOLDEN.format(psnr=MIN_PSNR_DB, codes=MAX_ABS_CODES) + (_TOOLS if "tools" in present else "")

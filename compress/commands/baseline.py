@@ -10,6 +10,7 @@ import click
 from compress.errors import EXIT_PASS
 
 if TYPE_CHECKING:
+    from compress.records import QualityRow
     from compress.regression.baseline import Accepted
 
 
@@ -60,10 +61,9 @@ def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
     before = {} if why else {(row.variant, row.runtime): row for row in accepted.quality.rows}
     for row in bundle.quality.rows:
         old = before.get((row.variant, row.runtime))
-        now = _mean(row.psnr_db), _mean(row.ssim)
-        was = f", was {_mean(old.psnr_db):.3f} dB and {_mean(old.ssim):.4f}" if old else ", not in the baseline"
+        was = f", was {_figures(old).replace(', SSIM', ' and')}" if old else ", not in the baseline"
         psnr = f"{called(bundle.quality, 'PSNR')} " if bundle.quality.fidelity else ""
-        click.echo(f"{row.variant} through {row.runtime}: {psnr}{now[0]:.3f} dB, SSIM {now[1]:.4f}{was}")
+        click.echo(f"{row.variant} through {row.runtime}: {psnr}{_figures(row)}{was}")
     sizes = {each.build: each.size_bytes for each in accepted.sizes}
     for build in builds:
         was = f", was {sizes[build.name]:,}" if build.name in sizes else ", not in the baseline"
@@ -74,10 +74,16 @@ def diff_baseline(word: str | None, store_root: Path, file: Path) -> int:
 def _lines(accepted: Accepted) -> list[str]:
     quality = [
         f"{accepted.quality.fidelity.name if accepted.quality.fidelity else 'quality    '} "
-        f"{row.variant} through {row.runtime}: {_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
+        f"{row.variant} through {row.runtime}: {_figures(row)}"
         for row in accepted.quality.rows if row.variant == "int8"
     ]  # fmt: skip
     return [*quality, *(f"build       {each.build}: {each.size_bytes:,} bytes" for each in accepted.sizes)]
+
+
+def _figures(row: QualityRow) -> str:
+    if row.psnr_db:
+        return f"{_mean(row.psnr_db):.3f} dB, SSIM {_mean(row.ssim):.4f}"
+    return ", ".join(f"{each.metric} {_mean(each.values):.4f}" for each in row.others) or "nothing measured"
 
 
 def _mean(values: tuple[float, ...]) -> float:

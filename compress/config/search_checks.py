@@ -15,6 +15,7 @@ from compress.schema import Range, Recipe
 from compress.search.bits import INT16, KEEP_FLOAT, PREFIX, Bits, decided, is_under, names_problem
 from compress.search.records import Setting
 from compress.search.space import NETWORK, Point, is_of_network
+from compress.tasks import open_task
 
 SPACE = "search.space"
 VARYING = {"student": "distill", "distill": "distill", "prune": "prune", "quantize": "quantize"}
@@ -39,6 +40,8 @@ def search_problems(plan: Plan, given: tuple[str, ...], load: Load) -> tuple[str
         lacking.insert(0, "distill (or student)")
     if lacking:
         problems.append(f"stages: a search needs {', '.join(lacking)} in the recipe, too")
+    if open_task(plan.recipe.task).answers != "pictures":
+        problems.append(f"task: a search compares candidates by PSNR, and task {plan.recipe.task.kind} has none")
     if "quantize" in plan.stages and not plan.recipe.quantize.train.phases:
         problems.append(
             "quantize.train.phases: a search compares candidates by what they learn under fake-quant, and nothing is "

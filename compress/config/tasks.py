@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compress.config.boxes import box_problems, with_classes
 from compress.models import NETWORKS, STUDENT_NAMES, students_of_any_task
 from compress.plan import Plan
 from compress.runtimes import open_runtime
@@ -14,13 +15,16 @@ OUTSIDE = "a network from outside answers at its input's size here"
 
 
 def for_task(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
-    """Both with what follows from ``recipe.task``: the pictures know it, networks that can enlarge know by how much.
+    """Both with what follows from ``recipe.task``: the pictures know it, networks that can enlarge know by how much,
+    detectors how many classes there are.
 
     Unchanged for enhancement, so that nothing that was ever made for it is made again.
     """
     task = recipe.task
     if task == TaskSpec():
         return recipe, data
+    if open_task(task).answers == "boxes":
+        return with_classes(recipe, data)
     known = TaskData(**dict(data), task=task)
     scale = open_task(task).scale
     if scale == 1:
@@ -43,6 +47,14 @@ def task_problems(plan: Plan) -> Iterator[str]:
     if (spec.kind == "super_resolution") != (spec.scale is not None):
         yield "task.scale: " + ("needed, 2 or more" if spec.scale is None else "of super_resolution only; leave it out")
         return
+    if open_task(spec).answers == "boxes":
+        yield from box_problems(plan)
+        return
+    if spec.classes:
+        yield "task.classes: of detect only; leave it out"
+    if plan.data.kind == "boxes":
+        yield f"data: '{plan.data_name}' has boxes, and task {spec.kind} is for pictures; use recipe=detect"
+    yield from _no_detectors(recipe)
     if spec.kind == "enhance":
         return
     yield from _networks(recipe)
@@ -52,6 +64,13 @@ def task_problems(plan: Plan) -> Iterator[str]:
     for name in plan.target.export.builds:
         if scale != 1 and not open_runtime(name).enlarges:
             yield f"target.export.builds: a {name} build that enlarges can't be made yet; take onnx, openvino or tflite"
+
+
+def _no_detectors(recipe: Recipe) -> Iterator[str]:
+    named = {"student": recipe.student.network, "teach": recipe.teach.network}
+    for name, network in named.items():
+        if network in NETWORKS and NETWORKS[network].detects and (name == "student" or name in recipe.stages):
+            yield f"{name}.network: '{network}' finds boxes, and task {recipe.task.kind} is for pictures"
 
 
 def _networks(recipe: Recipe) -> Iterator[str]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.data.source import PairSource
+from compress.data.source import PairSource, Source
 from compress.errors import DataError
 from compress.schema import Augment, Phase
 
@@ -50,10 +51,25 @@ class Guide(Protocol):
 
 
 @dataclass(frozen=True)
+class BoxTargets:
+    """What is known of the objects in a batch: ``corners`` (N, M, 4) float32 left, top, right, bottom in pixels of it.
+
+    ``labels`` (N, M) int64, -1 where a picture has fewer than M boxes; ``labelled`` (N, C) bool: a place without a box
+    is known to be no object of this class.
+    """
+
+    corners: Tensor
+    labels: Tensor
+    labelled: Tensor
+
+
+@dataclass(frozen=True)
 class Batch:
     """``dark``, ``bright`` and ``taught`` (N, 3, h, w) float32 in [0, 1]; ``hints`` (N, C, h', w') each.
 
     Where the task enlarges, ``bright`` and ``taught`` are larger than ``dark``, a whole number of times.
+
+    ``boxes``: what the task asks for, where that is no picture; ``bright`` is then ``dark`` itself.
 
     ``asks``: a teacher, if there is one, is still to be asked about ``dark``. ``level_of``: the module of the network
     whose input says how bright ``bright`` and ``taught`` are to be taken. ``without``: modules of it to leave out.
@@ -69,9 +85,10 @@ class Batch:
     level_of: str | None = None
     without: tuple[str, ...] = ()
     done: float = 0.0
+    boxes: BoxTargets | None = None
 
     def map(self, place: Callable[[Tensor], Tensor]) -> Batch:
-        """The batch with every tensor replaced by ``place(tensor)``."""
+        """The batch with every tensor of pictures or features replaced by ``place(tensor)``."""
         taught = None if self.taught is None else place(self.taught)
         hints = tuple(map(place, self.hints))
         return replace(self, dark=place(self.dark), bright=place(self.bright), taught=taught, hints=hints)
@@ -161,17 +178,21 @@ class WaitMeter:
         return self.waited_s / max(time.perf_counter() - self.started_s, 1e-9)
 
 
-class BatchPlan:
-    """Which pictures, cut how, at which step; ``rank`` of ``ranks`` takes its slice of each batch."""
+class Schedule(ABC):
+    """Which pictures at which step; ``rank`` of ``ranks`` takes its slice of each batch."""
 
     def __init__(
-        self, source: PairSource, phases: tuple[Phase, ...], augment: Augment, seed: int,
-        guide: Guide | None = None, rank: int = 0, ranks: int = 1,
+        self, source: Source[Any], phases: tuple[Phase, ...], augment: Augment, seed: int, rank: int = 0,
+        ranks: int = 1,
     ) -> None:  # fmt: skip
-        self.source, self.phases, self.augment, self.seed = source, phases, augment, seed
-        self.guide, self.rank, self.ranks = guide, rank, ranks
+        self._count, self.phases, self.augment, self.seed = len(source), phases, augment, seed
+        self.rank, self.ranks = rank, ranks
         self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
         self.steps = sum(self.steps_of)
+
+    @abstractmethod
+    def batch(self, step: int) -> Batch:
+        """The batch of ``step``. Raises DataError for pictures that are too small for its phase."""
 
     def phase_at(self, step: int) -> Phase:
         """The phase that ``step`` (from 0) belongs to."""
@@ -194,12 +215,62 @@ class BatchPlan:
 
     def _indices(self, step: int, batch: int) -> list[int]:
         """Positions in an endless sequence of shuffled epochs."""
-        count, chosen = len(self.source), []
+        count, chosen = self._count, []
         for position in range(step * batch, (step + 1) * batch):
             epoch, place = divmod(position, count)
             order = np.random.default_rng((self.seed, 1, epoch)).permutation(count)
             chosen.append(int(order[place]))
         return chosen
+
+    def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+        bound = -np.log1p(-self.augment.exposure)
+        return np.exp(rng.uniform(-bound, bound, size)).astype(np.float32)
+
+    def run(self, start: int, meter: WaitMeter, ahead: int = 3) -> Iterator[Batch]:
+        """Batches from step ``start`` to the end, prepared ``ahead`` in a thread; its errors surface here."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+        stopped = threading.Event()
+
+        def offer(item: Batch | BaseException) -> None:
+            while not stopped.is_set():
+                try:
+                    return ready.put(item, timeout=0.2)
+                except queue.Full:
+                    continue
+
+        def work() -> None:
+            try:
+                for step in range(start, self.steps):
+                    if stopped.is_set():
+                        return
+                    offer(self.batch(step))
+            except BaseException as error:  # handed over: the training thread raises it
+                offer(error)
+
+        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread.start()
+        try:
+            for _ in range(start, self.steps):
+                before = time.perf_counter()
+                item = ready.get()
+                meter.waited_s += time.perf_counter() - before
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            thread.join()
+
+
+class BatchPlan(Schedule):
+    """Pairs of pictures, cut how, at which step."""
+
+    def __init__(
+        self, source: PairSource, phases: tuple[Phase, ...], augment: Augment, seed: int,
+        guide: Guide | None = None, rank: int = 0, ranks: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(source, phases, augment, seed, rank, ranks)
+        self.source, self.guide = source, guide
 
     def batch(self, step: int) -> Batch:
         """The batch of ``step``. Raises DataError for pictures that are too small for its phase."""
@@ -245,45 +316,6 @@ class BatchPlan:
         left = int(rng.integers(0, (picture.shape[1] - width) // GRID + 1)) * GRID
         mirrors = rng.random(2) < 0.5 if self.augment.flip else (False, False)
         return Cut(top, left, height, width, bool(mirrors[0]), bool(mirrors[1]))
-
-    def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
-        bound = -np.log1p(-self.augment.exposure)
-        return np.exp(rng.uniform(-bound, bound, size)).astype(np.float32)
-
-    def run(self, start: int, meter: WaitMeter, ahead: int = 3) -> Iterator[Batch]:
-        """Batches from step ``start`` to the end, prepared ``ahead`` in a thread; its errors surface here."""
-        ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
-        stopped = threading.Event()
-
-        def offer(item: Batch | BaseException) -> None:
-            while not stopped.is_set():
-                try:
-                    return ready.put(item, timeout=0.2)
-                except queue.Full:
-                    continue
-
-        def work() -> None:
-            try:
-                for step in range(start, self.steps):
-                    if stopped.is_set():
-                        return
-                    offer(self.batch(step))
-            except BaseException as error:  # handed over: the training thread raises it
-                offer(error)
-
-        thread = threading.Thread(target=work, name="batches", daemon=True)
-        thread.start()
-        try:
-            for _ in range(start, self.steps):
-                before = time.perf_counter()
-                item = ready.get()
-                meter.waited_s += time.perf_counter() - before
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stopped.set()
-            thread.join()
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from compress.data.cache import CachedPairs
 from compress.data.camera import CAMERA_VERSION
 from compress.data.pictures import MIN_SIDE, read_picture
 from compress.errors import DataError
-from compress.tasks import task_of
+from compress.tasks import picture_task_of
 
 if TYPE_CHECKING:
     import torch
 
     from compress.data.source import Pair, Picture, Split
     from compress.schema import DataSpec
-    from compress.tasks.base import Task
+    from compress.tasks.picture import PictureTask
 
 PICTURES_VERSION = f"2.{CAMERA_VERSION}"
 """Raised when the same photographs give other pairs; the second part is the camera's."""
@@ -108,7 +108,7 @@ def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
     Raises:
         DataError: a photograph is missing, or smaller than ``spec.size``.
     """
-    task = task_of(spec)
+    task = picture_task_of(spec)
     height, width = spec.size or DEFAULT_SIZE
     if height % task.scale or width % task.scale:
         raise DataError(f"data.size=[{height}, {width}]: both should be multiples of task.scale, {task.scale}")
@@ -131,7 +131,7 @@ def open_embedded(spec: DataSpec, split: Split) -> CachedPairs:
     return CachedPairs(names, tuple(name for name, _ in wanted), make, spec.memory_mib * 2**20)
 
 
-def _make_pair(task: Task, photograph: Picture, name: str, height: int, width: int) -> Pair:
+def _make_pair(task: PictureTask, photograph: Picture, name: str, height: int, width: int) -> Pair:
     import numpy as np
     import torch
 

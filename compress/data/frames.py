@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Labels
 from compress.data.pictures import fit
-from compress.data.source import open_data, spread
+from compress.data.source import open_source, spread
 from compress.schema import DataSpec
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def write_frames(data: DataSpec, size: tuple[int, int], count: int, path: Path, 
     """
     import numpy as np
 
-    source = open_data(data, "train", labels)
+    source = open_source(data, "train", labels)
     frames = [_middle(source.pair(index)[0], size) for index in spread(len(source), count)]
     np.save(path, np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255))
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from compress.data.cache import CachedPairs
 from compress.data.pictures import SUFFIXES, content_digest, picture_size, pixel_digest, read_picture
 from compress.errors import DataError
-from compress.tasks import ENHANCE, task_of
+from compress.tasks import ENHANCE, picture_task_of
 
 if TYPE_CHECKING:
     from compress.data.source import Pair, Split
     from compress.schema import DataSpec
-    from compress.tasks.base import Task
+    from compress.tasks.picture import PictureTask
 
 _SHOWN = 3  # names listed in a message before "and N more"
 
@@ -45,7 +45,7 @@ def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
         DataError: see :func:`compress.data.source.open_data`; or a test picture is also in the training part.
     """
     budget_bytes = spec.memory_mib * 2**20
-    task = task_of(spec)
+    task = picture_task_of(spec)
     folder = _root(spec) / (spec.test if split == "test" else spec.train)
     pairs = list_pairs(folder, spec.exclude if split != "test" else (), task)
     scenes = _scenes(pairs)
@@ -70,13 +70,13 @@ def paired_files(spec: DataSpec) -> dict[str, Path]:
     root = _root(spec)
     if (root / spec.train).resolve() == (root / spec.test).resolve():
         raise DataError(f"{root / spec.train}: is both data.train and data.test; test pictures must not be trained on")
-    task = task_of(spec)
+    task = picture_task_of(spec)
     parts = (list_pairs(root / spec.train, spec.exclude, task), list_pairs(root / spec.test, (), task))
     paths = [path for pairs in parts for pair in pairs for path in (pair.low, pair.high)]
     return {path.relative_to(root).as_posix(): path for path in paths}
 
 
-def list_pairs(folder: Path, exclude: tuple[str, ...] = (), task: Task = ENHANCE) -> tuple[PairFiles, ...]:
+def list_pairs(folder: Path, exclude: tuple[str, ...] = (), task: PictureTask = ENHANCE) -> tuple[PairFiles, ...]:
     """Pairs with an equal stem in ``folder/low`` and ``folder/high``, or as the task calls them; sorted by name.
 
     Raises:
@@ -116,25 +116,25 @@ def validation_scenes(scenes: frozenset[str], fraction: float, where: str) -> fr
     return frozenset(ranked[: max(1, round(fraction * len(scenes)))])
 
 
-def _sides(folder: Path, task: Task) -> tuple[str, str]:
+def _sides(folder: Path, task: PictureTask) -> tuple[str, str]:
     """What the folders of low and high are called there: the task's own names first."""
     there = (names for names in task.folders if all((folder / name).is_dir() for name in names))
     return next(there, task.folders[0])
 
 
-def _decode(files: PairFiles, task: Task) -> Pair:
+def _decode(files: PairFiles, task: PictureTask) -> Pair:
     low, high = read_picture(files.low), read_picture(files.high)
     # the header check can miss a PNG whose rotation tag comes last
     _compare_sizes(files, low.shape[:2], high.shape[:2], task)
     return low, high
 
 
-def _check_sizes(files: PairFiles, task: Task) -> None:
+def _check_sizes(files: PairFiles, task: PictureTask) -> None:
     """Both headers are readable, and their sizes relate as the task has it."""
     _compare_sizes(files, picture_size(files.low), picture_size(files.high), task)
 
 
-def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...], task: Task) -> None:
+def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...], task: PictureTask) -> None:
     if task.high_size((low[0], low[1])) != tuple(high):
         sizes = f"{files.low}: is {low[1]}x{low[0]}, but {files.high} is {high[1]}x{high[0]}"
         raise DataError(f"{sizes}; {task.size_rule()}")
@@ -147,7 +147,7 @@ def _scenes(pairs: tuple[PairFiles, ...]) -> tuple[str, ...]:
 
 def _refuse_leak(spec: DataSpec, pairs: tuple[PairFiles, ...], scenes: tuple[str, ...]) -> None:
     """No picture of the test part, dark or well lit, may be among those trained on, nor one with the same pixels."""
-    tested = list_pairs(_root(spec) / spec.test, (), task_of(spec))
+    tested = list_pairs(_root(spec) / spec.test, (), picture_task_of(spec))
     by_file = frozenset(_scenes(tested))
     leaked = [pair.name for pair, scene in zip(pairs, scenes, strict=True) if scene in by_file]
     if not leaked:

@@ -71,6 +71,7 @@ def _test_names(spec: DataSpec) -> tuple[str, ...]:
     from pathlib import Path
 
     from compress.data.paired import list_pairs
-    from compress.tasks import task_of
+    from compress.tasks import picture_task_of
 
-    return tuple(pair.name for pair in list_pairs(Path(spec.root or "").expanduser() / spec.test, (), task_of(spec)))
+    folder = Path(spec.root or "").expanduser() / spec.test
+    return tuple(pair.name for pair in list_pairs(folder, (), picture_task_of(spec)))

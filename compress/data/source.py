@@ -1,13 +1,13 @@
 """Where pictures come from: one way in for every stage, whatever the calibration set is.
 
-Pictures are pairs: ``low`` is what the camera saw in the dark, ``high`` is the same scene well lit, or, of frames
-without ground truth, what the teacher makes of it.
+Each picture comes with its truth. Mostly that is a picture, too: ``low`` is what the camera saw in the dark, ``high``
+is the same scene well lit, or, of frames without ground truth, what the teacher makes of it. For detection it is boxes.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from compress.errors import DataError
 
@@ -26,11 +26,14 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-class PairSource(ABC):
-    """Pairs of pictures of one split, in a fixed order.
+Truth = TypeVar("Truth", covariant=True)
 
-    ``names`` and ``scenes`` have one entry per pair. Pairs with an equal scene show the same
-    well-lit picture; a scene lies in one split only.
+
+class Source(ABC, Generic[Truth]):
+    """Pictures of one split with their truths, in a fixed order.
+
+    ``names`` and ``scenes`` have one entry each. Pictures with an equal scene show the same thing; a scene lies in one
+    split only.
     """
 
     names: tuple[str, ...]
@@ -38,6 +41,14 @@ class PairSource(ABC):
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @abstractmethod
+    def pair(self, index: int) -> tuple[Picture, Truth]:
+        """The picture, ``(H, W, 3)`` uint8 RGB, C-contiguous, and its truth. As ``PairSource.pair``."""
+
+
+class PairSource(Source["Picture"]):
+    """Pairs of pictures. Those with an equal scene show the same well-lit picture."""
 
     @abstractmethod
     def pair(self, index: int) -> Pair:
@@ -51,6 +62,18 @@ class PairSource(ABC):
         """
 
 
+def open_source(spec: DataSpec, split: Split, labels: Labels | None = None) -> Source[Any]:
+    """The pictures of one split with whatever their truth is, for those who look at the pictures, or ask the task.
+
+    Raises DataError as ``open_data``.
+    """
+    if spec.kind == "boxes":
+        from compress.data.boxes import BoxSource, open_folder
+
+        return BoxSource(open_folder(spec), split)
+    return open_data(spec, split, labels)
+
+
 def open_data(spec: DataSpec, split: Split, labels: Labels | None = None) -> PairSource:
     """The pairs of one split of a calibration set; ``labels``: what the teacher said of frames without ground truth.
 
@@ -60,6 +83,8 @@ def open_data(spec: DataSpec, split: Split, labels: Labels | None = None) -> Pai
     Raises:
         DataError: one line that names the folder or file and what to do.
     """
+    if spec.kind == "boxes":
+        raise DataError(f"{spec.root}: the truth of this set is boxes, and pictures are needed here")
     if spec.kind == "embedded":
         from compress.data.embedded import open_embedded
 
@@ -94,13 +119,17 @@ def data_digest(spec: DataSpec) -> str:
 
     if spec.kind == "embedded":
         from compress.data.embedded import PICTURES_VERSION, embedded_files
-        from compress.tasks import task_of
+        from compress.tasks import picture_task_of
 
-        files, version = embedded_files(spec), PICTURES_VERSION + task_of(spec).mark
+        files, version = embedded_files(spec), PICTURES_VERSION + picture_task_of(spec).mark
     elif spec.kind == "frames":
         from compress.data.scenes import scene_files
 
         files, version = scene_files(spec), ""
+    elif spec.kind == "boxes":
+        from compress.data.boxes import open_folder
+
+        files, version = open_folder(spec).files(), ""
     else:
         from compress.data.paired import paired_files
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from compress.data.source import PairSource
+from compress.data.source import PairSource, Source
 
 if TYPE_CHECKING:
     from compress.data.source import Pair
@@ -22,6 +22,12 @@ class TruthPairs(PairSource):
         return high, high
 
 
-def seen_by(sees: Sees, source: PairSource) -> PairSource:
-    """``source`` as a network sees it that sees the dark pictures, or the truth."""
-    return TruthPairs(source) if sees == "truth" else source
+Seen = TypeVar("Seen", bound=Source[Any])
+
+
+def seen_by(sees: Sees, source: Seen) -> Seen | TruthPairs:
+    """``source`` as a network sees it that sees the dark pictures, or the truth, which then has to be pictures."""
+    if sees == "dark":
+        return source
+    assert isinstance(source, PairSource)
+    return TruthPairs(source)

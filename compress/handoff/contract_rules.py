@@ -46,6 +46,7 @@ RULES = (
     Rule("*.shape", "breaks", "buffers have this shape"),
     Rule("*.layout", "breaks", "the order of the bytes"),
     Rule("*.dtype", "breaks", "the type of each value"),
+    Rule("contract.maps*", "breaks", "which objects are found, and how boxes are read"),
     Rule("*.low", "breaks", "the range of the values"),
     Rule("*.high", "breaks", "the range of the values"),
     Rule("*.colour_order", "breaks", "red and blue swap places"),

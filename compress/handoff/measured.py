@@ -35,7 +35,23 @@ def quality_changes(old: Facts, new: Facts, shipped: frozenset[str], level: Leve
                 side = new.quality or old.quality
                 what = f"{key[0]} through {key[1]}: {called(side, name) if side else name}"
                 changes.append(Change(section="quality", what=what, old=was, new=now, level=level, note=said))
+        if not any(row and row.psnr_db for row in (one, two)):
+            changes += _of_set(key, (one, two), note, level)
     return tuple(changes)
+
+
+def _of_set(
+    key: tuple[str, str], rows: tuple[QualityRow | None, QualityRow | None], note: str, level: Level
+) -> list[Change]:
+    """The metrics of what does not answer with pictures."""
+    names = dict.fromkeys(each.metric for row in rows if row for each in row.others)
+    found = []
+    for name in names:
+        was, now = (_mean(row.values(name), 4, "") if row else None for row in rows)
+        if was != now:
+            what = f"{key[0]} through {key[1]}: {name}"
+            found.append(Change(section="quality", what=what, old=was, new=now, level=level, note=note))
+    return found
 
 
 def speed_changes(old: Facts, new: Facts, shipped: frozenset[str], level: Level) -> tuple[Change, ...]:

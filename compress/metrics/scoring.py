@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compress.metrics.full_reference import gtmean_psnr_db, psnr_db, ssim
+from compress.metrics.full_reference import DEFINITION, gtmean_psnr_db, psnr_db, ssim
 from compress.metrics.no_reference import open_metric, why_not
 from compress.metrics.wanted import Wanted
 from compress.records import MetricFacts, MetricValues, Origin, QualityRow, Through, Variant
+from compress.tasks.base import Judge
 
 if TYPE_CHECKING:
     from compress.metrics.full_reference import Picture
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 QUANTIZED: tuple[Variant, ...] = ("int8", "ptq")
 
 
-class Scorer:
+class Scorer(Judge["Picture", "Picture"]):
     """Collects the scores of ``variants`` (equal ones may stand there twice, through different runtimes).
 
     ``full``: the float network that became INT8, which INT8's pictures are also compared with. What of ``wanted``
     can't be measured is left out, and ``facts`` says why.
     """
+
+    definition = DEFINITION
+    by_picture = True
 
     def __init__(self, variants: Sequence[Variant], full: Variant, wanted: Sequence[Wanted] = ()) -> None:
         self._variants, self._full = tuple(variants), full

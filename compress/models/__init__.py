@@ -22,6 +22,8 @@ class Network:
     is_student: bool = True
     brightens: bool = True
     """Whether it is made for the dark alone."""
+    detects: bool = False
+    """Whether it answers with maps of boxes instead of a picture."""
 
 
 LDFC = {
@@ -41,19 +43,29 @@ NETWORKS = {
     "anchor_cnn": Network(
         "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
     ),
+    "fcos_lite": Network(
+        "compress.models.fcos_lite:FcosLite", {"width": 16, "classes": 1}, brightens=False, detects=True
+    ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
     "rir_autoencoder": Network(
         "compress.models.rir_autoencoder:RirAutoencoder", {"width": 64, "depth": 6, "blocks": 4}, is_student=False
     ),
 }
 NETWORK_NAMES = tuple(NETWORKS)
+PICTURE_NETWORKS = tuple(name for name, network in NETWORKS.items() if not network.detects)
+"""Those that answer with pictures."""
 STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student and network.brightens)
 """Those for low light."""
 
 
 def students_of_any_task() -> tuple[str, ...]:
-    """Those that leave a picture as bright as it was, for every task but low-light enhancement."""
-    return tuple(name for name, network in NETWORKS.items() if network.is_student and not network.brightens)
+    """Those that leave a picture as bright as it was, for every task of pictures but low-light enhancement."""
+    return tuple(name for name in PICTURE_NETWORKS if NETWORKS[name].is_student and not NETWORKS[name].brightens)
+
+
+def detectors() -> tuple[str, ...]:
+    """Those that answer with maps of boxes."""
+    return tuple(name for name, network in NETWORKS.items() if network.detects)
 
 
 def network_class(name: str) -> type[nn.Module]:
@@ -67,7 +79,8 @@ def build_net(name: str, settings: Mapping[str, int]) -> nn.Module:
     """A freshly initialised network; ``settings`` are integer arguments of its constructor, the rest are its defaults.
 
     Every network takes dark RGB (N, 3, H, W) float32 in [0, 1] and gives the bright picture in the
-    same form, clipped in eval mode; H and W are multiples of its ``size_multiple``. Its ``settings``
+    same form, clipped in eval mode, or if it detects, maps (``compress.detection.decode``); H and W are multiples of
+    its ``size_multiple``. Its ``settings``
     attribute holds what rebuilds it. A second argument says at which fraction of the given picture the
     thumbnail is looked at, where there is one (``brighten.thumbnail``).
 

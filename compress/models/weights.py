@@ -148,6 +148,8 @@ def _narrow(net: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     for name, module in net.named_modules():
         weight = tensors.get(f"{name}.weight")
         if isinstance(module, nn.Conv2d) and weight is not None and weight.dim() == 4:
+            if module.groups == module.in_channels == module.out_channels:  # depthwise: a group for each that is left
+                module.groups = weight.shape[0]
             module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
             module.weight = nn.Parameter(weight.clone())
             if module.bias is not None:

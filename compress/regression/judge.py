@@ -6,6 +6,7 @@ import math
 
 from compress.records import QualityReport, QualityRow, Slice
 from compress.regression.interval import mean_interval, median_interval
+from compress.regression.of_set import judge_of_set
 from compress.regression.records import Allowance, Difference
 from compress.regression.yardstick import why_not_comparable
 
@@ -19,6 +20,8 @@ def judge_quality(
     candidate: QualityReport, baseline: QualityReport, runtime: str, allowed: Allowance
 ) -> tuple[Difference, ...]:
     """PSNR (mean, worst picture, slices) and SSIM of the INT8 builds for ``runtime``, picture by picture.
+
+    What does not answer with pictures is judged by its own metrics (``of_set``).
 
     The mean PSNR's interval misses in half a per cent of cases, SSIM's and all slices' together in as many. Half of the
     misses are on the side that fails, so equal builds fail by chance in less than 1 % of gates (ADR 0019).
@@ -35,6 +38,8 @@ def judge_quality(
     if rows[0] is None or rows[1] is None or not common:
         where = "candidate" if rows[0] is None else "baseline" if rows[1] is None else "pictures in common"
         return (_not_compared(f"{name}, PSNR", "dB", -allowed.psnr_loss_db, f"no figures: {where}"),)
+    if not rows[0].psnr_db or not rows[1].psnr_db:
+        return judge_of_set((candidate, rows[0]), (baseline, rows[1]), name, allowed)
     psnr = _deltas(candidate, rows[0].psnr_db, baseline, rows[1].psnr_db, common)
     ssim = _deltas(candidate, rows[0].ssim, baseline, rows[1].ssim, common)
     slices = _slices(candidate, baseline, common)

@@ -20,6 +20,8 @@ class Allowance(Record):
     slice_psnr_loss_db: float = Field(0.05, ge=0)
     slowdown: float = Field(0.02, ge=0)
     stored_slowdown: float = Field(0.1, ge=0)
+    metric_loss: float = Field(0.01, ge=0)
+    """Of a metric of the whole set, where answers are no pictures: a point of mAP."""
 
 
 class Difference(Record):

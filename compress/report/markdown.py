@@ -6,14 +6,15 @@ from compress.records import Check, VerdictRecord
 from compress.report.builds import absent_line, build_lines
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.reference import headings
-from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.rows import Results, cells, footnotes, gains, of_pictures, row_headings, summary_rows
 from compress.report.sensitivity import markdown_rows, summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 
 
 def markdown_table(results: Results) -> str:
     """The rows of ``summary_rows`` as a Markdown table, one line each, figures right-aligned."""
-    lines = [_line(headings(results.quality, HEADINGS)), _line(["---", "---"] + ["---:"] * (len(HEADINGS) - 2))]
+    names = row_headings(results.quality)
+    lines = [_line(names), _line(["---", "---"] + ["---:"] * (len(names) - 2))]
     lines += [_line(cells(row)) for row in summary_rows(results)]
     return "\n".join(lines) + "\n"
 
@@ -70,7 +71,8 @@ def _metrics(results: Results) -> list[str]:
         return []
     table = [_line(headings), _line(["---", "---"] + ["---:"] * (len(headings) - 2))]
     table += [_line(row) for row in metric_rows(results)]
-    return ["## Other metrics\n", "\n".join(table) + "\n", _bullets(metric_notes(results))]
+    title = "Other metrics" if of_pictures(results.quality) else "Metrics"
+    return [f"## {title}\n", "\n".join(table) + "\n", _bullets(metric_notes(results))]
 
 
 def _slices(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from compress.records import (
     DARK_INPUT,
     BuildList,
+    MetricFacts,
     NetFacts,
     Origin,
     QualityReport,
@@ -20,7 +21,7 @@ from compress.records import (
     SpeedRow,
     Variant,
 )
-from compress.report.reference import called, is_reference, reference_lines
+from compress.report.reference import called, headings, is_reference, reference_lines
 from compress.report.verdict import mean
 from compress.runtimes import RUNTIMES
 from compress.sensitivity.records import SensitivityReport
@@ -36,7 +37,11 @@ LABELS: dict[Variant, str] = {
 }
 """The variants in the order of the table."""
 
+_NONE = "–"
 HEADINGS = ("network", "through", "params", "GMACs", "PSNR dB", "worst dB", "SSIM", "FPS", "p50 ms", "KiB")
+_OF_PICTURES = slice(4, 7)
+"""Of these, what stands for the quality of pictures."""
+
 _MARKS: dict[Origin, str] = {"measured": "", "counted": "", "simulated": " (sim.)", "estimated": " (est.)"}
 
 
@@ -59,6 +64,8 @@ class SummaryRow:
     label: str
     reference: bool = False
     """The others' figures are fidelity to this one."""
+    others: tuple[str, ...] | None = None
+    """Where no answers are pictures: each metric that was measured, as text, in the place of PSNR and SSIM."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,30 @@ class Results:
     speed: SpeedReport
     runtime: str
     sensitivity: SensitivityReport | None = None
+
+
+def row_headings(quality: QualityReport) -> tuple[str, ...]:
+    """Of the table's columns: ``HEADINGS``, with the metrics' own in PSNR's place where nothing gives pictures."""
+    if of_pictures(quality):
+        return headings(quality, HEADINGS)
+    named = tuple(each.heading for each in _shown(quality))
+    return HEADINGS[: _OF_PICTURES.start] + named + HEADINGS[_OF_PICTURES.stop :]
+
+
+def of_pictures(quality: QualityReport) -> bool:
+    """Whether answers are pictures, which have a PSNR; so of a report that holds nothing yet."""
+    return not quality.rows or any(row.psnr_db for row in quality.rows)
+
+
+def _shown(quality: QualityReport) -> tuple[MetricFacts, ...]:
+    return tuple(each for each in quality.metrics if each.not_measured is None)
+
+
+def _others(row: QualityRow | None, quality: QualityReport) -> tuple[str, ...] | None:
+    if of_pictures(quality):
+        return None
+    found = ((each, row.values(each.name) if row else ()) for each in _shown(quality))
+    return tuple(_text(mean(values) if values else None, f"{{:.{each.decimals}f}}") for each, values in found)
 
 
 def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
@@ -93,7 +124,7 @@ def summary_rows(results: Results) -> tuple[SummaryRow, ...]:
 
 def _by_runtime(variant: Variant, results: Results) -> list[QualityRow]:
     order = list(dict.fromkeys((results.runtime, "torch", "onnx", "openvino", *RUNTIMES, "none")))
-    found = [row for row in results.quality.rows if row.variant == variant and row.psnr_db]
+    found = [row for row in results.quality.rows if row.variant == variant and row.measured]
     return sorted(found, key=lambda row: order.index(row.runtime))
 
 
@@ -106,8 +137,8 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         runtime="–" if runtime == "none" else runtime,
         params=net.params if net else None,
         macs=net.macs if net else None,
-        psnr_db=mean(quality.psnr_db) if quality else None,
-        worst_psnr_db=min(quality.psnr_db) if quality else None,
+        psnr_db=mean(quality.psnr_db) if quality and quality.psnr_db else None,
+        worst_psnr_db=min(quality.psnr_db) if quality and quality.psnr_db else None,
         ssim=mean(quality.ssim) if quality and quality.ssim else None,
         quality_origin=quality.origin if quality else None,
         fps=timing.fps if timing else None,
@@ -116,6 +147,7 @@ def _row(variant: Variant, runtime: str, quality: QualityRow | None, results: Re
         size_bytes=_size_bytes(variant, timed_with, results, net),
         label=label_of(variant, results.quality),
         reference=is_reference(variant, results.quality),
+        others=_others(quality, results.quality),
     )
 
 
@@ -128,7 +160,7 @@ def label_of(variant: Variant, quality: QualityReport) -> str:
 
 def quality_row(quality: QualityReport, variant: Variant, runtime: str) -> QualityRow | None:
     """The row of ``variant`` through ``runtime``, else through another; None where it was not measured."""
-    rows = [row for row in quality.rows if row.variant == variant and row.psnr_db]
+    rows = [row for row in quality.rows if row.variant == variant and row.measured]
     return next((row for row in rows if row.runtime == runtime), rows[0] if rows else None)
 
 
@@ -162,16 +194,20 @@ def _size_bytes(variant: Variant, runtime: str, results: Results, net: NetFacts 
 
 
 def cells(row: SummaryRow) -> tuple[str, ...]:
-    """The texts of a row, in the order of ``HEADINGS``."""
+    """The texts of a row, in the order of ``row_headings``."""
     quality, speed = _MARKS[row.quality_origin or "measured"], _MARKS[row.speed_origin or "measured"]
+    pictures = (
+        _text(row.psnr_db, "{:.2f}", quality),
+        _text(row.worst_psnr_db, "{:.2f}", quality),
+        _text(row.ssim, "{:.3f}", quality),
+    )
+    others = tuple(text + quality if text != _NONE else text for text in row.others or ())
     return (
         row.label,
         row.runtime,
         _text(row.params, "{:,}"),
         _text(row.macs and row.macs / 1e9, "{:.3f}"),
-        _text(row.psnr_db, "{:.2f}", quality),
-        _text(row.worst_psnr_db, "{:.2f}", quality),
-        _text(row.ssim, "{:.3f}", quality),
+        *(pictures if row.others is None else others),
         _text(row.fps, "{:.1f}", speed),
         _text(row.p50_ms, "{:.2f}", speed),
         _text(row.size_bytes and row.size_bytes / 1024, "{:,.0f}"),
@@ -179,7 +215,7 @@ def cells(row: SummaryRow) -> tuple[str, ...]:
 
 
 def _text(value: float | None, style: str, mark: str = "") -> str:
-    return "–" if value is None else style.format(value) + mark
+    return _NONE if value is None else style.format(value) + mark
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -194,6 +230,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
         how = _origins(row.origin for row in quality.rows)
         notes += reference_lines(quality)
         named = "Fidelity (PSNR, SSIM)" if quality.fidelity else "PSNR, SSIM"
+        if not of_pictures(quality):
+            named = ", ".join(each.heading for each in _shown(quality))
         notes.append(
             f"{named}: {how} on {len(quality.images)} {quality.data_kind} test images; {quality.definition}; "
             f"decoder {quality.decoder}; data {quality.data_digest[:12]}."
@@ -232,8 +270,7 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     parts = []
     pair = None if is_reference(before, results.quality) else _quality_pair(before, after, results)
     if pair:
-        old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
-        parts.append(f"{called(results.quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})")
+        parts.append(_quality_change(pair, results.quality))
     nets = _net(before, results), _net(after, results)
     if nets[0] and nets[1] and nets[0].macs and nets[1].macs and nets[0].macs != nets[1].macs:
         parts.append(f"MACs {nets[0].macs / 1e9:.3f} → {nets[1].macs / 1e9:.3f} G")
@@ -247,6 +284,17 @@ def _compare(what: str, before: Variant, after: Variant, results: Results, remar
     if not pair and not (times[0] and times[1]):
         return None
     return f"{what}: " + ", ".join(parts) + (f"; {remark}" if remark else "")
+
+
+def _quality_change(pair: tuple[QualityRow, QualityRow], quality: QualityReport) -> str:
+    """By PSNR, or by the first metric of what does not answer with pictures."""
+    if pair[0].psnr_db and pair[1].psnr_db:
+        old, new = mean(pair[0].psnr_db), mean(pair[1].psnr_db)
+        return f"{called(quality, 'PSNR')} {old:.2f} → {new:.2f} dB ({new - old:+.2f})"
+    name = pair[0].others[0].metric
+    facts = quality.metric(name)
+    old, new = mean(pair[0].values(name)), mean(pair[1].values(name))
+    return f"{facts.heading if facts else name} {old:.3f} → {new:.3f} ({new - old:+.3f})"
 
 
 def _also(row: SpeedRow, results: Results) -> str | None:

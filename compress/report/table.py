@@ -18,8 +18,7 @@ from compress.records import BuildList, Fidelity, QualityReport, Reference, Spee
 from compress.report.builds import absent_line, island_line, warnings
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
-from compress.report.reference import headings
-from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.rows import Results, cells, footnotes, gains, row_headings, summary_rows
 from compress.report.sensitivity import summary
 from compress.sensitivity.records import SensitivityReport
 
@@ -38,6 +37,7 @@ class _Point(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     loss: float
     val_psnr_db: float | None = None
+    val_map50: float | None = None
 
 
 class _Curve(BaseModel):
@@ -86,7 +86,7 @@ def _print_figures(title: str, results: Results, console: Console) -> None:
     title += f": {results.quality.fidelity.name}" if results.quality.fidelity else ""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0)
     # two lines a heading and a folded name: fits into 80 columns
-    for place, heading in enumerate(_short(headings(results.quality, HEADINGS), results.quality.fidelity)):
+    for place, heading in enumerate(_short(row_headings(results.quality), results.quality.fidelity)):
         table.add_column(heading.replace(" ", "\n"), justify="left" if place < 2 else "right", no_wrap=place > 0)
     for row in summary_rows(results):
         table.add_row(*(Text(text) for text in cells(row)), style="bold" if row.variant == "int8" else "")
@@ -181,6 +181,9 @@ def _print_artefact(artefact: Artefact, reference: Reference | None, console: Co
 def _curve_line(curve: _Curve, reference: Reference | None) -> str:
     first, last = curve.points[0], curve.points[-1]
     line = f"trained {curve.steps:,} steps, loss {first.loss:.4f} → {last.loss:.4f}"
+    found = [point.val_map50 for point in curve.points if point.val_map50 is not None]
+    if found:
+        return f"{line}, validation mAP50 {found[0]:.3f} → {found[-1]:.3f} (measured)"
     watched = [point.val_psnr_db for point in curve.points if point.val_psnr_db is not None]
     what = f"fidelity to the {reference}, PSNR" if reference else "PSNR"
     return line + (f", validation {what} {watched[0]:.2f} → {watched[-1]:.2f} dB (measured)" if watched else "")

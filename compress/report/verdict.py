@@ -82,7 +82,7 @@ class Evidence:
         """The row of ``variant`` through the first of ``runtimes`` that was measured."""
         for runtime in runtimes:
             for row in self.quality.rows:
-                if row.variant == variant and row.runtime == runtime and row.psnr_db:
+                if row.variant == variant and row.runtime == runtime and row.measured:
                     return row
         raise Missing(f"no quality of {variant} through {' or '.join(runtimes)}")
 
@@ -220,6 +220,18 @@ def _size(evidence: Evidence) -> Figure:
     return Figure(largest.size_bytes, "counted", f"of {largest.name}")
 
 
+def _of_pictures(find: Callable[[Evidence], Figure]) -> Callable[[Evidence], Figure]:
+    """``find`` where what ships answers with pictures."""
+
+    def found(evidence: Evidence) -> Figure:
+        row = evidence.int8_quality()
+        if not row.psnr_db:
+            raise Missing(f"no PSNR of {row.variant} through {row.runtime}: it does not answer with pictures")
+        return find(evidence)
+
+    return found
+
+
 @dataclass(frozen=True)
 class Rule:
     """How one field of ``Budget`` is judged: ``lower`` when the limit is the least allowed."""
@@ -230,11 +242,11 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "min_psnr_db": Rule(True, "dB", _psnr),
+    "min_psnr_db": Rule(True, "dB", _of_pictures(_psnr)),
     "min_ssim": Rule(True, "", _ssim),
-    "min_gain_over_input_db": Rule(True, "dB", _gain),
-    "max_int8_drop_db": Rule(False, "dB", _drop),
-    "max_worst_drop_db": Rule(False, "dB", _worst_drop),
+    "min_gain_over_input_db": Rule(True, "dB", _of_pictures(_gain)),
+    "max_int8_drop_db": Rule(False, "dB", _of_pictures(_drop)),
+    "max_worst_drop_db": Rule(False, "dB", _of_pictures(_worst_drop)),
     "min_fps": Rule(True, "FPS", _fps),
     "max_latency_ms": Rule(False, "ms", _p50),
     "max_latency_p90_ms": Rule(False, "ms", _p90),
@@ -277,15 +289,30 @@ def _metric_checks(budget: Budget, evidence: Evidence) -> Iterator[Check]:
             if limit is not None:
                 rule = Rule(lower, METRICS[asked.metric].unit, partial(_metric, asked.metric))
                 yield _check(f"{word}_{asked.metric}", rule, limit, evidence)
+        if asked.max_drop is not None:
+            rule = Rule(False, METRICS[asked.metric].unit, partial(_metric_drop, asked.metric))
+            yield _check(f"max_int8_drop_{asked.metric}", rule, asked.max_drop, evidence)
 
 
 def _metric(name: MetricName, evidence: Evidence) -> Figure:
-    row, facts = evidence.int8_quality(), evidence.quality.metric(name)
-    values = row.values(name)
+    row = evidence.int8_quality()
+    return Figure(_metric_mean(name, row, evidence), row.origin, evidence.what if METRICS[name].compare else "")
+
+
+def _metric_drop(name: MetricName, evidence: Evidence) -> Figure:
+    """How much worse INT8 is than its float self, whichever way the metric runs."""
+    row, full = evidence.int8_quality(), evidence.float_quality()
+    drop = _metric_mean(name, full, evidence) - _metric_mean(name, row, evidence)
+    note = f"{full.variant} through {full.runtime} minus int8 through {row.runtime}"
+    return Figure(drop if METRICS[name].higher_is_better else -drop, _weaker(row.origin, full.origin), note)
+
+
+def _metric_mean(name: MetricName, row: QualityRow, evidence: Evidence) -> float:
+    values, facts = row.values(name), evidence.quality.metric(name)
     if not values:
         why = facts.not_measured if facts is not None else "add it to validation.metrics"
-        raise Missing(f"no {METRICS[name].heading} of int8 through {row.runtime}: {why or 'not measured'}")
-    return Figure(mean(values), row.origin, evidence.what if METRICS[name].compare else "")
+        raise Missing(f"no {METRICS[name].heading} of {row.variant} through {row.runtime}: {why or 'not measured'}")
+    return mean(values)
 
 
 def _check(name: str, rule: Rule, limit: float, evidence: Evidence) -> Check:

@@ -38,6 +38,12 @@ def times_larger(answer: Sequence[int], given: Sequence[int]) -> int | None:
     return times if times and list(answer[2:]) == [times * side for side in given[2:]] else None
 
 
+def times_smaller(answer: Sequence[int], given: Sequence[int]) -> int | None:
+    """How many times lower and narrower maps (N, K, h, w) are than what was given; None where it is nothing whole."""
+    times = given[2] // answer[2] if len(answer) == 4 and answer[0] == given[0] and answer[2] else 0
+    return times if times and [times * side for side in answer[2:]] == list(given[2:]) else None
+
+
 @dataclass(frozen=True)
 class Port:
     """An input or output as a build's files declare it; 0 in ``shape`` stands for free."""
@@ -97,7 +103,7 @@ class Session(ABC):
     def infer(self, x: Batch) -> Batch:
         """The bright (N, 3, H, W) of dark ones, as many as it was loaded for; the answer is the caller's own.
 
-        A build that enlarges answers a whole number of times as high and wide.
+        A build that enlarges answers a whole number of times as high and wide, a detector's with maps (N, K, h, w).
 
         Raises BuildError when ``x`` does not fit the build.
         """
@@ -122,6 +128,12 @@ class Runtime(ABC):
 
     enlarges = False
     """Whether its builds may answer with a larger picture than they were given; tried for those that say so."""
+
+    finds_boxes = False
+    """Whether its builds may answer with maps of boxes; tried for those that say so."""
+
+    maps_layout: Literal["NCHW", "NHWC"] = "NCHW"
+    """How its builds lay such maps out."""
 
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""

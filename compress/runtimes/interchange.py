@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INPUT = "dark"
 OUTPUT = "bright"
+MAPS = "maps"
+"""The output of a network that answers with maps of boxes."""
 
 FLOAT_TOLERANCE = 2e-4
 """Largest difference that the order of float sums may make, on a scale of 1."""
@@ -39,6 +41,7 @@ class OnnxRequest:
     """What file is wanted. ``size``: the picture's, or the example's where height and width are ``free``.
 
     ``also``: another size that a free file is tried with, for a graph may have the example's written into it.
+    ``output``: what the answer is called, which says whether it is a picture.
     """
 
     size: Size
@@ -46,12 +49,14 @@ class OnnxRequest:
     opset: int
     notes: dict[str, str]
     also: Size | None = None
+    output: str = OUTPUT
 
 
 def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     """Write ``net`` ((1, 3, H, W) in [0, 1] to as much or larger, eval mode, float or stripped fake-quant) as ONNX.
 
-    The input is called ``dark``, the output ``bright``. Equal networks give equal bytes.
+    The input is called ``dark``, the output ``bright``; maps, called so, are of any size and range. Equal
+    networks give equal bytes.
     Raises BuildError when the network can't be exported or the file answers differently.
     """
     import onnx
@@ -76,7 +81,8 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     onnx.checker.check_model(simple, full_check=True)
     for what, model in (("exported", raw), ("simplified", simple)):
         for picture, wanted in tried:
-            check_answer(f"{path.name} ({what})", _asked(model, picture, path.name), wanted, is_quantized(raw))
+            answer = _asked(model, picture, path.name)
+            check_answer(f"{path.name} ({what})", answer, wanted, is_quantized(raw), _span(request, wanted))
     onnx.save(simple, str(path))
 
 
@@ -128,7 +134,8 @@ def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: 
             warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
             torch.onnx.export(
                 wrapped, (x,), str(path), dynamo=False, opset_version=opset, input_names=[INPUT],
-                output_names=[OUTPUT], dynamic_axes={INPUT: axes, OUTPUT: answered} if request.free else None,
+                output_names=[request.output],
+                dynamic_axes={INPUT: axes, request.output: answered} if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
         problem = f"can't be exported with opset {request.opset}: {one_line(error, kind=False)}"
@@ -149,7 +156,7 @@ def _say_sides(model: onnx.ModelProto, answered: tuple[int, ...], request: OnnxR
     """What the answer's sides are, though a graph that reshapes by computed sizes does not tell."""
     larger = answered[2:] != request.size
     free: tuple[int | str, ...] = ("answer_height", "answer_width") if larger else ("height", "width")
-    sides = (1, 3, *(free if request.free else answered[2:]))
+    sides = (1, answered[1], *(free if request.free else answered[2:]))
     for dim, side in zip(model.graph.output[0].type.tensor_type.shape.dim, sides, strict=False):
         if isinstance(side, int):
             dim.dim_value = side
@@ -217,17 +224,26 @@ def answer_of(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.floa
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    answer: NDArray[np.float32] = session.run([OUTPUT], {INPUT: x})[0]
+    answer: NDArray[np.float32] = session.run([model.graph.output[0].name], {INPUT: x})[0]
     return answer
 
 
-def check_answer(what: str, answer: NDArray[np.float32], truth: NDArray[np.float32], quantized: bool) -> None:
-    """Raise BuildError unless ``answer`` is ``truth`` but for rounding."""
+def _span(request: OnnxRequest, truth: NDArray[np.float32]) -> float:
+    """What differences are shares of: pictures are in [0, 1], maps as far from zero as they are."""
+    import numpy as np
+
+    return 1.0 if request.output == OUTPUT else max(1.0, float(np.abs(truth).max()))
+
+
+def check_answer(
+    what: str, answer: NDArray[np.float32], truth: NDArray[np.float32], quantized: bool, span: float = 1.0
+) -> None:
+    """Raise BuildError unless ``answer`` is ``truth`` but for rounding; ``span``: what is one on their scale."""
     import numpy as np
 
     if answer.shape != truth.shape:
         raise BuildError(f"{what} answers {list(answer.shape)}, the network {list(truth.shape)}")
-    away = np.abs(answer - truth)
+    away = np.abs(answer - truth) / span
     if quantized:
         wrong, figure = not float(away.mean()) <= INT8_MEAN_TOLERANCE, f"{away.mean():.2g} on average"
     else:

@@ -21,8 +21,9 @@ from compress.runtimes.base import (
     Session,
     Size,
     times_larger,
+    times_smaller,
 )
-from compress.runtimes.interchange import INPUT, OUTPUT, constant_tensors
+from compress.runtimes.interchange import INPUT, MAPS, constant_tensors
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class OnnxRuntime(Runtime):
     name = "onnx"
     carries_int16 = True
     enlarges = True
+    finds_boxes = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
@@ -89,15 +91,17 @@ class _OnnxSession(Session):
     def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
         self._session = session
         self._name = name
+        self._output = session.get_outputs()[0].name
 
     def infer(self, x: Batch) -> Batch:
         try:
-            answer: Batch = self._session.run([OUTPUT], {INPUT: x})[0]
+            answer: Batch = self._session.run([self._output], {INPUT: x})[0]
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise BuildError(
                 f"{self._name} does not take {list(x.shape)} {x.dtype}: {one_line(error, kind=False)}"
             ) from None
-        if times_larger(answer.shape, x.shape) is None:
+        fits = times_smaller if self._output == MAPS else times_larger
+        if fits(answer.shape, x.shape) is None:
             raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
         return answer
 
@@ -108,17 +112,19 @@ class _OnnxSession(Session):
         answer = np.empty_like(self.infer(x))
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(x))
-        binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
+        binding.bind_ortvalue_output(self._output, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
         return lambda: self._session.run_with_iobinding(binding)
 
 
 def _resized(model: onnx.ModelProto, size: Size | None, batch: int) -> bytes:
     given, answered = (value.type.tensor_type.shape.dim for value in (model.graph.input[0], model.graph.output[0]))
-    times = (times_larger([dim.dim_value for dim in answered], [dim.dim_value for dim in given]) or 1) if size else 1
-    for dims, larger in ((given, 1), (answered, times)):
+    before, after = ([dim.dim_value for dim in dims] for dims in (given, answered))
+    larger = (times_larger(after, before) or 1) if size else 1
+    smaller = (times_smaller(after, before) or 1) if size and model.graph.output[0].name == MAPS else 1
+    for dims, times, parts in ((given, 1, 1), (answered, larger, smaller)):
         dims[0].dim_value = batch
         for dim, side in zip(dims[2:], size or (), strict=size is not None):
-            dim.dim_value = larger * side
+            dim.dim_value = times * side // parts
     del model.graph.value_info[:]
     return bytes(model.SerializeToString())
 

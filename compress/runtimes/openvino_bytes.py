@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compress.runtimes.interchange import MAPS
+
 if TYPE_CHECKING:
     import numpy as np
     import openvino
@@ -13,17 +15,21 @@ _TOP = 255.0
 
 
 def take_bytes(model: openvino.Model) -> openvino.Model:
-    """``model`` with uint8 NHWC pictures at both ends: x / 255 before, times 255 and half-to-even rounding after."""
+    """``model`` with uint8 NHWC pictures at both ends: x / 255 before, times 255 and half-to-even rounding after.
+
+    Maps of boxes at its end stay as they are.
+    """
     import openvino
     from openvino.preprocess import PrePostProcessor
 
+    says_boxes = MAPS in model.output().get_names()
     shuffled = _taken_off(model)
     ends = PrePostProcessor(model)
     nhwc, nchw = openvino.Layout("NHWC"), openvino.Layout("NCHW")
     ends.input().tensor().set_element_type(openvino.Type.u8).set_layout(nhwc)
     ends.input().model().set_layout(nchw)
     ends.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    if shuffled is None:
+    if shuffled is None and not says_boxes:
         ends.output().model().set_layout(nchw)
         ends.output().postprocess().custom(lambda y: _rounded(_scaled(y))).convert_element_type(openvino.Type.u8)
         ends.output().tensor().set_layout(nhwc)

@@ -28,12 +28,13 @@ _PAD = "where a side is no multiple of size_multiple, repeat the last row and co
 _CUT = "cut to the input's height and width"
 _CUT_LARGER = "cut to {scale} times the input's height and width"
 _ROUND = f"{_CUT}; times 255, round half to even, clip, uint8 RGB"
-_STEPS = {
+STEPS = {
     ("float32", "NCHW"): (f"uint8 RGB / 255 as float32, NCHW; {_PAD}", _ROUND),
     ("float32", "NHWC"): (f"uint8 RGB / 255 as float32, NHWC; {_PAD}", _ROUND),
     ("uint8", "NHWC"): (f"uint8 RGB as it is, NHWC; {_PAD}", f"{_CUT}; it is uint8 RGB already"),
     ("int8", "NHWC"): (f"uint8 RGB minus 128 as int8, NHWC; {_PAD}", f"{_CUT}; plus 128 as uint8 RGB"),
 }
+"""By type and layout: what is done before and after."""
 _OPEN_SIZES = 4
 
 
@@ -47,7 +48,7 @@ def io_contract(
     maker = open_runtime(runtime)
     dark = maker.border(INPUT, height, width, options)
     bright = maker.border(OUTPUT, scale * height, scale * width, options)
-    before, after = _STEPS[dark.dtype, dark.layout][0], _STEPS[bright.dtype, bright.layout][1]
+    before, after = STEPS[dark.dtype, dark.layout][0], STEPS[bright.dtype, bright.layout][1]
     if scale != 1:
         after = after.replace(_CUT, _CUT_LARGER.format(scale=scale))
     return IOContract(
@@ -114,14 +115,32 @@ def from_tensor(answer: NDArray[np.generic], spec: TensorSpec, height: int, widt
     return np.ascontiguousarray(codes.astype(np.uint8).transpose(1, 2, 0))
 
 
-class PictureRunner:
-    """Runs one build on pictures of any size that it can take; the last few sizes stay compiled."""
+class Sessions:
+    """One build, compiled for each size that it is asked for; the last few stay."""
 
     def __init__(self, build: Build, folder: Path, options: RunOptions) -> None:
-        self._build = build
-        self._folder = folder
-        self._options = options
-        self._sessions: OrderedDict[tuple[Size, int], Session] = OrderedDict()
+        self._build, self._folder, self._options = build, folder, options
+        self._open: OrderedDict[tuple[Size, int], Session] = OrderedDict()
+
+    def open(self, size: Size, batch: int) -> Session:
+        """For ``batch`` pictures of this size at a time. Raises BuildError if the build can't take them."""
+        key = size, batch
+        if key not in self._open:
+            runtime = open_runtime(self._build.runtime)
+            self._open[key] = runtime.load_batch(self._folder, self._build.files, self._options, size, batch)
+            if len(self._open) > _OPEN_SIZES:
+                self._open.popitem(last=False)
+        self._open.move_to_end(key)
+        return self._open[key]
+
+
+class PictureRunner:
+    """Runs one build on pictures of any size that it can take."""
+
+    def __init__(self, build: Build, folder: Path, options: RunOptions) -> None:
+        if build.contract.maps is not None:
+            raise BuildError(f"{build.name} answers with maps of boxes, and pictures are compared here")
+        self._build, self._sessions = build, Sessions(build, folder, options)
 
     @property
     def scale(self) -> int:
@@ -141,7 +160,7 @@ class PictureRunner:
 
         each = [to_batch(picture, self._build.contract.size_multiple) for picture in pictures]
         x = each[0] if len(each) == 1 else np.concatenate(each)
-        answer = self._session((x.shape[2], x.shape[3]), len(each)).infer(x)
+        answer = self._sessions.open((x.shape[2], x.shape[3]), len(each)).infer(x)
         scale = self.scale
         wanted = (*x.shape[:2], scale * x.shape[2], scale * x.shape[3])
         if answer.shape != wanted:
@@ -150,13 +169,3 @@ class PictureRunner:
             to_picture(answer[place : place + 1], scale * picture.shape[0], scale * picture.shape[1])
             for place, picture in enumerate(pictures)
         )
-
-    def _session(self, size: Size, batch: int) -> Session:
-        key = size, batch
-        if key not in self._sessions:
-            runtime = open_runtime(self._build.runtime)
-            self._sessions[key] = runtime.load_batch(self._folder, self._build.files, self._options, size, batch)
-            if len(self._sessions) > _OPEN_SIZES:
-                self._sessions.popitem(last=False)
-        self._sessions.move_to_end(key)
-        return self._sessions[key]

@@ -33,7 +33,9 @@ from compress.runtimes.base import (
     Session,
     Size,
     times_larger,
+    times_smaller,
 )
+from compress.runtimes.interchange import MAPS
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class Tflite(Runtime):
 
     name = "tflite"
     enlarges = True
+    finds_boxes = True
+    maps_layout = "NHWC"
     toolchain = "tflite"
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
@@ -210,9 +214,12 @@ def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
 
 
 def _times(given: list[int], interpreter: Any) -> int | None:
-    """How many times larger than a picture (1, H, W, 3) the answer is, as the interpreter declares it now."""
+    """How many times larger than a picture (1, H, W, 3) the answer is, as the interpreter declares it now; of maps, how
+    many times smaller."""
     answered = interpreter.get_output_details()[0]["shape"].tolist()
-    return times_larger(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
+    (signature,) = interpreter.get_signature_list().values()
+    ratio = times_smaller if MAPS in signature["outputs"] else times_larger
+    return ratio(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
 
 
 def _open(path: Path, threads: int) -> Any:

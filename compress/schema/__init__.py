@@ -37,11 +37,22 @@ from compress.schema.stages import (
     TeachSpec,
     ValidateSpec,
 )
-from compress.schema.target import Budget, Channels, DeviceSpec, ExportSpec, HardwareFact, MetricLimit, Scheme, Target
+from compress.schema.target import (
+    OF_PICTURES,
+    Budget,
+    Channels,
+    DeviceSpec,
+    ExportSpec,
+    HardwareFact,
+    MetricLimit,
+    Scheme,
+    Target,
+)
 from compress.schema.task import TaskSpec
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Retinex, Train
 
 __all__ = [
+    "OF_PICTURES",
     "AdapterSpec",
     "Augment",
     "Board",

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from compress.detection.placing import Fit
 from compress.schema.section import PositiveInt, Section
 
 _OF_FRAMES = {"test_fraction", "every", "min_change", "gap"}
+_OF_BOXES = {"fit", "labelled"}
 """Settings that no other kind looks at: they stay out of its identity."""
 
 
@@ -30,14 +32,20 @@ class DataSpec(Section):
 
     description: str = ""
     licence: str = Field(..., description="who owns the pictures and what they may be used for")
-    kind: Literal["embedded", "paired", "frames"] = Field(
-        ..., description="photographs shipped with a library, a folder of pairs, or frames without ground truth"
+    kind: Literal["embedded", "paired", "frames", "boxes"] = Field(
+        ...,
+        description="photographs shipped with a library, a folder of pairs, frames without ground truth, or a folder "
+        "of pictures with boxes",
     )
-    root: str | None = Field(None, description="paired: the folder; frames: a folder of pictures or videos, or a video")
+    root: str | None = Field(
+        None, description="paired, boxes: the folder; frames: a folder of pictures or videos, or a video"
+    )
     train: str = Field("train", description="paired: subfolder with low/ and high/ for training and validation")
     test: str = Field("test", description="paired: subfolder with low/ and high/ that nothing is trained on")
     val_fraction: float = Field(0.05, ge=0, lt=0.5, description="share of the training scenes kept for validation")
-    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="frames: share kept for the test")
+    test_fraction: float = Field(
+        0.1, gt=0, lt=0.5, description="frames, and boxes without split.csv: share kept for the test"
+    )
     every: PositiveInt | None = Field(
         None, description="frames: every n-th; not given: every picture, every 10th of a video"
     )
@@ -48,7 +56,13 @@ class DataSpec(Section):
         None, ge=0, description="frames: left out between two splits of a scene; not given: a twentieth of it, 1 to 5"
     )
     exclude: tuple[str, ...] = Field((), description="names of training pairs to leave out")
-    size: tuple[PositiveInt, PositiveInt] | None = Field(None, description="embedded: height and width of the pictures")
+    size: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="embedded: height and width of the pictures; boxes: what they are brought to"
+    )
+    fit: Fit = Field("letterbox", description="boxes: how a picture is brought to data.size")
+    labelled: Literal["all", "named"] = Field(
+        "all", description="boxes: all classes were looked for in each picture, or those alone that its file names"
+    )
     copies: PositiveInt = Field(4, description="embedded: differently darkened copies of a photograph")
     memory_mib: PositiveInt = Field(2048, description="decoded pictures kept in memory, at most")
     slices: tuple[NamedSlice, ...] = Field((), description="test pictures that are also judged by themselves")
@@ -65,4 +79,8 @@ class DataSpec(Section):
     def identity(self) -> dict[str, Any]:
         """Without the folder; the stages' keys hold the pictures' digest beside it (``data.source.data_identity``)."""
         apart = {"root", "memory_mib", "description", "licence", "slices"}
+        if self.kind == "boxes":
+            apart |= _OF_FRAMES | {"train", "test", "copies"}
+            return self.model_dump(mode="json", exclude=apart - {"test_fraction"})
+        apart |= _OF_BOXES
         return self.model_dump(mode="json", exclude=apart if self.kind == "frames" else apart | _OF_FRAMES)

@@ -13,6 +13,7 @@ from compress.models import NETWORKS
 from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
+from compress.schema.target import MetricLimit
 from compress.schema.training import Hint, Phase, PictureLoss, Retinex, Sees, Train
 
 
@@ -45,6 +46,7 @@ class TeachSpec(Section):
     network: str = "retinex_unet"
     width: PositiveInt = Field(32, description="channels at half resolution")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
+    classes: PositiveInt | None = Field(None, description="of a detector: how many; none: those of the pictures")
     sees: Sees = Field("dark", description="its input; truth: it is an auto-encoder of well-lit pictures")
     noise: Fraction = Field(0.0, description="largest standard deviation of Gaussian noise on its input, of 1")
     train: Train = Train()
@@ -53,11 +55,15 @@ class TeachSpec(Section):
     @property
     def given(self) -> dict[str, int]:
         """The network's settings, by name."""
-        return {"width": self.width} | ({} if self.scale is None else {"scale": self.scale})
+        known = {"scale": self.scale, "classes": self.classes}
+        return {"width": self.width} | {name: value for name, value in known.items() if value is not None}
 
     def identity(self) -> dict[str, Any]:
-        """Without what is as it was before it could be set."""
-        unset = {"scale": self.scale is None, "sees": self.sees == "dark", "noise": not self.noise}
+        """Without what is as it was before it could be set, and settings of some networks where they are not given."""
+        unset = {
+            "scale": self.scale is None, "classes": self.classes is None, "sees": self.sees == "dark",
+            "noise": not self.noise,
+        }  # fmt: skip
         return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 
 
@@ -78,6 +84,7 @@ class StudentSpec(Section):
     block: Literal[1, 2] | None = Field(None, description="of ldfc: suppresses at full size (1) or half (2)")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
+    classes: PositiveInt | None = Field(None, description="of a detector: how many; none: those of the pictures")
     reparameterize: bool = Field(False, description="train 3x3 with 1x1 and identity beside; ships as plain 3x3")
     source: SourceSpec = SourceSpec()
     adapter: AdapterSpec = AdapterSpec()
@@ -226,6 +233,9 @@ class ValidateSpec(Section):
     )
     metrics: tuple[MetricName, ...] = Field(ALWAYS, description="by name; psnr and ssim are measured in any case")
     weights: tuple[MetricWeights, ...] = Field((), description="where the weights of no-reference metrics lie")
+    limits: tuple[MetricLimit, ...] = Field(
+        (), description="the recipe's own budget by metric name; where the target limits a metric, that counts"
+    )
 
     def wanted(self, judged_by: tuple[MetricName, ...] = ()) -> tuple[Wanted, ...]:
         """The metrics beside PSNR and SSIM, each once; ``judged_by``: those that the task wants in any case."""
@@ -235,8 +245,11 @@ class ValidateSpec(Section):
         )
 
     def identity(self) -> dict[str, Any]:
-        """Of weights their digest and not their path. Without further metrics as it was before there were any."""
-        kept = self.model_dump(mode="json", exclude={"metrics", "weights"})
+        """Of weights their digest and not their path. Without further metrics as it was before there were any.
+
+        Limits are the gate's: they change no measurement.
+        """
+        kept = self.model_dump(mode="json", exclude={"metrics", "weights", "limits"})
         others = [each.identity() for each in self.wanted()]
         return {**kept, "metrics": others} if others else kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from compress.devices.conditions import NO_CONDITIONS, Conditions
 from compress.metrics.table import MetricName
@@ -107,6 +107,17 @@ class MetricLimit(Section):
     metric: MetricName
     min: float | None = None
     max: float | None = None
+    max_drop: float | None = Field(None, description="what the INT8 build may be worse by than its float self")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a drop where none is limited: limits are what they were before there was one."""
+        data: dict[str, Any] = plain(self)
+        return {name: value for name, value in data.items() if name != "max_drop" or value is not None}
+
+
+OF_PICTURES = ("min_psnr_db", "min_ssim", "min_gain_over_input_db", "max_int8_drop_db", "max_worst_drop_db")
+"""Fields of ``Budget`` that mean something for pictures only."""
 
 
 class Budget(Section):

@@ -17,7 +17,6 @@ def control(
     """Writes ``net.safetensors`` and ``curve.json``."""
     import torch
 
-    from compress.losses.distill import Supervised
     from compress.models.student import student_to_train, trained_student
     from compress.models.weights import save_net
     from compress.tasks import task_of
@@ -25,5 +24,5 @@ def control(
 
     torch.manual_seed(seed.seed)
     net = student_to_train(student)
-    train_net(net, Supervised(control.loss, task_of(data).loss), control.train, data, seed.seed, out, scratch, progress)
+    train_net(net, task_of(data).objective(control.loss), control.train, data, seed.seed, out, scratch, progress)
     save_net(trained_student(net), out / "net.safetensors")

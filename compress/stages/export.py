@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from compress.artefacts import Builds, Control, Labels, Net, Pruned, Quantized, Student, Teacher
 from compress.errors import BuildError
 from compress.records import (
+    BoxMaps,
     Build,
     BuildList,
     IOContract,
@@ -26,6 +27,7 @@ from compress.runtimes import needs_toolchain, open_runtime, why_not_built
 from compress.runtimes.base import BuildOptions
 from compress.schema import Board, DataSpec, ExportSpec, FloatLayers
 from compress.stage import Progress, stage
+from compress.tasks import class_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,12 +37,16 @@ _OUTSIDE = "from outside, so neither built nor timed"
 
 @dataclass(frozen=True)
 class _Shape:
-    """Height and width of the fixed-size builds, what all sides are multiples of, and how much the networks enlarge."""
+    """Height and width of the fixed-size builds, what all sides are multiples of, and how much the networks enlarge.
+
+    ``maps``: how they say boxes; None where they answer with pictures.
+    """
 
     height: int
     width: int
     multiple: int
     scale: int = 1
+    maps: BoxMaps | None = None
 
     @property
     def halved(self) -> tuple[int, int]:
@@ -119,7 +125,7 @@ def export(
 
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
     plain = {variant: net for variant, net in nets.items() if net is not None}
-    shape = _shape((*plain.values(), quantized), export, progress)
+    shape = _shape((*plain.values(), quantized), export, class_names(data), progress)
     files = list(_files(plain, quantized, export, shape))
     reasons = {name: why_not_built(name) for name in export.builds}
     ready = tuple(name for name in export.builds if reasons[name] is None)
@@ -186,8 +192,9 @@ def _options(
     return replace(options, calibration=path)
 
 
-def _shape(nets: tuple[Net, ...], export: ExportSpec, progress: Progress) -> _Shape:
-    """``export.size`` rounded up to multiples of what all networks take."""
+def _shape(nets: tuple[Net, ...], export: ExportSpec, names: tuple[str, ...], progress: Progress) -> _Shape:
+    """``export.size`` rounded up to multiples of what all networks take; ``names``: of what detectors find."""
+    from compress.models.detect import maps_of
     from compress.models.enhance import scale_of
     from compress.models.weights import load_net
     from compress.runtimes.picture import padded_size
@@ -198,7 +205,7 @@ def _shape(nets: tuple[Net, ...], export: ExportSpec, progress: Progress) -> _Sh
     if (height, width) != export.size:
         asked = f"{export.size[0]}x{export.size[1]}"
         progress.say(f"export.size {asked}: built for {height}x{width}; pad pictures as the contract says")
-    return _Shape(height, width, multiple, scale_of(loaded[-1]))
+    return _Shape(height, width, multiple, scale_of(loaded[-1]), maps_of(loaded[-1], names))
 
 
 def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec, shape: _Shape) -> Iterator[_File]:
@@ -222,15 +229,16 @@ class _Sources:
     """The interchange file of one network: as exported, and with what the target lacks rewritten."""
 
     def __init__(self, file: _File, export: ExportSpec, folder: Path, *, rewrite: bool) -> None:
-        from compress.runtimes.interchange import OnnxRequest, export_onnx
+        from compress.runtimes.interchange import MAPS, OUTPUT, OnnxRequest, export_onnx
         from compress.runtimes.rewrites import rewrite_file
 
         shape, variant = file.shape, file.network.variant
         self.plain = folder / f"{variant}-{file.stem}.onnx"
         notes = {"variant": variant, "colour_order": "RGB", "range": "0..1"}
         request = OnnxRequest(
-            (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None
-        )
+            (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None,
+            OUTPUT if shape.maps is None else MAPS,
+        )  # fmt: skip
         export_onnx(file.network.load(), request, self.plain)
         self.rewritten = self.plain
         self.notes: tuple[str, ...] = ()
@@ -263,9 +271,12 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
 
 
 def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOContract:
+    from compress.runtimes.maps import maps_contract
     from compress.runtimes.picture import io_contract
 
     height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
+    if file.shape.maps is not None:
+        return maps_contract(runtime, height, width, file.shape.multiple, file.shape.maps, options)
     return io_contract(runtime, height, width, file.shape.multiple, options, file.shape.scale)
 
 

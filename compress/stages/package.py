@@ -173,17 +173,19 @@ def _write_golden(
     folder: Path,
 ) -> None:
     from compress.bundle.golden import write_golden
-    from compress.data.source import open_data
+    from compress.data.source import open_source
     from compress.runtimes import runs_here
     from compress.runtimes.base import RunOptions
     from compress.runtimes.picture import PictureRunner
 
-    test = open_data(pictures[0], "test", pictures[1])
+    test = open_source(pictures[0], "test", pictures[1])
     shown = {test.names[i]: test.pair(i)[0] for i in range(min(package.golden_frames, len(test)))}
     runs: dict[str, tuple[Build, Run]] = {}
     not_run: dict[str, str] = {}
     for build in listed.builds:
-        if build.ships and runs_here(build.runtime):
+        if build.ships and build.contract.maps is not None:
+            not_run[build.name] = "golden frames hold pictures, and this build answers with maps of boxes"
+        elif build.ships and runs_here(build.runtime):
             # The precision hint is for the device's own runtime; the others compute floats as floats.
             precision = device.float_precision if build.runtime == device.runtime else "f32"
             runs[build.name] = build, PictureRunner(build, source, RunOptions(device.threads, precision))

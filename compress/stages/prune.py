@@ -71,15 +71,14 @@ def _gradients(data: DataSpec, seed: int, labels: Labels | None) -> Callable[[nn
     """Fills ``.grad`` with the mean over a few training crops of the gradient of the picture loss."""
     import torch
 
-    from compress.data.batches import BatchPlan
-    from compress.data.source import open_data
-    from compress.losses.distill import Supervised
-    from compress.schema import Augment, Phase, PictureLoss
+    from compress.data.source import open_source
+    from compress.schema import Phase, PictureLoss, Train
     from compress.tasks import task_of
+    from compress.training.loop import Ranks
 
-    source = open_data(data, "train", labels)
-    plan = BatchPlan(source, (Phase(epochs=1000, batch=4, crop=192),), Augment(), seed)
-    objective = Supervised(PictureLoss(), task_of(data).loss)
+    task, crops = task_of(data), Train(phases=(Phase(epochs=1000, batch=4, crop=192),))
+    plan = task.schedule(open_source(data, "train", labels), crops, seed, None, Ranks(0, 1))
+    objective = task.objective(PictureLoss())
     batches = [plan.batch(step) for step in range(4)]
 
     def fill(net: nn.Module) -> None:

@@ -27,7 +27,7 @@ def quantize(
     """
     import torch
 
-    from compress.data.source import open_data, spread
+    from compress.data.source import open_source, spread
     from compress.models.enhance import padded_for, to_tensor
     from compress.models.quantized import insert_fake_quant, load_fake_quant, read_table, save_fake_quant
     from compress.models.weights import copy_net, load_net
@@ -37,7 +37,7 @@ def quantize(
     torch.manual_seed(seed.seed)
     ready = scratch / "ptq"
     if not (ready / "ptq.json").exists():
-        source = open_data(data, "train", labels)
+        source = open_source(data, "train", labels)
         chosen = spread(len(source), quantize.calibration_images)
         floating = load_net(net.weights)
         frames = [padded_for(floating, to_tensor(source.pair(i)[0])) for i in chosen]

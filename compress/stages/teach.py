@@ -18,7 +18,6 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     """
     import torch
 
-    from compress.losses.distill import Supervised
     from compress.losses.noisy import Noisy
     from compress.models import build_net
     from compress.models.weights import save_net
@@ -28,7 +27,7 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
 
     torch.manual_seed(seed.seed)
     net = build_net(teach.network, teach.given)
-    objective: Objective = Supervised(teach.loss, task_of(data).loss)
+    objective: Objective = task_of(data).objective(teach.loss)
     if teach.noise:
         objective = Noisy(objective, teach.noise)
     train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress, sees=teach.sees)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import Builds, Labels, Measurements, Quantized, Teacher
 from compress.errors import BuildError
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compress.data.source import PairSource
+    from compress.data.source import Source
     from compress.devices.local import Measured
     from compress.runtimes.on_board import OnBoard
     from compress.tasks.base import Task
@@ -41,11 +40,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Route:
-    """One network through one runtime, as a function of a dark picture; ``on_device``: run on the target's board."""
+    """One network through one runtime, as a function of a picture to what the task calls an answer.
+
+    ``on_device``: run on the target's board.
+    """
 
     variant: Variant
     through: Through
-    run: Callable[[Picture], Picture]
+    run: Callable[[Picture], Any]
     on_device: bool = False
 
 
@@ -64,18 +66,17 @@ def validate(
     Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
     board that is named and can't be used, Busy when another process has been measuring on the device for too long.
     """
-    from compress.data.source import open_data
-    from compress.models.enhance import enhance
+    from compress.data.source import open_source
     from compress.models.weights import load_net
 
     listed = BuildList.read(builds.folder / "builds.json")
-    source = open_data(data, "test", labels)
+    source, task = open_source(data, "test", labels), task_of(data)
     board = _on_board(listed, builds.folder, validation, source, device, progress)
-    routes = list(_routes(listed, builds.folder, quantized, validation, device, board, task_of(data)))
+    routes = list(_routes(listed, builds.folder, quantized, validation, device, board, task))
     if labels is not None:
         routes = [route for route in routes if route.variant != "teacher"]
     elif teacher is not None and teacher.foreign and "teacher" in validation.quality:
-        routes.insert(1, _Route("teacher", "torch", partial(enhance, load_net(teacher.weights).eval())))
+        routes.insert(1, _Route("teacher", "torch", task.ask(load_net(teacher.weights).eval())))
     quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress, source, labels)
     quality.write(out / "quality.json")
     if board is None:
@@ -86,7 +87,7 @@ def validate(
 
 
 def _on_board(
-    listed: BuildList, folder: Path, validation: ValidateSpec, source: PairSource, device: DeviceSpec,
+    listed: BuildList, folder: Path, validation: ValidateSpec, source: Source[Any], device: DeviceSpec,
     progress: Progress,
 ) -> OnBoard | None:  # fmt: skip
     """What the target's board gives, None where it is not asked."""
@@ -105,22 +106,20 @@ def _on_board(
     return run_builds(site.board, timed, pictures, site.options, timing, progress.update)
 
 
-def _count(source: PairSource, validation: ValidateSpec) -> int:
+def _count(source: Source[Any], validation: ValidateSpec) -> int:
     return min(len(source), validation.max_images or len(source))
 
 
 def _routes(
     listed: BuildList, folder: Path, quantized: Quantized, validation: ValidateSpec, device: DeviceSpec,
-    board: OnBoard | None, task: Task,
+    board: OnBoard | None, task: Task[Any, Any],
 ) -> Iterator[_Route]:  # fmt: skip
     """The input as it is, then every network through the device's runtime; what ships also through all others.
 
     Where the device's own runtime can't run here, ONNX Runtime or OpenVINO stands in. What the board itself
     answered takes the place of what its runtime answers here.
     """
-    from compress.models.enhance import enhance
     from compress.models.quantized import load_fake_quant
-    from compress.runtimes.picture import PictureRunner
 
     yield _Route("input", "none", task.untouched)
     for variant in validation.quality:
@@ -129,10 +128,10 @@ def _routes(
             yield _Route(variant, device.runtime, board, on_device=True)
             found = [build for build in found if build.runtime != device.runtime]
         for build in found if variant == "int8" else found[:1]:
-            runner = PictureRunner(build, folder, device.site().options_for(build))
+            runner = task.ask_build(build, folder, device.site().options_for(build))
             yield _Route(variant, build.runtime, runner)
         if variant == "int8":
-            yield _Route("int8", "torch", partial(enhance, load_fake_quant(quantized.folder, "qat")))
+            yield _Route("int8", "torch", task.ask(load_fake_quant(quantized.folder, "qat")))
 
 
 def _runnable(listed: BuildList, variant: Variant, device: DeviceSpec) -> list[Build]:
@@ -152,37 +151,35 @@ def _float_self(listed: BuildList) -> Variant:
 
 def _quality(
     routes: list[_Route], full: Variant, validation: ValidateSpec, data: DataSpec, slices: Slices, device: DeviceSpec,
-    out: Path, progress: Progress, source: PairSource, labels: Labels | None,
+    out: Path, progress: Progress, source: Source[Any], labels: Labels | None,
 ) -> QualityReport:  # fmt: skip
     from compress.data.labelled import as_fidelity
     from compress.data.slices import brightness_slices, named_slices
     from compress.data.source import data_digest, decoder_name
-    from compress.metrics import DEFINITION
-    from compress.metrics.scoring import Scorer
 
     task = task_of(data)
     count = _count(source, validation)
-    scorer = Scorer([route.variant for route in routes], full, validation.wanted(task.metrics))
+    scorer = task.judge([route.variant for route in routes], full, validation.wanted(task.metrics))
     brightness: list[float] = []
     shown = _shown(routes, full)
     album = Album(out, count, _kinds(shown, device))
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
-        dark, bright = source.pair(index)
+        dark, truth = source.pair(index)
         brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
-        scorer.add(answers, bright)
+        scorer.add(answers, truth)
         looked_at: dict[Kind, Picture] = {
             kind: task.drawn(dark, answers[routes.index(route)]) for kind, route in shown.items()
         }
-        album.add(index, source.names[index], {**looked_at, "truth": bright})
+        album.add(index, source.names[index], {**looked_at, "truth": task.drawn_truth(dark, truth)})
     album.close()
     images = source.names[:count]
     report = QualityReport(
-        definition=DEFINITION, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
+        definition=scorer.definition, decoder=decoder_name(), data_digest=data_digest(data), data_kind=data.kind,
         images=images, metrics=scorer.facts(), input_label=task.input_label,
         rows=tuple(scorer.row(place, route.through, _origin(route, device)) for place, route in enumerate(routes)),
-        slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices),
+        slices=brightness_slices(images, tuple(brightness)) + named_slices(images, slices) if scorer.by_picture else (),
     )  # fmt: skip
     return report if labels is None else as_fidelity(report, labels)
 
@@ -202,7 +199,7 @@ def _kinds(shown: dict[Kind, _Route], device: DeviceSpec) -> Iterator[Shown]:
     yield Shown(kind="truth", variant=None, through=None, origin="measured")
 
 
-def _answer(route: _Route, dark: Picture, name: str) -> Picture:
+def _answer(route: _Route, dark: Picture, name: str) -> Any:
     try:
         return route.run(dark)
     except BuildError as error:

@@ -3,69 +3,108 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from compress.metrics.table import MetricName
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import nn
 
-    from compress.data.source import Picture
-    from compress.schema import PictureLoss
+    from compress.data.batches import Guide, Schedule
+    from compress.data.source import Picture, Source
+    from compress.metrics.wanted import Wanted
+    from compress.records import Build, MetricFacts, Origin, QualityRow, Through, Variant
+    from compress.runtimes.base import RunOptions
+    from compress.schema import PictureLoss, Train
+    from compress.training.lesson import Lesson
+    from compress.training.loop import Objective, Ranks, Watch
 
-Size = tuple[int, int]
-"""Height and width in pixels."""
+Answer = TypeVar("Answer")
+"""What a network says of a picture: a picture, or boxes."""
+
+Truth = TypeVar("Truth")
+"""What it is held against, as a set's source gives it."""
 
 
-class Task(ABC):
-    """One task. Pictures are (H, W, 3) uint8 RGB; ``low`` goes into the network, ``high`` is what it should give.
+class Judge(ABC, Generic[Answer, Truth]):
+    """Scores of what several networks make of the same pictures, each picture once.
 
-    - ``version``: raised when ``low_of`` makes other pictures of the same ones (``low_of`` and what it calls);
-    - ``folders``: subfolders of a paired set that hold low and high, the first pair of names that is there is taken;
-    - ``input_label``: what low is called in reports;
-    - ``metrics``: what it is judged by, the first one above all;
-    - ``scale``: sides of high over those of low;
-    - ``brightness_is_free``: whether how bright the answer should be is for the network to find, so that training may
-      vary how bright low is, and ask a teacher how bright high should be.
+    ``definition``: in words, what the first figures mean; ``by_picture``: whether a picture has figures of its own, so
+    that parts of the test split can be looked at by themselves.
     """
 
+    definition: str
+    by_picture: bool
+
+    @abstractmethod
+    def add(self, answers: Sequence[Answer], truth: Truth) -> None:
+        """One picture: what each of the variants made of it, and what is true."""
+
+    @abstractmethod
+    def row(self, number: int, runtime: Through, origin: Origin) -> QualityRow:
+        """The scores of variant ``number``."""
+
+    @abstractmethod
+    def facts(self) -> tuple[MetricFacts, ...]:
+        """What the further metrics mean, and why one has no values."""
+
+
+class Task(ABC, Generic[Answer, Truth]):
+    """One task. ``low``, (H, W, 3) uint8 RGB, goes into the network, which gives an answer, held against a truth.
+
+    - ``answers``: what kind of thing an answer is;
+    - ``version``: raised when it makes other inputs of the same photographs;
+    - ``input_label``: what doing nothing is called in reports;
+    - ``metrics``: what it is judged by, the first one above all;
+    - ``scale``: sides of the truth over those of low;
+    - ``brightness_is_free``: whether training may vary how bright low is.
+    """
+
+    answers: ClassVar[Literal["pictures", "boxes"]]
     version: ClassVar[int] = 1
-    folders: ClassVar[tuple[tuple[str, str], ...]]
     input_label: ClassVar[str]
-    metrics: ClassVar[tuple[MetricName, ...]] = ("psnr", "ssim")
+    metrics: ClassVar[tuple[MetricName, ...]]
     brightness_is_free: ClassVar[bool] = False
     scale: int = 1
 
-    @property
-    def mark(self) -> str:
-        """What sets pictures made for it apart from those made of the same photographs for another task."""
-        return f" {type(self).__name__} {self.version} x{self.scale}"
-
-    def high_size(self, low: Size) -> Size:
-        """The size that high has where low has this one."""
-        return low[0] * self.scale, low[1] * self.scale
-
-    def size_rule(self) -> str:
-        """How the sizes of a pair relate, in words for a message."""
-        return "a pair needs one size" if self.scale == 1 else f"high should be {self.scale} times as high and wide"
+    @abstractmethod
+    def untouched(self, low: Picture) -> Answer:
+        """The answer of doing nothing: what the network has to beat."""
 
     @abstractmethod
-    def low_of(self, high: Picture, generator: Generator) -> Picture:
-        """What would have been given for ``high``: sides are high's over ``scale``. Decided by the generator alone.
+    def schedule(self, source: Source[Any], train: Train, seed: int, guide: Guide | None, group: Ranks) -> Schedule:
+        """Training batches of ``source``; ``guide``: what a teacher said of its pictures."""
 
-        Raises DataError for a ``high`` whose sides are no multiples of ``scale``.
-        """
+    @abstractmethod
+    def objective(self, weights: PictureLoss) -> Objective:
+        """What training brings down, against the truth alone."""
 
-    def untouched(self, low: Picture) -> Picture:
-        """The answer of doing nothing, of high's size: what the network has to beat."""
-        return low
+    @abstractmethod
+    def lesson(self, lesson: Lesson) -> tuple[Objective, Guide | None]:
+        """The same under a teacher, and what that said of the training pictures where it was asked beforehand."""
 
-    def loss(self, y: Tensor, truth: Tensor, weights: PictureLoss) -> tuple[Tensor, dict[str, Tensor]]:
-        """What training brings down, and its terms for the curve; (N, 3, H, W) float32 in [0, 1]."""
-        from compress.losses.picture import picture_loss
+    @abstractmethod
+    def watch(self, source: Source[Any]) -> Watch:
+        """The figure that a training curve shows, of validation pictures."""
 
-        return picture_loss(y, truth, weights)
+    @abstractmethod
+    def ask(self, net: nn.Module) -> Callable[[Picture], Answer]:
+        """``net``, in eval mode, as a function of a picture."""
 
-    def drawn(self, low: Picture, answer: Picture) -> Picture:
-        """The picture that shows an answer to ``low``, of high's size; reports cut their crops from it."""
-        return answer
+    @abstractmethod
+    def ask_build(self, build: Build, folder: Path, options: RunOptions) -> Callable[[Picture], Answer]:
+        """A build, whose files lie in ``folder``, as the same. What it gives raises BuildError."""
+
+    @abstractmethod
+    def judge(self, variants: Sequence[Variant], full: Variant, wanted: Sequence[Wanted]) -> Judge[Answer, Truth]:
+        """Measures answers of ``variants``; ``full``: the float network that became INT8."""
+
+    @abstractmethod
+    def drawn(self, low: Picture, answer: Answer) -> Picture:
+        """The picture that shows an answer to ``low``; reports cut their crops from it."""
+
+    @abstractmethod
+    def drawn_truth(self, low: Picture, truth: Truth) -> Picture:
+        """The picture that shows what is true of ``low``, of the same size."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compress.tasks.base import Task
+from compress.tasks.picture import PictureTask
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from compress.data.source import Picture
 
 
-class Denoise(Task):
+class Denoise(PictureTask):
     """Pairs of one size and one brightness."""
 
     folders = (("noisy", "clean"), ("low", "high"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compress.records import DARK_INPUT
-from compress.tasks.base import Task
+from compress.tasks.picture import PictureTask
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from compress.data.source import Picture
 
 
-class Enhance(Task):
+class Enhance(PictureTask):
     """What this project was made for, and what a recipe means that says nothing of a task."""
 
     folders = (("low", "high"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compress.errors import DataError
-from compress.tasks.base import Task
+from compress.tasks.picture import PictureTask
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from compress.data.source import Picture
 
 
-class SuperResolution(Task):
+class SuperResolution(PictureTask):
     """``scale``: 2 and more. Low is shrunk by the cubic kernel of Keys (1981), a = -.5, stretched by ``scale``."""
 
     folders = (("low", "high"), ("lr", "hr"))

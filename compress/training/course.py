@@ -7,21 +7,14 @@ from pathlib import Path
 from torch import nn
 
 from compress.artefacts import Labels
-from compress.data.batches import BatchPlan, Guide
-from compress.data.source import PairSource, open_data
+from compress.data.batches import Guide
+from compress.data.source import open_source
 from compress.data.truth import seen_by
-from compress.metrics import psnr_db
-from compress.models.enhance import enhance
 from compress.schema import DataSpec, Train
 from compress.schema.training import Sees
 from compress.stage import Progress
+from compress.tasks import task_of
 from compress.training.loop import Objective, fit, ranks
-
-
-def mean_psnr_db(net: nn.Module, source: PairSource) -> float:
-    """Mean PSNR in dB of ``net`` over all pairs of ``source``."""
-    pairs = (source.pair(i) for i in range(len(source)))
-    return sum(psnr_db(enhance(net, dark), bright) for dark, bright in pairs) / len(source)
 
 
 def train_net(
@@ -30,10 +23,9 @@ def train_net(
     labels: Labels | None = None, sees: Sees = "dark",
 ) -> None:  # fmt: skip
     """Train ``net`` in place on the training split and write ``curve.json`` into ``out``."""
-    val = seen_by(sees, open_data(data, "val", labels))
+    task = task_of(data)
+    val = seen_by(sees, open_source(data, "val", labels))
     with ranks() as group:
-        source = seen_by(sees, open_data(data, "train", labels))
-        plan = BatchPlan(source, train.phases, train.augment, seed, guide, rank=group.rank, ranks=group.count)
-        evaluate = (lambda n: mean_psnr_db(n, val)) if len(val) else None
-        curve = fit(net, objective, plan, train, scratch, progress, evaluate, group)
+        plan = task.schedule(seen_by(sees, open_source(data, "train", labels)), train, seed, guide, group)
+        curve = fit(net, objective, plan, train, scratch, progress, task.watch(val) if len(val) else None, group)
     curve.write(out / "curve.json")

@@ -15,26 +15,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor, nn
 
-from compress.data.batches import Batch, BatchPlan, WaitMeter
+from compress.data.batches import Batch, Schedule, WaitMeter
 from compress.errors import CompressError
 from compress.foreign.adapted import Adapted
-from compress.records import Record
+from compress.records import Record, without_empty
 from compress.schema import Train
 from compress.stage import Progress
 
 
 class CurvePoint(Record):
-    """Means since the last point; ``val_psnr_db`` is of the averaged weights on whole validation pictures."""
+    """Means since the last point; ``val_psnr_db`` is of the averaged weights on whole validation pictures.
+
+    ``val_map50``: the same where pictures have boxes for a truth; only written there.
+    """
 
     step: int
     lr: float
     loss: float
     parts: dict[str, float]
     val_psnr_db: float | None = None
+    val_map50: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = plain(self)
+        return data if self.val_map50 is not None else without_empty(data, "val_map50")
 
 
 class Curve(Record):
@@ -50,6 +61,17 @@ class Objective(nn.Module):
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss (a scalar) and its named parts."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is looked at during training, never selected by: ``of`` gives ``metric`` on the validation split.
+
+    In dB for psnr, in [0, 1] for map50.
+    """
+
+    metric: Literal["psnr", "map50"]
+    of: Callable[[nn.Module], float]
 
 
 @dataclass(frozen=True)
@@ -189,13 +211,13 @@ class _State:
 
 
 def fit(
-    net: nn.Module, objective: Objective, plan: BatchPlan, train: Train, scratch: Path, progress: Progress,
-    evaluate: Callable[[nn.Module], float] | None = None, group: Ranks = Ranks(0, 1), points: int = 20,
+    net: nn.Module, objective: Objective, plan: Schedule, train: Train, scratch: Path, progress: Progress,
+    watch: Watch | None = None, group: Ranks = Ranks(0, 1), points: int = 20,
 ) -> Curve:  # fmt: skip
     """Train ``net`` in place and leave the averaged weights in it.
 
-    ``scratch`` keeps the checkpoint; with one there, training goes on where it stopped. ``evaluate``
-    gives PSNR in dB on the validation split and is called at ``points`` moments; it never selects.
+    ``scratch`` keeps the checkpoint; with one there, training goes on where it stopped. ``watch`` is asked at
+    ``points`` moments.
 
     Raises CompressError when the loss is not finite.
     """
@@ -232,7 +254,7 @@ def fit(
         state.step += 1
         progress.update(state.step, plan.steps, f"loss {float(loss.detach()):.4f}, waits {meter.share:.1%}")
         if state.step % every == 0 or state.step == plan.steps:
-            state.points.append(_point(state, evaluate))
+            state.points.append(_point(state, watch))
         if group.rank == 0 and (time.monotonic() - saved > train.checkpoint_every_s or state.step == plan.steps):
             state.save(checkpoint)
             saved = time.monotonic()
@@ -246,15 +268,18 @@ def _is_part(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{prefix}.") for prefix in prefixes)
 
 
-def _point(state: _State, evaluate: Callable[[nn.Module], float] | None) -> CurvePoint:
+def _point(state: _State, watch: Watch | None) -> CurvePoint:
     means, val = state.means.take(), None
-    if evaluate is not None:
+    if watch is not None:
         was_training = state.net.training
         with state.average.worn_by(state.net), torch.no_grad():
-            val = round(evaluate(state.net.eval()), 4)
+            val = round(watch.of(state.net.eval()), 4)
         state.net.train(was_training)
     lr = float(state.optimizer.param_groups[0]["lr"])
-    return CurvePoint(step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=val)
+    psnr_db, map50 = (val if watch is not None and watch.metric == name else None for name in ("psnr", "map50"))
+    return CurvePoint(
+        step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=psnr_db, val_map50=map50
+    )
 
 
 class _Stepper:

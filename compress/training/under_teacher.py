@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from compress.artefacts import Labels
-from compress.data.batches import Guide
-from compress.data.source import open_data
-from compress.data.truth import seen_by
 from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.foreign.asking import shrunken_asks
-from compress.losses.distill import Distill
 from compress.losses.itself import Itself
 from compress.models.enhance import scale_of
 from compress.models.weights import load_net
@@ -23,8 +18,7 @@ from compress.schema import DataSpec, DistillSpec, Train
 from compress.stage import Progress
 from compress.tasks import task_of
 from compress.training.course import train_net
-from compress.training.guide import TruthGuide, consult
-from compress.training.loop import Objective
+from compress.training.lesson import Lesson
 
 
 @dataclass(frozen=True)
@@ -41,20 +35,12 @@ def train_under(
 ) -> None:  # fmt: skip
     """Train ``net`` in place against ground truth, teacher and what it was ``before``, and write ``curve.json``.
 
-    Of frames without ground truth the teacher's pictures, ``labels``, are both.
-
     Raises ConfigError for hints and parts of phases that the networks don't have, before any work.
     """
     teacher = load_net(teacher_weights)
     check_names(spec, train, net, teacher)
-    guide: Guide | None = None
-    if not all(phase.ask for phase in train.phases):
-        source = open_data(data, "train", labels)
-        asked = labels is None or spec.hints
-        stored = consult(teacher, seen_by(spec.teacher_sees, source), spec.hints, scratch, progress) if asked else None
-        guide = stored if labels is None else TruthGuide(source, stored)
-    torch.manual_seed(seed)
-    objective: Objective = Distill(spec, net, teacher, torch.rand(1, 3, 64, 64), task_of(data).loss)
+    lesson = Lesson(teacher, net, spec, train, data, seed, scratch, progress, labels)
+    objective, guide = task_of(data).lesson(lesson)
     if before is not None and before.share > 0:
         objective = Itself(objective, net, load_net(before.weights), before.share)
     train_net(net, objective, train, data, seed, out, scratch, progress, guide, labels)

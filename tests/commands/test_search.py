@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_boxes
 from foreign_nets import source
 from PIL import Image
 
@@ -173,6 +174,7 @@ def test_everything_that_can_t_be_searched_is_said_at_once(tmp_path: Path, capsy
         ),
         (("recipe=ptq", "search.space.quantize.keep_float=[[],[a]]"), "quantize.train.phases: a search compares"),
         (("recipe=adopt", "data=frames"), "data: a search compares candidates by a ground truth, and frames have none"),
+        (("recipe=detect", "data.root=SET", "target.export.size=[256,256]"), "a search compares candidates by PSNR"),
         (("recipe=tinny", "search.space.studnt.width=[16]"), "student.width"),
     ],
 )
@@ -180,6 +182,7 @@ def test_what_is_no_search_is_refused(words: tuple[str, ...], said: str, tmp_pat
     if words[0] in ("recipe=ptq", "recipe=adopt"):
         words = (*words, *own_network(tmp_path), *((f"data.root={tmp_path}",) if "data=frames" in words else ()))
         Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "a.png")
+    words = tuple(word.replace("SET", str(tiny_boxes.write_set(tmp_path / "set", 4))) for word in words)
     assert execute(("search", *words, "target=x86_edge", "--store", str(tmp_path / "store"))) == 2
     assert said in capsys.readouterr().err
 

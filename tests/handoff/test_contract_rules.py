@@ -154,3 +154,8 @@ def test_builds_that_went_decide_the_level(old: set[str], new: set[str]) -> None
 @given(st.lists(st.fixed_dictionaries({"name": st.sampled_from(["a", "b"]), "x": st.integers(0, 3)}), max_size=4))
 def test_no_object_of_a_list_hides_another_of_its_name(listed: list[dict[str, Any]]) -> None:
     assert len(leaves({"builds": listed})) == max(2 * len(listed), 1)
+
+
+def test_other_objects_or_another_reading_of_maps_break_firmware() -> None:
+    for name in ("classes", "strides"):
+        assert rule_of(("contract", "maps", name)).effect == "breaks" and rule_of(("contract", "maps", name)) != UNKNOWN

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from compress.models import NETWORK_NAMES, build_net
+from compress.models import NETWORK_NAMES, PICTURE_NETWORKS, build_net
 from compress.models.brighten import COLOUR_TERMS, GAIN_MAX, ColourMap, PixelUnshuffleConv, gain_of, shoulder
 from compress.models.enhance import enhance, pad_to_multiple, to_picture, to_tensor
 
 
-@pytest.mark.parametrize("name", NETWORK_NAMES)
+@pytest.mark.parametrize("name", PICTURE_NETWORKS)
 def test_gives_a_clipped_picture_of_the_same_size(name: str) -> None:
     net = build_net(name, {}).eval()
     x = torch.rand(2, 3, 48, 64)

@@ -15,6 +15,8 @@ from compress.records import (
     BuildList,
     Inspection,
     IOContract,
+    MetricFacts,
+    MetricValues,
     NetFacts,
     NotBuilt,
     QualityReport,
@@ -24,7 +26,7 @@ from compress.records import (
     TensorSpec,
 )  # fmt: skip
 from compress.report.verdict import RULES, Evidence, judge
-from compress.schema import Budget
+from compress.schema import Budget, MetricLimit
 
 TENSOR = TensorSpec(name="x", shape=(1, 3, 8, 8), layout="NCHW", dtype="float32", low=0, high=1)
 CONTRACT = IOContract(input=TENSOR, output=TENSOR, size_multiple=8, preprocessing="", postprocessing="")
@@ -270,3 +272,41 @@ def test_fail_beats_incomplete_beats_pass(names: list[str], data: st.DataObject)
     expected = "fail" if "fail" in results else "incomplete" if "incomplete" in results else "pass"
     assert verdict.result == expected
     assert len(verdict.checks) == len(names)
+
+
+def boxes(variant: Any, map50: float) -> QualityRow:
+    found = (MetricValues(metric="map50", values=(map50,)), MetricValues(metric="niqe", values=(10 * map50,)))
+    return QualityRow(variant=variant, runtime="openvino", psnr_db=(), ssim=(), psnr_gtmean_db=(), others=found)
+
+
+def of_boxes(full: float, int8: float) -> Evidence:
+    facts = tuple(
+        MetricFacts(name=name, heading=name, unit="", higher_is_better=name == "map50", decimals=3, definition="",
+                    library="")
+        for name in ("map50", "niqe")
+    )  # fmt: skip
+    rows = (boxes("pruned", full), boxes("int8", int8))
+    return replace(EVIDENCE, quality=EVIDENCE.quality.model_copy(update={"rows": rows, "metrics": facts}))
+
+
+@pytest.mark.parametrize(
+    ("full", "int8", "metric", "result", "measured"),
+    [
+        (0.5, 0.49, "map50", "pass", 0.01), (0.5, 0.47, "map50", "fail", 0.03), (0.5, 0.6, "map50", "pass", -0.1),
+        (0.5, math.nan, "map50", "fail", None), (0.5, 0.6, "niqe", "fail", 1.0), (0.5, 0.49, "niqe", "pass", -0.1),
+        (0.5, 0.5, "map50_95", "incomplete", None),
+    ],
+)  # fmt: skip
+def test_int8_may_be_worse_than_its_float_self_by_so_much_of_a_metric(
+    full: float, int8: float, metric: Any, result: str, measured: float | None
+) -> None:
+    limits = (MetricLimit(metric=metric, max_drop=0.02),)
+    found = judge(budget(metrics=limits), of_boxes(full, int8)).checks[0]
+    assert found.name == f"max_int8_drop_{metric}" and found.result == result
+    assert found.measured == (None if measured is None else pytest.approx(measured))
+
+
+def test_budgets_of_pictures_are_incomplete_for_what_gives_none() -> None:
+    names = ("min_psnr_db", "min_ssim", "min_gain_over_input_db", "max_int8_drop_db", "max_worst_drop_db")
+    checks = judge(budget(**dict.fromkeys(names, 1.0)), of_boxes(0.5, 0.5)).checks
+    assert {check.result for check in checks} == {"incomplete"} and "no PSNR of int8" in checks[0].note

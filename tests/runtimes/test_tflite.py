@@ -15,17 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from compress.bundle.contract import check_build
 from compress.errors import BuildError
-from compress.models.quantized import read_table, strip
-from compress.records import Inspection, QuantizationTable
+from compress.models import build_net
+from compress.models.quantized import insert_fake_quant, read_table, strip
+from compress.records import BoxMaps, Build, Inspection, QuantizationTable
 from compress.runtimes.base import BuildOptions, RunOptions
-from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
+from compress.runtimes.interchange import MAPS, OnnxRequest, answer_of, export_onnx
+from compress.runtimes.maps import maps_contract
 from compress.runtimes.tflite import Tflite, _open
-from compress.schema import Scheme
+from compress.schema import QuantizeSpec, Scheme
 from compress.tflite_kind import TfliteKind
 from compress.toolchains.environment import mending_command, state
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
+LARGER = (64, 96)
 ONE = RunOptions(threads=1)
 pytestmark = pytest.mark.skipif(
     state("tflite").kind != "ready", reason=f"toolchain tflite is not ready: {mending_command('tflite')}"
@@ -196,3 +200,28 @@ def test_what_can_not_be_built_is_one_line(place: _Place, tmp_path: Path) -> Non
     assert not (tmp_path / "net.tflite").exists()
     with pytest.raises(BuildError, match="not bf16"):
         Tflite().load(place.folder, place.build("int8", TfliteKind(), False), RunOptions(1, "bf16"))
+
+
+def test_maps_of_a_detector_come_out_in_float_and_of_one_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, maps = build_net("fcos_lite", {"width": 8, "classes": 2}).eval(), BoxMaps(classes=("a", "b"))
+    fake = insert_fake_quant(net, [torch.rand(1, 3, *LARGER) for _ in range(2)], Scheme(), QuantizeSpec())
+    options = BuildOptions(tflite=TfliteKind(ends="float32"))
+    export_onnx(strip(fake, *LARGER), OnnxRequest(LARGER, False, 18, {}, output=MAPS), tmp_path / "net.onnx")
+    files = Tflite().build(tmp_path / "net.onnx", "int8", tmp_path, options)
+    contract = maps_contract("tflite", *LARGER, 32, maps, options)
+    x = torch.rand(1, 3, *LARGER)
+    with torch.no_grad():
+        truth = fake(x).numpy()
+    answer = Tflite().load(tmp_path, files, ONE).infer(x.numpy())
+    assert answer.shape == truth.shape and np.abs(answer - truth).mean() < 0.02 * np.abs(truth).max()
+    assert contract.output.shape == (1, LARGER[0] // 8, LARGER[1] // 8, maps.channels)
+    size_bytes = (tmp_path / files[0]).stat().st_size
+    build = Build(
+        name="int8", variant="int8", runtime="tflite", files=files, size_bytes=size_bytes, height=LARGER[0],
+        width=LARGER[1], ships=True, contract=contract, inspection=Tflite().inspect(tmp_path, files, None),
+    )  # fmt: skip
+    check_build(build, tmp_path)
+    assert build.inspection.int8_layers > 25
+    with pytest.raises(BuildError, match="has one size"):
+        Tflite().load(tmp_path, files, ONE, (64, 64))

@@ -27,10 +27,10 @@ from compress.data.batches import (
 from compress.data.source import PairSource
 from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
-from compress.models import NETWORK_NAMES, build_net
+from compress.models import PICTURE_NETWORKS, build_net
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import Augment, Phase, PictureLoss, Train
-from compress.training.loop import Average, Curve, fit, learning_rate
+from compress.training.loop import Average, Curve, Watch, fit, learning_rate
 
 if TYPE_CHECKING:
     from compress.data.source import Pair
@@ -77,7 +77,8 @@ def _train(scratch: Path, progress: Silent, train: Train) -> tuple[nn.Module, Cu
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
-    return net, fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, lambda n: 1.0, points=3)
+    return net, fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, Watch("psnr", lambda n: 1.0),
+                    points=3)  # fmt: skip
 
 
 def _settings(precision: str, every_s: float = 1e-9) -> Train:
@@ -124,7 +125,7 @@ def test_a_phase_leaves_what_it_freezes(ema: float, tmp_path: Path) -> None:
         return 1.0
 
     fit(net, Supervised(PictureLoss()), BatchPlan(Noise(), phases, train.augment, seed=7), train, tmp_path, Silent(),
-        look, points=8)  # fmt: skip
+        Watch("psnr", look), points=8)  # fmt: skip
     for name, value in states[0].items():
         if name.startswith("light."):
             assert torch.equal(states[3][name], states[-1][name]) and not torch.equal(value, states[3][name]), name
@@ -148,7 +149,7 @@ def test_a_phase_trains_without_what_it_leaves_out(tmp_path: Path) -> None:
 
     train = Train(phases=phases, lr=1e-3, warmup=0.0, weight_decay=0.1, ema=0.0, precision="fp32")
     plan = BatchPlan(Noise(), phases, train.augment, seed=7)
-    fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), look, points=4)
+    fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), Watch("psnr", look), points=4)
     assert [bool(answer.any()) for answer in answers] == [False, False, True, True]
     for name, value in first.items():
         assert torch.equal(value, states[1][name]) == name.startswith("repair."), name
@@ -233,7 +234,7 @@ def test_a_teacher_may_be_asked_about_pictures_joined_from_two() -> None:
 def test_every_network_takes_a_shrunk_batch(downscale: Literal[1, 2, 4]) -> None:
     batch = BatchPlan(Noise(), (Phase(epochs=1, batch=2, downscale=downscale),), Augment(), seed=1).batch(0)
     assert all(side % SIZE_MULTIPLE == 0 for side in batch.dark.shape[2:])
-    for name in NETWORK_NAMES:
+    for name in PICTURE_NETWORKS:
         assert build_net(name, {})(batch.dark, THUMB_STRIDE // downscale).shape == batch.bright.shape
 
 

@@ -17,7 +17,7 @@ from compress.report.parity import HEADINGS as PARITY_HEADINGS
 from compress.report.parity import footnotes as parity_notes
 from compress.report.parity import remarks, row_cells
 from compress.report.reference import called, headings
-from compress.report.rows import HEADINGS, Results, cells, footnotes, gains, summary_rows
+from compress.report.rows import Results, cells, footnotes, gains, of_pictures, row_headings, summary_rows
 from compress.report.sensitivity import summary
 from compress.report.slices import SLICE_HEADINGS, shipped_row, slice_rows
 from compress.report.subject import Earlier, Subject
@@ -95,8 +95,8 @@ def network_table(subject: Subject) -> Table:
     rows = summary_rows(subject.results)
     strong = frozenset(place for place, row in enumerate(rows) if row.variant == "int8")
     caption = f"Networks of {subject.title}"
-    names, texts = headings(subject.results.quality, HEADINGS), tuple(cells(row) for row in rows)
-    return Table(caption, names, texts, range(2, len(HEADINGS)), strong)
+    names, texts = row_headings(subject.results.quality), tuple(cells(row) for row in rows)
+    return Table(caption, names, texts, range(2, len(names)), strong)
 
 
 def status_of(subject: Subject) -> str:
@@ -128,7 +128,8 @@ def _metrics(results: Results) -> Table | None:
     headings = metric_headings(results)
     if not headings:
         return None
-    return Table("Metrics beside PSNR and SSIM", headings, metric_rows(results), range(2, len(headings)))
+    caption = "Metrics beside PSNR and SSIM" if of_pictures(results.quality) else "Metrics"
+    return Table(caption, headings, metric_rows(results), range(2, len(headings)))
 
 
 def _slices(results: Results) -> Table | None:
@@ -148,7 +149,8 @@ def _looks_note(subject: Subject) -> str:
     shown = f"the {fidelity.to}'s picture" if fidelity else "its ground truth"
     taken = f"{count} of {total} test pictures, each cut where {shown} has most detail"
     licence = f" Licence of the pictures: {subject.provenance.data_licence.rstrip('.')}." if subject.provenance else ""
-    return f"{taken}; decibels are of the whole picture.{licence}"
+    decibels = "; decibels are of the whole picture" if of_pictures(subject.results.quality) else ""
+    return f"{taken}{decibels}.{licence}"
 
 
 def _speed_note(subject: Subject) -> str:

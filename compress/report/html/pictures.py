@@ -73,7 +73,7 @@ def image_table(results: Results, looks: Looks | None) -> ImageTable | None:
     """None where INT8 was not measured."""
     quality, full = results.quality, float_variant(results)
     int8 = quality_row(quality, "int8", results.runtime)
-    if int8 is None or not quality.images:
+    if int8 is None or not int8.psnr_db or not quality.images:
         return None
     dark, floating = quality_row(quality, "input", "none"), quality_row(quality, full, int8.runtime)
     rows = []

@@ -31,7 +31,7 @@ def finish(raw: bytes, graph: Graph, coded_ends: bool) -> bytes:
     if not coded_ends:
         _float_end(model, main, main.inputs, schema.BuiltinOperator.QUANTIZE)
         _float_end(model, main, main.outputs, schema.BuiltinOperator.DEQUANTIZE)
-    _name_ends(model, main)
+    _name_ends(model, main, graph.answer)
     _widen_biases(model, main)
     return _packed(model, len(raw))
 
@@ -175,10 +175,10 @@ def _opcode(model: Any, kind: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _name_ends(model: Any, main: Any) -> None:
-    """``dark`` and ``bright`` in the signature; tensors too, but an input that is a quantizer's keeps that name."""
+def _name_ends(model: Any, main: Any, answer: str) -> None:
+    """``dark`` and ``answer`` in the signature; tensors too, but an input that is a quantizer's keeps that name."""
     signature = model.signatureDefs[0]
-    for ends, given, name in ((main.inputs, signature.inputs, "dark"), (main.outputs, signature.outputs, "bright")):
+    for ends, given, name in ((main.inputs, signature.inputs, "dark"), (main.outputs, signature.outputs, answer)):
         tensor = main.tensors[int(ends[0])]
         if not tensor.name.endswith(b"/QuantizeLinear"):
             tensor.name = name.encode()

@@ -139,6 +139,8 @@ class Graph(nn.Module):
         for index, proto in enumerate(model.graph.node):
             self._add(f"n{index}", proto)
         self.output = self._named(model.graph.output[0].name)
+        self.answer = model.graph.output[0].name
+        """What the output is called outside, whatever is rounded behind it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.run(x)[self.output]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from compress.errors import WeightsError
 from compress.foreign.onnx_torch.convert import as_torch
 from compress.foreign.onnx_torch.network import OnnxGraph
-from compress.models import NETWORK_NAMES, build_net
+from compress.models import PICTURE_NETWORKS, build_net
 from compress.models.pruning import count_macs, prune_until
 from compress.models.quantized import insert_fake_quant, strip
 from compress.runtimes.interchange import OnnxRequest, export_onnx
@@ -112,7 +112,7 @@ def test_free_sides_of_the_newer_exporter(tmp_path: Path) -> None:
     assert_equal(net, as_torch(path), X[:, :, :32])
 
 
-@pytest.mark.parametrize("name", NETWORK_NAMES)
+@pytest.mark.parametrize("name", PICTURE_NETWORKS)
 def test_our_own_come_back_equal(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build_net(name, {}).eval()

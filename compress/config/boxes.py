@@ -1,0 +1,141 @@
+"""What a task whose answers are boxes decides in a plan, and what it does not do (yet), by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from compress.data.yolo import CLASSES, read_classes
+from compress.errors import DataError
+from compress.models import NETWORKS, detectors
+from compress.plan import COMMAND_LINE, Plan
+from compress.runtimes import open_runtime
+from compress.schema import OF_PICTURES, Augment, DataSpec, PictureLoss, Recipe, TaskData, Train
+
+_STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
+"""Those that boxes go through."""
+
+SIDES = 32
+"""What the sides of a detector's pictures are multiples of: its largest stride."""
+
+
+def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
+    """Both with the set's class names, and detectors with their number. As they were where they can't be read yet."""
+    task = recipe.task
+    try:
+        names = task.classes or (read_classes(Path(data.root).expanduser() / CLASSES) if data.root else ())
+    except DataError:
+        names = ()  # said when the plan is checked
+    known = task.model_copy(update={"classes": names})
+    changes: dict[str, object] = {"task": known}
+    for name, section in (("student", recipe.student), ("teach", recipe.teach)):
+        if section.network in detectors() and section.classes in (None, 1) and names:
+            changes[name] = section.model_copy(update={"classes": len(names)})
+    return recipe.model_copy(update=changes), TaskData(**dict(data), task=known)
+
+
+def box_problems(plan: Plan) -> Iterator[str]:
+    """A line for each setting that goes against boxes."""
+    yield from _data(plan)
+    yield from _networks(plan)
+    for stage in plan.stages:
+        if stage not in _STAGES:
+            yield f"stages: '{stage}' can't take boxes yet; leave it out"
+    for name, train in _trainings(plan):
+        yield from _training(name, train)
+    yield from _losses(plan.recipe, plan.stages)
+    yield from _target(plan)
+
+
+def _data(plan: Plan) -> Iterator[str]:
+    data, task = plan.data, plan.recipe.task
+    if data.kind != "boxes":
+        yield f"data: '{plan.data_name}' has no boxes, which task {task.kind} is for; use data=boxes data.root=FOLDER"
+        return
+    if data.root is None:
+        yield f"data.root: calibration set '{plan.data_name}' needs its folder; add data.root=FOLDER"
+        return
+    try:
+        there = read_classes(Path(data.root).expanduser() / CLASSES)
+    except DataError as error:
+        yield f"data.root: {error}"
+        return
+    if task.classes != there:
+        yield f"task.classes: {', '.join(task.classes)}, but {CLASSES} has {', '.join(there)}; leave it out"
+    if data.size is None:
+        yield f"data.size: needed: what the pictures are brought to; add data.size=[HEIGHT,WIDTH], multiples of {SIDES}"
+    elif any(side % SIDES for side in data.size):
+        yield f"data.size: {data.size[0]}x{data.size[1]}, but detectors take multiples of {SIDES}"
+    elif "export" in plan.stages and data.size != plan.target.export.size:
+        size, built = (f"{height}x{width}" for height, width in (data.size, plan.target.export.size))
+        way = f"add target.export.size=[{data.size[0]},{data.size[1]}]"
+        yield f"target.export.size: {built}, but the pictures of '{plan.data_name}' are brought to {size}; {way}"
+
+
+def _networks(plan: Plan) -> Iterator[str]:
+    recipe, able = plan.recipe, ", ".join(detectors())
+    kind, classes = recipe.task.kind, len(recipe.task.classes)
+    if recipe.student.source.network is not None or recipe.teacher.source.network is not None:
+        yield f"source: networks from outside answer with pictures here; for task {kind} there are: {able}"
+    parts = (("student", recipe.student.network, recipe.student.classes, True),
+             ("teach", recipe.teach.network, recipe.teach.classes, "teach" in plan.stages))  # fmt: skip
+    for name, network, given, used in parts:
+        if used and network in NETWORKS and not NETWORKS[network].detects:
+            yield f"{name}.network: '{network}' answers with pictures; for task {kind} there are: {able}"
+        elif used and classes and given != classes:
+            yield f"{name}.classes: {given}, but the set has {classes}; leave it out"
+    if "teacher" in plan.stages and recipe.teacher.weights.startswith("builtin:"):
+        yield "teacher.weights: the built-in network brightens; give a detector's, or use stage teach"
+
+
+def _trainings(plan: Plan) -> Iterator[tuple[str, Train]]:
+    recipe = plan.recipe
+    trains = {
+        "teach": recipe.teach.train, "distill": recipe.distill.train, "prune": recipe.prune.train,
+        "quantize": recipe.quantize.train,
+    }  # fmt: skip
+    return ((name, train) for name, train in trains.items() if name in plan.stages)
+
+
+def _training(name: str, train: Train) -> Iterator[str]:
+    """Phases that cut, shrink or ask are about pictures."""
+    if train.augment.zoom != Augment().zoom:
+        yield f"{name}.train.augment.zoom: boxes can't be cut along yet; leave it out"
+    for place, phase in enumerate(train.phases):
+        odd = {
+            "crop": phase.crop is not None, "downscale": phase.downscale != 1, "ask": phase.ask,
+            "level_of": phase.level_of is not None, "without": bool(phase.without),
+        }  # fmt: skip
+        for key in (key for key, set_ in odd.items() if set_):
+            yield f"{name}.train.phases.{place}.{key}: is for pictures as truth, not for boxes; leave it out"
+
+
+def _losses(recipe: Recipe, stages: tuple[str, ...]) -> Iterator[str]:
+    given = {"teach.loss": recipe.teach.loss, "distill.loss": recipe.distill.loss}
+    for key, loss in given.items():
+        if loss != PictureLoss():
+            yield f"{key}: weighs terms of pictures; boxes have focal, GIoU and centreness terms; leave it out"
+    seen = {"teach.sees": recipe.teach.sees, "distill.teacher_sees": recipe.distill.teacher_sees}
+    for key in (key for key, sees in seen.items() if sees != "dark"):
+        yield f"{key}: boxes are no pictures to be seen; leave it out"
+    if recipe.distill.retinex.weights:
+        yield "distill.retinex: compares pictures; leave it out"
+    if recipe.distill.hints:
+        yield "distill.hints: can't be taken of a detector yet; leave them out"
+    if recipe.quantize.own_weight and "quantize" in stages:
+        yield "quantize.own_weight: is of pictures; leave it out, or raise distill.output_weight"
+
+
+def _target(plan: Plan) -> Iterator[str]:
+    target, able = plan.target, ("onnx", "openvino", "tflite")
+    for name in target.export.builds if "export" in plan.stages else ():
+        if not open_runtime(name).finds_boxes:
+            yield f"target.export.builds: a {name} build of a detector can't be made yet; take {', '.join(able)}"
+    if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.ends != "float32":
+        yield "target.export.tflite.ends: int8 codes are of pictures, and maps have no range; set float32"
+    if target.device.kind in ("ssh", "adb") and "validate" in plan.stages:
+        yield f"target.device.kind: builds of a detector are not run on {target.device.kind} devices yet; use local"
+    for field in OF_PICTURES:
+        if plan.origins.get(f"target.budget.{field}") == COMMAND_LINE and getattr(target.budget, field) is not None:
+            way = "use target.budget.metrics=[{metric: map50, max_drop: 0.02}]"
+            yield f"target.budget.{field}: is of pictures; {way}"

@@ -1,0 +1,66 @@
+"""A build that answers with maps, as a function of an 8-bit picture to the boxes in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.detection.decode import DECODING, decode
+from compress.errors import BuildError
+from compress.metrics.detection import Boxes
+from compress.records import BoxMaps, Build, IOContract, RuntimeName, TensorSpec
+from compress.runtimes import open_runtime
+from compress.runtimes.base import PLAIN, BuildOptions, RunOptions
+from compress.runtimes.interchange import INPUT, MAPS
+from compress.runtimes.picture import STEPS, Sessions, to_batch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from compress.runtimes.base import Batch
+
+    Picture = NDArray[np.uint8]
+
+_ANY = 3.4028234663852886e38
+"""The largest float32: maps have no range."""
+
+
+def maps_contract(
+    runtime: RuntimeName, height: int, width: int, multiple: int, maps: BoxMaps, options: BuildOptions = PLAIN
+) -> IOContract:
+    """The contract of a detector's build of ``runtime`` for pictures of this size; 0: a free side."""
+    maker = open_runtime(runtime)
+    given = maker.border(INPUT, height, width, options)
+    sides = tuple(side // maps.strides[0] for side in (height, width))
+    shape = (1, maps.channels, *sides) if maker.maps_layout == "NCHW" else (1, *sides, maps.channels)
+    answered = TensorSpec(name=MAPS, shape=shape, layout=maker.maps_layout, dtype="float32", low=-_ANY, high=_ANY)
+    return IOContract(
+        input=given, output=answered, size_multiple=multiple, preprocessing=STEPS[given.dtype, given.layout][0],
+        postprocessing=f"float32 maps, no picture, of any value: {DECODING}", maps=maps,
+    )  # fmt: skip
+
+
+class BoxRunner:
+    """Runs one build on pictures of any size that it can take; the last few sizes stay compiled."""
+
+    def __init__(self, build: Build, folder: Path, options: RunOptions) -> None:
+        if build.contract.maps is None:
+            raise BuildError(f"{build.name} answers with pictures, not with maps of boxes")
+        self._maps = build.contract.maps
+        self._build, self._sessions = build, Sessions(build, folder, options)
+
+    def __call__(self, picture: Picture) -> Boxes:
+        """uint8 (H, W, 3) RGB to the boxes in it. Raises BuildError if the build can't take the size."""
+        return decode(self.maps(picture), self._maps, picture.shape[0], picture.shape[1])
+
+    def maps(self, picture: Picture) -> Batch:
+        """The answer itself, (K, h, w) float32."""
+        x = to_batch(picture, self._build.contract.size_multiple)
+        answer = self._sessions.open((x.shape[2], x.shape[3]), 1).infer(x)
+        step = self._maps.strides[0]
+        wanted = (1, self._maps.channels, x.shape[2] // step, x.shape[3] // step)
+        if answer.shape != wanted:
+            raise BuildError(f"{self._build.name} answers {list(answer.shape)} to {list(x.shape)}, not {list(wanted)}")
+        first: Batch = answer[0]
+        return first

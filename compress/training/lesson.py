@@ -1,0 +1,48 @@
+"""What a network learns from a teacher, by task: the objective, and what the teacher said beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from compress.artefacts import Labels
+from compress.data.batches import Guide
+from compress.data.source import open_data
+from compress.data.truth import seen_by
+from compress.losses.distill import Distill, Loss
+from compress.schema import DataSpec, DistillSpec, Train
+from compress.stage import Progress
+from compress.training.guide import TruthGuide, consult
+from compress.training.loop import Objective
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Who teaches whom, how and on what."""
+
+    teacher: nn.Module
+    net: nn.Module
+    spec: DistillSpec
+    train: Train
+    data: DataSpec
+    seed: int
+    scratch: Path
+    progress: Progress
+    labels: Labels | None = None
+
+
+def picture_lesson(lesson: Lesson, loss: Loss) -> tuple[Objective, Guide | None]:
+    """Of frames without ground truth the teacher's pictures, ``labels``, are both truth and guide."""
+    guide: Guide | None = None
+    if not all(phase.ask for phase in lesson.train.phases):
+        source = open_data(lesson.data, "train", lesson.labels)
+        hints = lesson.spec.hints
+        asked = lesson.labels is None or hints
+        seen = seen_by(lesson.spec.teacher_sees, source)
+        stored = consult(lesson.teacher, seen, hints, lesson.scratch, lesson.progress) if asked else None
+        guide = stored if lesson.labels is None else TruthGuide(source, stored)
+    torch.manual_seed(lesson.seed)
+    return Distill(lesson.spec, lesson.net, lesson.teacher, torch.rand(1, 3, 64, 64), loss), guide
