@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compress.data.source import SPLITS, data_digest, open_data
+from compress.data.source import SPLITS, data_digest, open_source
 
 if TYPE_CHECKING:
     from compress.artefacts import Labels
@@ -18,7 +18,7 @@ def split_digest(spec: DataSpec, labels: Labels | None = None) -> str:
     """
     from compress.store.digests import digest_of
 
-    sources = {split: open_data(spec, split, labels) for split in SPLITS}
+    sources = {split: open_source(spec, split, labels) for split in SPLITS}
     members = {split: [list(pair) for pair in zip(each.names, each.scenes, strict=True)]
                for split, each in sources.items()}  # fmt: skip
     return digest_of({"data": data_digest(spec), "splits": members})
