@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ _FILES = {
     "calibration/pictures.yaml": "licence: free\nkind: embedded\n",
     "calibration/pairs.yaml": "licence: theirs\nkind: paired\n",
 }
+
+
+@pytest.fixture(autouse=True)
+def same_random_weights() -> None:
+    """Untrained networks do not depend on the tests before: a worker runs some of them, in an order of its own."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture

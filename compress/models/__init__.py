@@ -27,9 +27,9 @@ class Network:
 
 
 LDFC = {
-    "E": {"width": 24, "depth": 2, "light_width": 10, "deep_width": 32, "deep": 2, "block": 2},
-    "B": {"width": 40, "depth": 3, "light_width": 9, "deep_width": 32, "deep": 0, "block": 2},
-    "P": {"width": 40, "depth": 4, "light_width": 5, "deep_width": 32, "deep": 0, "block": 1},
+    "E": {"width": 24, "depth": 2, "light_width": 10, "deep_width": 32, "deep": 2, "fold": 2},
+    "B": {"width": 40, "depth": 3, "light_width": 9, "deep_width": 32, "deep": 0, "fold": 2},
+    "P": {"width": 40, "depth": 4, "light_width": 5, "deep_width": 32, "deep": 0, "fold": 1},
 }
 """Within 50 K parameters: E passes 2.98 G however it is counted, B as MACs, P is both figures at 256x256 (ADR 0038)."""
 

@@ -106,31 +106,31 @@ class LightInterferenceSuppression(nn.Module):
 class Ldfc(nn.Module):
     """Dark (N, 3, H, W) float32 RGB in [0, 1] to bright; H, W multiples of 8; clipped in eval mode.
 
-    ``block``: image space and LISC work on blocks of so many pixels a side, 2, or 1: at full size.
+    ``fold``: image space and LISC work on blocks of so many pixels a side, 2, or 1: at full size.
     """
 
     size_multiple = 8
 
-    def __init__(self, width: int, depth: int, light_width: int, deep_width: int, deep: int, block: int) -> None:
+    def __init__(self, width: int, depth: int, light_width: int, deep_width: int, deep: int, fold: int) -> None:
         super().__init__()
         self.settings = {
             "width": width, "depth": depth, "light_width": light_width,
-            "deep_width": deep_width, "deep": deep, "block": block,
+            "deep_width": deep_width, "deep": deep, "fold": fold,
         }  # fmt: skip
-        self.block = block
-        self.unshuffle = PixelUnshuffleConv(block)
+        self.fold = fold
+        self.unshuffle = PixelUnshuffleConv(fold)
         self.colours = ColourMap()
         self.lgc = LightGuidedCalibration(light_width)
-        self.lisc = LightInterferenceSuppression(3 * block * block, width, depth, light_width, deep_width, deep)
+        self.lisc = LightInterferenceSuppression(3 * fold * fold, width, depth, light_width, deep_width, deep)
         self.fed_around = dict.fromkeys(("lisc.enter", *(("lisc.down",) if deep else ())), 0.45)
         """Layers whose input has this mean, nearly: a brightened picture's (``models.reparameterize.Centred``)."""
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
         blocks = self.unshuffle(x)
-        times = thumb_stride // self.block
+        times = thumb_stride // self.fold
         small = self.unshuffle.means(F.avg_pool2d(blocks, times))
         logit, terms, light = self.lgc(torch.cat((spread_features(small), tone_of(small)), dim=1))
         bright = relit(blocks, self.colours.split(gain_of(logit), small, terms), self.unshuffle, times)
         y = bright + self.lisc(bright, light, times)
         y = y if self.training else torch.clamp(y, 0.0, 1.0)
-        return F.pixel_shuffle(y, self.block) if self.block > 1 else y
+        return F.pixel_shuffle(y, self.fold) if self.fold > 1 else y

@@ -94,11 +94,11 @@ def test_the_illumination_of_the_whole_picture_decides_everywhere(variant: str) 
 @every_variant
 def test_lgc_calibrates_what_lisc_sees(variant: str) -> None:
     net = net_of(variant)
-    block = net.block
-    bright = torch.rand(1, 3 * block * block, 64 // block, 96 // block)
+    fold = net.fold
+    bright = torch.rand(1, 3 * fold * fold, 64 // fold, 96 // fold)
     light = torch.rand(1, VARIANTS[variant]["light_width"], 8, 12)
     with torch.no_grad():
-        one, other = net.lisc(bright, light, 8 // block), net.lisc(bright, 3.0 * light, 8 // block)
+        one, other = net.lisc(bright, light, 8 // fold), net.lisc(bright, 3.0 * light, 8 // fold)
     assert one.shape == bright.shape and float((one - other).abs().mean()) > 1e-5
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAX_PARAMS = 100_000
 SIZE = (64, 96)
 SMALL = {
-    "width": 16, "depth": 2, "light_width": 8, "iterations": 3, "blocks": 2, "deep_width": 16, "deep": 1, "block": 2,
+    "width": 16, "depth": 2, "light_width": 8, "iterations": 3, "blocks": 2, "deep_width": 16, "deep": 1, "fold": 2,
 }  # fmt: skip
 INT8_DISTANCE = 0.02
 """Largest mean difference between a moved, untrained network and its plain PTQ self, on a scale of 1."""
