@@ -22,6 +22,7 @@ from compress.schema import (
     Seed,
     Slices,
     Target,
+    Train,
     UntrainedBudget,
 )  # fmt: skip
 from compress.tasks import open_task
@@ -96,6 +97,16 @@ class Plan:
             if limit is not None and f"target.budget.{name}" not in self.origins
         }  # fmt: skip
         return budget.model_copy(update=filled)
+
+    @property
+    def trainings(self) -> dict[str, Train]:
+        """The stages of the plan that train, with their schedules."""
+        recipe = self.recipe
+        found: dict[str, Train] = {
+            "teach": recipe.teach.train, "distill": recipe.distill.train, "prune": recipe.prune.train,
+            "quantize": recipe.quantize.train,
+        }  # fmt: skip
+        return {name: train for name, train in found.items() if name in self.stages}
 
     @property
     def untrained(self) -> bool:

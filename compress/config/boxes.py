@@ -41,7 +41,7 @@ def box_problems(plan: Plan) -> Iterator[str]:
     for stage in plan.stages:
         if stage not in _STAGES:
             yield f"stages: '{stage}' can't take boxes yet; leave it out"
-    for name, train in _trainings(plan):
+    for name, train in plan.trainings.items():
         yield from _training(name, train)
     yield from _losses(plan.recipe, plan.stages)
     yield from _target(plan)
@@ -86,15 +86,6 @@ def _networks(plan: Plan) -> Iterator[str]:
             yield f"{name}.classes: {given}, but the set has {classes}; leave it out"
     if "teacher" in plan.stages and recipe.teacher.weights.startswith("builtin:"):
         yield "teacher.weights: the built-in network brightens; give a detector's, or use stage teach"
-
-
-def _trainings(plan: Plan) -> Iterator[tuple[str, Train]]:
-    recipe = plan.recipe
-    trains = {
-        "teach": recipe.teach.train, "distill": recipe.distill.train, "prune": recipe.prune.train,
-        "quantize": recipe.quantize.train,
-    }  # fmt: skip
-    return ((name, train) for name, train in trains.items() if name in plan.stages)
 
 
 def _training(name: str, train: Train) -> Iterator[str]:

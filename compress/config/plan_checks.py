@@ -65,9 +65,9 @@ def _networks(plan: Plan) -> Iterator[str]:
 
     if any(phase.ask for phase in recipe.teach.train.phases):
         yield "teach.train.phases: there is no teacher to ask; leave out ask"
-    stages = {"distill": recipe.distill.train, "prune": recipe.prune.train, "quantize": recipe.quantize.train}
-    for name, train in stages.items():
-        if recipe.distill.teacher_sees == "truth" and any(phase.ask for phase in train.phases):
+    for name, train in plan.trainings.items():
+        blind = name != "teach" and recipe.distill.teacher_sees == "truth"
+        if blind and any(phase.ask for phase in train.phases):
             yield f"{name}.train.phases: the teacher sees the truth and can't be asked how bright; leave out ask"
     if recipe.distill.retinex.illumination and recipe.distill.retinex.step is None:
         way = "name the module that is given the brightened picture, like lisc"

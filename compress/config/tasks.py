@@ -58,7 +58,7 @@ def task_problems(plan: Plan) -> Iterator[str]:
     if spec.kind == "enhance":
         return
     yield from _networks(recipe)
-    for name, train in _trainings(plan):
+    for name, train in plan.trainings.items():
         yield from _training(name, train, spec)
     scale = open_task(spec).scale
     for name in plan.target.export.builds:
@@ -96,15 +96,6 @@ def _networks(recipe: Recipe) -> Iterator[str]:
             yield f"teacher.weights: the built-in network brightens; give one of task {spec.kind}, or use stage teach"
     elif "teacher" in recipe.stages and scale != 1:
         yield f"teacher.source: {OUTSIDE}; use stage teach"
-
-
-def _trainings(plan: Plan) -> Iterator[tuple[str, Train]]:
-    recipe = plan.recipe
-    trains = {
-        "teach": recipe.teach.train, "distill": recipe.distill.train, "prune": recipe.prune.train,
-        "quantize": recipe.quantize.train,
-    }  # fmt: skip
-    return ((name, train) for name, train in trains.items() if name in plan.stages)
 
 
 def _training(name: str, train: Train, spec: TaskSpec) -> Iterator[str]:
