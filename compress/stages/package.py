@@ -58,7 +58,7 @@ def package(
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
     found = _Found.read(builds, measurements, verdict, promoted, device)
-    reasons = reasons_against(package, found.verdict, chain)
+    reasons = reasons_against(package, found.verdict, found.results.builds, chain)
     folder = out / "bundle"
     folder.mkdir()
     contracts = ship_builds(found.results.builds, builds.folder, folder)

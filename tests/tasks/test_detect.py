@@ -162,7 +162,8 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     bundle = _folder(result, Bundle) / "bundle"
     public = tmp_path / "public.pem"
     public.write_text(public_pem(resolve_key(None)))
-    verify_bundle(bundle, public)
+    reasons = verify_bundle(bundle, public).manifest.reasons
+    assert any("no golden frames to try it by" in reason for reason in reasons)
     shipped = ContractFile.read(bundle / CONTRACT).builds
     assert {build.runtime for build in shipped} == {"onnx", "openvino"}
     for build in shipped:
