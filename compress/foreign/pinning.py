@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from compress.foreign.adapted import Adapted
 from compress.models.enhance import small_size
 
-
 Ends = tuple[float, float]
 
 
