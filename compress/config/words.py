@@ -36,10 +36,12 @@ def split_commas(text: str) -> tuple[str, ...]:
     """
     parts: list[str] = []
     closers: list[str] = []
-    quote, start, fresh = "", 0, True
+    quote, start, fresh, escaped = "", 0, True, False
     for i, letter in enumerate(text):
         if quote:
-            quote = "" if letter == quote else quote
+            closes = letter == quote and not escaped
+            escaped = quote == '"' and letter == "\\" and not escaped
+            quote = "" if closes else quote
         elif letter in "'\"" and fresh:
             quote = letter
         elif letter in _PAIRS:

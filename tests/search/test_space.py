@@ -73,6 +73,7 @@ json_values = st.one_of(
 
 @given(json_values)
 @example("0")
+@example('",0')
 @example("1_0")
 @example("null")
 @example("yes")

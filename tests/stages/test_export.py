@@ -245,4 +245,5 @@ def test_a_board_is_part_of_the_key_only_where_builds_are_made_on_it() -> None:
 
     assert identity("target=jetson", "target.device.host=orin") == {"host": "orin"}
     assert identity("target=jetson") == {"host": None}
-    assert identity("target=rk3588", "target.device.host=rock") == {"host": None}
+    fitting = ("target=rk3588", "target.export.size=[256,384]")
+    assert identity(*fitting, "target.device.host=rock") == {"host": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     words = (
         "recipe=detect", "target=x86_edge", f"data.root={root}", f"data.size={SIZE}", f"target.export.size={SIZE}",
         "teach.width=8", "student.width=8", "teach.train.lr=0.01", "distill.train.lr=0.01",
-        "teach.train.phases=[{epochs: 14, batch: 8}]", "distill.train.phases=[{epochs: 18, batch: 8}]",
+        "teach.train.phases=[{epochs: 18, batch: 8}]", "distill.train.phases=[{epochs: 30, batch: 8}]",
         "quantize.train.phases=[{epochs: 1, batch: 8}]", "quantize.calibration_images=8",
         "validation.warmup_runs=1", "validation.timed_runs=3", "target.budget.min_int8_speedup=",
         "target.budget.min_fps=",
@@ -172,7 +173,7 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     golden = GoldenFile.read(bundle / "golden" / "golden.json")
     assert not golden.frames and all("maps of boxes" in why for why in golden.not_run.values())
     report, readme = ((bundle / name).read_text() for name in ("report/report.md", "README.md"))
-    page = (bundle / "report/report.html").read_text()
+    page = re.sub(r"base64,[\w+/=]+", "", (bundle / "report/report.html").read_text())  # of pictures any word may come
     assert "mAP50:95" in page and "decibels" not in page and "PSNR" not in page.partition("<body")[2]
     assert "| GMACs | mAP50 | mAP50:95 | FPS |" in report and "PSNR dB" not in report
     assert "0 square, 1 disc" in readme and "compress_read(build" not in readme
