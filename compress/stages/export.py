@@ -96,7 +96,7 @@ class _File:
 
 
 @stage(
-    gives=Builds, version=2,
+    gives=Builds, version=3,
     environment=("torch", "nncf", "onnx", "onnxsim", "onnxruntime", "openvino", "ai-edge-litert"),
 )  # fmt: skip
 def export(

@@ -10,7 +10,7 @@ from compress.schema import DataSpec, DistillSpec, QuantizeSpec, Scheme, Seed
 from compress.stage import Progress, stage
 
 
-@stage(gives=Quantized, version=2, environment=("torch", "nncf"))
+@stage(gives=Quantized, version=3, environment=("torch", "nncf"))
 def quantize(
     net: FloatNet, teacher: Teacher | None, quantize: QuantizeSpec, distill: DistillSpec, scheme: Scheme,
     data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress, labels: Labels | None = None,

@@ -192,6 +192,41 @@ def test_averages_of_the_camera_codes_are_not_rounded_to_codes(tmp_path: Path) -
     assert np.mean(np.rint(answer * 255) != truth) < 0.01
 
 
+class _JoinsThePicture(torch.nn.Module):
+    """Features of up to some twenty beside the picture itself, of at most one."""
+
+    size_multiple = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = torch.nn.Conv2d(3, 8, 3, padding=1)
+        self.leave = torch.nn.Conv2d(11, 3, 3, padding=1)
+        with torch.no_grad():
+            self.enter.weight.mul_(20.0)
+            self.leave.weight[:, :8].mul_(0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.clamp(self.leave(torch.cat([torch.relu(self.enter(x)), x], dim=1)) + 0.3, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("quantized", "least_db"), [(False, 60.0), (True, 40.0)], ids=["float", "int8"])
+def test_features_joined_with_the_picture_do_not_take_its_codes(
+    tmp_path: Path, quantized: bool, least_db: float
+) -> None:
+    torch.manual_seed(0)
+    net: torch.nn.Module = _JoinsThePicture().eval()
+    if quantized:
+        frames = [torch.rand(1, 3, *SIZE) for _ in range(2)]
+        net = strip(insert_fake_quant(net, frames, Scheme(), QuantizeSpec()), *SIZE)
+    export_onnx(net, OnnxRequest(SIZE, False, 18, {}), tmp_path / "net.onnx")
+    files = Tflite().build(tmp_path / "net.onnx", "net", tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (1, 3, *SIZE)).astype(np.float32) / np.float32(255)
+    truth = answer_of(onnx.load(str(tmp_path / "net.onnx")), x)
+    assert truth.std() > 0.1
+    answer = Tflite().load(tmp_path, files, ONE).infer(x)
+    assert _psnr_db(answer, np.rint(truth * 255) / 255) > least_db
+
+
 def test_what_can_not_be_built_is_one_line(place: _Place, tmp_path: Path) -> None:
     export_onnx(tiny_nets.student_net(), OnnxRequest(SIZE, True, 18, {}), tmp_path / "free.onnx")
     with pytest.raises(BuildError, match="toolchain tflite: .*made for one size") as caught:

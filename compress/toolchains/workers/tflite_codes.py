@@ -32,14 +32,17 @@ Ranges = dict[str, tuple[float, float]]
 
 
 class Wall(nn.Module):
-    """A product with one, (1, C, H, W): the converter carries no codes across it."""
+    """A product with one, (1, C, H, W): the converter carries no codes across it. With ``codes`` an int8 layer."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, codes: bool = False) -> None:
         super().__init__()
         self.register_buffer("ones", torch.ones(channels, 1, 1, 1))
+        one = Codes((1.0 / 127.0,) * channels, (0,) * channels, 8, 0)
+        self.rounded = Rounded(one) if codes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.get_buffer("ones"), groups=len(self.get_buffer("ones")))
+        ones: Tensor = self.get_buffer("ones")
+        return F.conv2d(x, self.rounded(ones), groups=len(ones))
 
 
 def see_ranges(graph: Graph, frames: Iterable[np.ndarray]) -> Ranges:
@@ -173,6 +176,33 @@ def keep_averages_float(graph: Graph, sample: Tensor) -> None:
         if wire.kind in _AVERAGES and wire.inputs[0] in graph.codes and not rounded:
             wall = Wall(tensors[wire.inputs[0]].shape[1])
             graph.insert_after(wire.inputs[0], wall, "wall", readers=(wire.module,))
+
+
+def part_codes(graph: Graph, sample: Tensor) -> None:
+    """Walls between two roundings in a row, as where the picture is joined with features and takes their scale.
+
+    The converter takes the second one for the first, and then finds that what is joined has several scales.
+    """
+    with torch.no_grad():
+        tensors = graph.run(sample)
+    for wire in list(graph.wires):
+        codes, before = graph.codes.get(wire.output), graph.codes.get(wire.inputs[0]) if wire.inputs else None
+        if isinstance(graph.get_submodule(wire.module), Rounded) and before is not None and before != codes:
+            wall = Wall(tensors[wire.inputs[0]].shape[1], codes=True)
+            graph.insert_after(wire.inputs[0], wall, f"wall {wire.module}", readers=(wire.module,))
+
+
+def part_joins(graph: Graph, sample: Tensor) -> None:
+    """Walls before codes that are joined with what has none, or others: the converter would give all the same."""
+    with torch.no_grad():
+        tensors = graph.run(sample)
+    for wire in [each for each in graph.wires if each.kind == "Concat"]:
+        found = {name: graph.codes[name] for name in wire.inputs if name in graph.codes}
+        if len(found) == len(set(wire.inputs)) and len(set(found.values())) == 1:
+            continue
+        for name in found:
+            wall = Wall(tensors[name].shape[1])
+            graph.insert_after(name, wall, f"wall {wire.module}", readers=(wire.module,))
 
 
 def widen(graph: Graph) -> None:
