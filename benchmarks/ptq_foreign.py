@@ -22,6 +22,7 @@ from foreign_ptq.records import Costs, File, Row, costs_of
 from compress import flow
 from compress.artefacts import Measurements, Promoted, Verdict
 from compress.config.load import load_plans
+from compress.data.embedded import DEFAULT_SIZE
 from compress.data.source import open_data
 from compress.devices.runner.fingerprint import fingerprint
 from compress.plan import Plan
@@ -112,7 +113,10 @@ def settings() -> argparse.Namespace:
 def main() -> None:
     """Train, quantize twice, print, write."""
     asked = settings()
-    data = (f"data={asked.data}", *((f"data.root={asked.root}",) if asked.root else ()), *asked.words)
+    root = (f"data.root={asked.root}",) if asked.root else ()
+    # attention keeps the size that it is exported at
+    size = (f"target.export.size={list(DEFAULT_SIZE)}",) if asked.data == "embedded" else ()
+    data = (f"data={asked.data}", *root, *size, *asked.words)
     found = File(data=asked.data, words=data, steps=asked.steps, fingerprint=fingerprint())
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as text:
