@@ -46,12 +46,18 @@ def pin_camera_codes(net: Adapted) -> None:
             continue
         low, high = min(low for low, _ in ends), max(high for _, high in ends)
         if len(ends) == len(calls):
-            _set(quantizer, low, high)
-            for parameter in quantizer.parameters():
-                parameter.requires_grad_(False)
+            pin(quantizer, low, high)
         else:
             was_low, was_high = _range(quantizer)
             _set(quantizer, min(low, was_low), max(high, was_high))
+
+
+def pin(quantizer: Any, low: float, high: float) -> None:
+    """Give a quantizer of activations this range for good: it is not trained."""
+    with torch.no_grad():
+        _set(quantizer, low, high)
+    for parameter in quantizer.parameters():
+        parameter.requires_grad_(False)
 
 
 def _ends_of(x: Tensor, known: Mapping[Ends, Tensor]) -> Ends | None:

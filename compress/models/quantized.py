@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from compress.artefacts import net_file
 from compress.errors import BuildError
 from compress.foreign.adapted import Adapted, own_names
-from compress.foreign.pinning import pin_camera_codes
+from compress.foreign.pinning import pin, pin_camera_codes
 from compress.models.enhance import small_size
 from compress.models.tracing import unread_layers
 from compress.models.weights import load_net
@@ -178,14 +178,7 @@ def _pin_input(net: nn.Module) -> None:
     for name, module in net.named_modules():
         place = name.removeprefix("__nncf_hooks.").split("__")[0]
         if place in ("post_hooks.x", f"pre_hooks.{ENTRY}/conv2d/0") and hasattr(module, "levels"):
-            with torch.no_grad():
-                if hasattr(module, "input_low"):
-                    module.input_low.zero_()
-                    module.input_range.fill_(1.0)
-                else:
-                    module.scale.fill_(1.0)
-            for parameter in module.parameters():
-                parameter.requires_grad_(False)
+            pin(module, 0.0, 1.0)
 
 
 def _sign(net: nn.Module) -> None:

@@ -95,9 +95,7 @@ def add_codes(graph: Graph, request: Request, sample: torch.Tensor) -> list[str]
         seen += codes.code_islands(graph, ranges)
     if request.activations == 16:
         codes.widen(graph)
-    codes.part_codes(graph, sample)
-    codes.part_joins(graph, sample)
-    codes.keep_averages_float(graph, sample)
+    codes.put_walls(graph, sample)
     return seen
 
 

@@ -164,45 +164,31 @@ def _wider(codes: Codes) -> Codes:
     return replace(codes, scale=(max(high, -low) / 32767,), zero_point=(0,), bits=16)
 
 
-def keep_averages_float(graph: Graph, sample: Tensor) -> None:
-    """Walls before averages of codes that nobody quantizes: the converter would round them to their input's codes.
-
-    A dark thumbnail would be left with a handful of values.
-    """
+def put_walls(graph: Graph, sample: Tensor) -> None:
+    """Walls where the converter would carry codes to what has none of its own, or others (ADR 0008)."""
     with torch.no_grad():
-        tensors = graph.run(sample)
+        channels = {name: value.shape[1] for name, value in graph.run(sample).items() if value.dim() > 1}
     for wire in list(graph.wires):
-        rounded = all(reader.output in graph.codes for reader in graph.readers(wire.output))
-        if wire.kind in _AVERAGES and wire.inputs[0] in graph.codes and not rounded:
-            wall = Wall(tensors[wire.inputs[0]].shape[1])
-            graph.insert_after(wire.inputs[0], wall, "wall", readers=(wire.module,))
-
-
-def part_codes(graph: Graph, sample: Tensor) -> None:
-    """Walls between two roundings in a row, as where the picture is joined with features and takes their scale.
-
-    The converter takes the second one for the first, and then finds that what is joined has several scales.
-    """
-    with torch.no_grad():
-        tensors = graph.run(sample)
-    for wire in list(graph.wires):
-        codes, before = graph.codes.get(wire.output), graph.codes.get(wire.inputs[0]) if wire.inputs else None
-        if isinstance(graph.get_submodule(wire.module), Rounded) and before is not None and before != codes:
-            wall = Wall(tensors[wire.inputs[0]].shape[1], codes=True)
-            graph.insert_after(wire.inputs[0], wall, f"wall {wire.module}", readers=(wire.module,))
-
-
-def part_joins(graph: Graph, sample: Tensor) -> None:
-    """Walls before codes that are joined with what has none, or others: the converter would give all the same."""
-    with torch.no_grad():
-        tensors = graph.run(sample)
-    for wire in [each for each in graph.wires if each.kind == "Concat"]:
-        found = {name: graph.codes[name] for name in wire.inputs if name in graph.codes}
-        if len(found) == len(set(wire.inputs)) and len(set(found.values())) == 1:
-            continue
-        for name in found:
-            wall = Wall(tensors[name].shape[1])
+        for name in _carried(graph, wire):
+            wall = Wall(channels[name], codes=isinstance(graph.get_submodule(wire.module), Rounded))
             graph.insert_after(name, wall, f"wall {wire.module}", readers=(wire.module,))
+
+
+def _carried(graph: Graph, wire: Wire) -> tuple[str, ...]:
+    """Inputs of ``wire`` whose codes it would pass on.
+
+    A second rounding in a row is taken for the first, as where the picture is joined with features and takes their
+    scale. What is joined gets the codes of any of it. An average that nobody quantizes is rounded to its input's codes,
+    which leaves a dark thumbnail with a handful of values.
+    """
+    coded = {name: graph.codes[name] for name in wire.inputs if name in graph.codes}
+    if isinstance(graph.get_submodule(wire.module), Rounded):
+        passes = any(codes != graph.codes.get(wire.output) for codes in coded.values())
+    elif wire.kind == "Concat":
+        passes = len(coded) < len(set(wire.inputs)) or len(set(coded.values())) > 1
+    else:
+        passes = wire.kind in _AVERAGES and any(each.output not in graph.codes for each in graph.readers(wire.output))
+    return tuple(coded) if passes else ()
 
 
 def widen(graph: Graph) -> None:
