@@ -8,8 +8,8 @@ into ``--out`` after each row. Test pictures choose nothing; parts of the loss a
 ``python benchmarks/low_light.py [--root LOL] [--recipes kd_int8 kang_rir] [--seeds 0 1 2] [--ablate kang_rir]``; no
 recipes (``--recipes --ablate``) leave the classical methods and the teacher, ``"kang_rir student.width=32"`` is one as
 well. ``--steps 20`` is for a try: no training takes more steps. Words behind ``--with`` go to every chain. ``--keep``
-copies both files to ``benchmarks/results`` and puts the tables into the README; ``--readme`` does the latter alone, of
-the file that lies there.
+puts both files into ``benchmarks/results``, beside the rows there that this run does not make, and the tables into the
+README; ``--readme`` does the latter alone, of the file that lies there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from low_light_bench.chains import ablated, parts_of, trained
 from low_light_bench.fixed import Course, measured, methods
+from low_light_bench.kept import beside
 from low_light_bench.plot import pareto_svg
 from low_light_bench.readme import write_table
 from low_light_bench.records import LowLightFile
@@ -71,9 +71,9 @@ def begun(asked: Asked, options: argparse.Namespace, command: str) -> tuple[LowL
     source, digest = open_data(plan.data, "test"), data_digest(plan.data)
     size, threads = plan.target.export.size, plan.target.device.threads
     found = LowLightFile(
-        command=command, commit=commit(), data=plan.data_name, data_digest=digest, split_digest=split_digest(plan.data),
-        images=source.names, size=size, seeds=tuple(options.seeds), threads=threads, fingerprint=fingerprint(),
-        versions={name: metadata.version(name) for name in PACKAGES},
+        command=command, commit=asked.commit, data=plan.data_name, data_digest=digest,
+        split_digest=split_digest(plan.data), images=source.names, size=size, seeds=tuple(options.seeds),
+        threads=threads, fingerprint=fingerprint(), versions={name: metadata.version(name) for name in PACKAGES},
     )  # fmt: skip
     return found, Course(source, digest, size, options.runs, threads)
 
@@ -115,13 +115,14 @@ def commit() -> str:
         return "unknown"
 
 
-def keep(options: argparse.Namespace) -> None:
-    """Copy the run's files to where they are committed, and make the README's tables of them."""
-    RESULTS.mkdir(exist_ok=True)
-    for name in (FILE, PLOT):
-        if (options.out / name).is_file():
-            shutil.copyfile(options.out / name, RESULTS / name)
-    write_table(ROOT / "README.md", LowLightFile.read(RESULTS / FILE))
+def keep(found: LowLightFile, results: Path, readme: Path) -> None:
+    """Put the run's rows beside those of ``results``, and make the README's tables of them all."""
+    results.mkdir(exist_ok=True)
+    whole = beside(found, results / FILE)
+    whole.write(results / FILE)
+    if picture := pareto_svg(whole):
+        (results / PLOT).write_text(picture, encoding="utf-8")
+    write_table(readme, whole)
 
 
 def main(words: list[str]) -> int:
@@ -130,7 +131,7 @@ def main(words: list[str]) -> int:
     if options.readme:
         write_table(ROOT / "README.md", LowLightFile.read(RESULTS / FILE))
         return 0
-    asked = Asked(options.root, options.steps, tuple(options.more))
+    asked = Asked(options.root, options.steps, tuple(options.more), commit())
     options.out.mkdir(parents=True, exist_ok=True)
     try:
         found, course = begun(asked, options, f"python benchmarks/low_light.py {shlex.join(words)}".strip())
@@ -144,7 +145,7 @@ def main(words: list[str]) -> int:
         return error.exit_code
     print(markdown(found))
     if options.keep:
-        keep(options)
+        keep(found, RESULTS, ROOT / "README.md")
     return 0
 
 

@@ -32,6 +32,7 @@ def trained(asked: Asked, recipe: str, seed: int, store: Store, watcher: Observe
     measurements, builds, net = _newest(result, Measurements), _newest(result, Builds), _newest(result, FloatNet)
     return Trained(
         recipe=recipe, seed=seed, words=words, own_teacher="teach" in plan.stages,
+        commit=asked.commit,
         digests={outcome.name: outcome.artefact.digest for outcome in result.outcomes},
         networks=tuple(_networks(measurements.folder, builds.folder)),
         indices=_indices(net, plan),
@@ -57,7 +58,10 @@ def ablated(asked: Asked, recipe: str, seed: int, without: str, store: Store, wa
         run(asked.plan(chain_words(asked, recipe, seed, *more, until="distill")), store, watcher), Student
     )
     points = Curve.read(student.curve).points
-    return Ablated(recipe=recipe, seed=seed, without=without, digest=student.digest, val_psnr_db=points[-1].val_psnr_db)
+    return Ablated(
+        recipe=recipe, seed=seed, without=without, digest=student.digest, commit=asked.commit,
+        val_psnr_db=points[-1].val_psnr_db,
+    )  # fmt: skip
 
 
 def _networks(measurements: Path, builds: Path) -> Iterator[Measured]:

@@ -58,6 +58,7 @@ class Trained(Record):
     """A recipe with one seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage.
 
     ``indices``: of the float network that becomes INT8, through torch. ``own_teacher``: it trains its own teacher.
+    ``commit``: of the code that made the row.
     """
 
     recipe: str
@@ -65,6 +66,7 @@ class Trained(Record):
     words: tuple[str, ...]
     digests: dict[str, str]
     own_teacher: bool
+    commit: str
     networks: tuple[Measured, ...]
     indices: Indices
 
@@ -77,12 +79,14 @@ class Ablated(Record):
     """A distillation without one part of its loss. ``without``: the part, empty for the whole loss.
 
     ``val_psnr_db``: on validation pictures, of the last averaged weights; None where there are none of them.
+    ``commit``: of the code that made the row.
     """
 
     recipe: str
     seed: int
     without: str
     digest: str
+    commit: str
     val_psnr_db: float | None
 
 

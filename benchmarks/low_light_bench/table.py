@@ -40,13 +40,14 @@ def markdown(found: LowLightFile) -> str:
 def _said(found: LowLightFile) -> str:
     height, width = found.size
     seeds, cpu = ", ".join(map(str, found.seeds)), found.fingerprint.get("cpu", "a CPU")
+    commits = dict.fromkeys(row.commit for row in found.trained)
     said = [
         f"`{found.command}`, commit {found.commit}; data '{found.data}' ({found.data_digest[:12]}, split "
         f"{found.split_digest[:12]}), {len(found.images)} test pictures.",
         "PSNR and SSIM on RGB, no GT-mean, rounded to 8 bit.",
     ]
     if found.trained:
-        said.append(f"Students over seeds {seeds}, mean ± standard deviation.")
+        said.append(f"Students over seeds {seeds}, mean ± standard deviation, trained by commits {', '.join(commits)}.")
     if found.trained or any(row.p50_ms is not None for row in found.fixed):
         timed = f"ms: p50 at {height}x{width} through OpenVINO, {found.threads} threads of {cpu}"
         said.append(f"{timed}; of classical methods in Python.")

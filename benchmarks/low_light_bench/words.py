@@ -19,11 +19,13 @@ LEFT_OUT = ("gate", "package")
 
 @dataclass(frozen=True)
 class Asked:
-    """What all chains of a run share. ``steps``: of each training at most; ``more``: further words for all of them."""
+    """What all chains of a run share. ``steps``: of each training at most; ``more``: further words for all of them;
+    ``commit``: of the code that runs."""
 
     root: Path | None
     steps: int | None
     more: tuple[str, ...]
+    commit: str = "unknown"
 
     @property
     def pictures(self) -> tuple[str, ...]:
