@@ -22,10 +22,11 @@ from compress import ranks
 from compress.artefacts import Artefact
 from compress.stage import Progress
 from compress.stages import load_stage
-from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare
+from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare, settings_of
 from compress.store import runs
+from compress.store.manifest import Manifest
 from compress.store.store import Sealed, Store
-from compress.wiring import ChainPlan, LoadStage, wire
+from compress.wiring import ChainPlan, LoadStage, Wire, wire
 
 __all__ = [
     "Observer", "Quiet", "RunResult", "StageForecast", "StageOutcome", "check", "dry_run", "key_of", "run",
@@ -62,17 +63,30 @@ class RunResult:
 
 
 @dataclass(frozen=True)
+class StageCost:
+    """What making an artefact took, by its manifest; ``peak_memory_bytes`` is None where nobody looked."""
+
+    wall_s: float
+    peak_memory_bytes: int | None
+    size_bytes: int
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> StageCost:
+        return cls(manifest.wall_s, manifest.peak_memory_bytes, manifest.size_bytes)
+
+
+@dataclass(frozen=True)
 class StageForecast:
     """What would become of a stage.
 
-    ``unknown``: an input is not there yet, so nobody can tell. ``estimated_s``: what the stage took
-    when it last ran here, None if it never did; for a cached stage, what making it took.
+    ``unknown``: an input is not there yet, so nobody can tell. ``cost``: of the run here with the settings most
+    like these, None if there was none; for a cached stage, what making it took.
     """
 
     name: str
     state: Literal["cached", "to run", "unknown"]
     key: str | None
-    estimated_s: float | None
+    cost: StageCost | None
 
 
 class Observer(Protocol):
@@ -143,17 +157,22 @@ def dry_run(plan: ChainPlan, store: Store, load: LoadStage = load_stage) -> tupl
         waits = any(place is not None and done[place] is None for place in current.inputs.values())
         if waits or (current.chain is not None and None in done):
             done.append(None)
-            forecasts.append(StageForecast(name, "unknown", None, store.last_wall_s(name)))
+            forecasts.append(StageForecast(name, "unknown", None, _expected(current, identities, store)))
             continue
         key = prepare(current, done, identities).key
         found = store.find(name, key, verify=False)
         if found is None:
             done.append(None)
-            forecasts.append(StageForecast(name, "to run", key, store.last_wall_s(name)))
+            forecasts.append(StageForecast(name, "to run", key, _expected(current, identities, store)))
         else:
             done.append(Done.of(current.stage, found))
-            forecasts.append(StageForecast(name, "cached", key, found.manifest.wall_s))
+            forecasts.append(StageForecast(name, "cached", key, StageCost.of(found.manifest)))
     return tuple(forecasts)
+
+
+def _expected(current: Wire, identities: Identities, store: Store) -> StageCost | None:
+    alike = store.most_like(current.stage.name, settings_of(current, identities))
+    return StageCost.of(alike) if alike else None
 
 
 def _reuse_or_make(step: Step, store: Store, watcher: Observer, place: int, count: int) -> tuple[Sealed, bool]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from compress.artefacts import Artefact
 from compress.data.source import data_identity
+from compress.peak_memory import PeakMemory
 from compress.schema import DataSpec, PackageSpec, Section, Seed
 from compress.stage import Chain, Link, Progress, Stage
 from compress.store.digests import digest_of
@@ -76,11 +77,16 @@ def prepare(wire: Wire, done: Sequence[Done | None], identities: Identities) -> 
     for name, place in wire.inputs.items():
         made = None if place is None else done[place]
         inputs[name] = None if made is None else made.artefact
-    asked = wire.stage.parameters
-    sections = {asked[name].__name__: _identity(part, identities) for name, part in wire.sections.items()}
+    sections = settings_of(wire, identities)
     chain = tuple(made.link for made in done if made is not None)
     key = key_of(wire.stage, _digests(inputs), sections, None if wire.chain is None else chain)
     return Step(wire, inputs, sections, chain, key)
+
+
+def settings_of(wire: Wire, identities: Identities) -> dict[str, dict[str, Any]]:
+    """``identity()`` of what the stage reads, by section class name."""
+    asked = wire.stage.parameters
+    return {asked[name].__name__: _identity(part, identities) for name, part in wire.sections.items()}
 
 
 def key_of(
@@ -112,8 +118,10 @@ def make(step: Step, store: Store, place: Workplace, progress: Progress) -> Seal
     """Call the stage in ``place`` and seal what it left. Raises StoreError and what the stage raises."""
     draft = _draft(step, place.resumed)  # before the stage: its code may be edited while it runs
     started = time.perf_counter()
-    step.stage.function(**arguments(step, place, progress))
-    return store.seal(place.out, draft.model_copy(update={"wall_s": time.perf_counter() - started}))
+    with PeakMemory() as memory:
+        step.stage.function(**arguments(step, place, progress))
+    cost = {"wall_s": time.perf_counter() - started, "peak_memory_bytes": memory.peak_bytes}
+    return store.seal(place.out, draft.model_copy(update=cost))
 
 
 def arguments(step: Step, place: Workplace, progress: Progress) -> dict[str, Any]:

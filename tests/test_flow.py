@@ -223,7 +223,8 @@ def test_dry_run_tells_as_much_as_can_be_known(store: Store) -> None:
     assert [forecast.key for forecast in cached] == [outcome.key for outcome in result.outcomes]
     changed = flow.dry_run(plan.having(Seed(seed=9)), store, load)
     assert [forecast.state for forecast in changed] == ["cached", "to run", "unknown", "unknown"]
-    assert changed[1].estimated_s == result.outcomes[1].wall_s and changed[3].estimated_s is not None
+    assert changed[1].cost is not None and changed[1].cost.wall_s == result.outcomes[1].wall_s
+    assert changed[3].cost is not None and changed[3].cost.peak_memory_bytes
     before = sorted(store.root.parent.rglob("*"))
     flow.dry_run(plan.having(Seed(seed=9)), store, load)
     assert sorted(store.root.parent.rglob("*")) == before

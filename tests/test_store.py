@@ -182,6 +182,7 @@ _json = st.recursive(
     sections=st.dictionaries(_text, st.dictionaries(_text, _json, max_size=3), max_size=3),
     seed=st.none() | st.integers(0),
     wall_s=st.floats(0, allow_infinity=False),
+    peak_memory_bytes=st.none() | st.integers(1),
 )
 def test_a_manifest_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory,
@@ -189,9 +190,11 @@ def test_a_manifest_comes_back_as_it_was(
     sections: dict[str, dict[str, object]],
     seed: int | None,
     wall_s: float,
+    peak_memory_bytes: int | None,
 ) -> None:
     digest = tree_digest({name: entry.sha256 for name, entry in files.items()})
-    update = {"files": files, "sections": sections, "seed": seed, "wall_s": wall_s, "digest": digest}
+    update = {"files": files, "sections": sections, "seed": seed, "wall_s": wall_s, "digest": digest,
+              "peak_memory_bytes": peak_memory_bytes}  # fmt: skip
     manifest = draft().model_copy(update=update).sealed()
     folder = tmp_path_factory.getbasetemp()
     manifest.write(folder / MANIFEST)
@@ -285,12 +288,22 @@ def test_a_store_that_is_a_file(tmp_path: Path) -> None:
         assert str(tmp_path / "store") in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_last_wall_s_prefers_runs_in_one_go(store: Store) -> None:
-    assert store.last_wall_s("work") is None
-    for number, (wall_s, resumed) in enumerate([(5.0, False), (7.0, False), (1.0, True)]):
+def test_the_run_most_like_is_the_newest_in_one_go_with_the_fewest_other_settings(store: Store) -> None:
+    wanted = {"S": {"a": 1, "b": {"c": [2, 3]}}, "T": {"d": None}}
+    assert store.most_like("work", wanted) is None
+    other = {"S": {"a": 2, "b": {"c": [2, 3]}}, "T": {"d": None}}
+    runs = [(5.0, False, wanted), (7.0, False, wanted), (1.0, True, wanted), (9.0, False, other)]
+    for number, (wall_s, resumed, sections) in enumerate(runs):
         key = digest_of(number)
         with store.workplace("work", key, scratch=False) as place:
-            update = {"wall_s": wall_s, "resumed": resumed, "created": f"2026-01-0{number + 1}"}
+            update = {"wall_s": wall_s, "resumed": resumed, "created": f"2026-01-0{number + 1}", "sections": sections}
             store.seal(place.out, draft(key).model_copy(update=update))
-    assert store.last_wall_s("work") == 7.0
-    assert store.last_wall_s("wor") is None
+
+    def time_of(sections: dict[str, dict[str, object]]) -> float | None:
+        found = store.most_like("work", sections)
+        return found and found.wall_s
+
+    assert time_of(wanted) == 7.0
+    assert time_of({**other, "T": {"d": 1}}) == 9.0
+    assert time_of({}) == 9.0  # all as unlike: the newest
+    assert store.most_like("wor", wanted) is None

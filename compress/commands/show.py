@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from compress.config.load import load_plans
-from compress.console import show_time
+from compress.console import show_size, show_time
 from compress.plan import Plan
 from compress.schema.section import WHOLE
 
 if TYPE_CHECKING:
-    from compress.flow import StageForecast
+    from compress.flow import StageCost, StageForecast
 
 ORIGIN_COLUMN = 60
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*\Z", re.ASCII)
@@ -41,22 +43,57 @@ def show_plans(words: tuple[str, ...], store_root: Path) -> int:
         for line in plan_lines(plan):
             click.echo(line)
         click.echo("# chain:")
-        for line in forecast_lines(dry_run(plan, store)):
+        for line in forecast_lines(dry_run(plan, store), Free.here(store_root)):
             click.echo(f"#   {line}")
     return 0
 
 
-def forecast_lines(forecasts: tuple[StageForecast, ...]) -> Iterator[str]:
-    """A line for each stage: cached or to run, and what it took when it last ran here; then the sum."""
+def forecast_lines(forecasts: tuple[StageForecast, ...], free: Free) -> Iterator[str]:
+    """A line for each stage: cached or to run, and what it took here with the settings most like it; then the sum."""
     for stage in forecasts:
-        cost = "unknown, it never ran here" if stage.estimated_s is None else show_time(stage.estimated_s)
+        cost = "unknown, it never ran here" if stage.cost is None else ", ".join(_cost(stage.cost))
         yield f"{stage.name:<10} {_STATES[stage.state]} {cost}"
-    to_run = [stage.estimated_s for stage in forecasts if stage.state != "cached"]
-    known = [seconds for seconds in to_run if seconds is not None]
-    parts = [f"about {show_time(sum(known))}"] if known else []
+    to_run = [stage.cost for stage in forecasts if stage.state != "cached"]
+    known = [cost for cost in to_run if cost is not None]
+    parts = [f"about {', '.join(_sum(known, free))}"] if known else []
     if len(known) < len(to_run):
         parts.append(f"{len(to_run) - len(known)} that never ran here")
     yield f"to do: {len(to_run)} of {len(forecasts)} stages{': ' if parts else ''}{' and '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Free:
+    """What the machine has left: memory, and disk where the store lies."""
+
+    memory_bytes: int
+    disk_bytes: int
+
+    @classmethod
+    def here(cls, store_root: Path) -> Free:
+        import psutil
+
+        there = next(folder for folder in (store_root.absolute(), *store_root.absolute().parents) if folder.exists())
+        return cls(psutil.virtual_memory().available, shutil.disk_usage(there).free)
+
+
+def _cost(cost: StageCost) -> Iterator[str]:
+    yield show_time(cost.wall_s)
+    if cost.peak_memory_bytes is not None:
+        yield f"{show_size(cost.peak_memory_bytes)} of memory"
+    yield f"{show_size(cost.size_bytes)} on disk"
+
+
+def _sum(costs: Sequence[StageCost], free: Free) -> Iterator[str]:
+    yield show_time(sum(cost.wall_s for cost in costs))
+    peaks = [cost.peak_memory_bytes for cost in costs if cost.peak_memory_bytes is not None]
+    if peaks:
+        yield _against(max(peaks), free.memory_bytes, "of memory")
+    yield _against(sum(cost.size_bytes for cost in costs), free.disk_bytes, "on disk")
+
+
+def _against(needed: int, free: int, what: str) -> str:
+    left = f"{show_size(free)} free" if needed <= free else f"only {show_size(free)} free"
+    return f"{show_size(needed)} {what} ({left})"
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:

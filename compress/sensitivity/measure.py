@@ -41,7 +41,6 @@ class Scores:
         return math.fsum(self.closeness_db) / len(self.closeness_db)
 
 
-
 @dataclass(frozen=True)
 class Loss:
     """What int8 costs each picture, in dB; below zero where it came nearer to the truth."""

@@ -11,10 +11,10 @@ import stat
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from compress.errors import StoreError
-from compress.records import Record
+from compress.records import Record, without_empty
 from compress.store.digests import digest_of, hash_file, tree_digest
 
 MANIFEST = "manifest.json"
@@ -33,7 +33,8 @@ class Manifest(Record):
     ``inputs``: content digest by parameter name (None where the chain had no such artefact);
     ``sections``: ``identity()`` by section class; ``versions``: of the stage's environment and of
     Python; ``wall_s``: seconds of the attempt that finished (``resumed`` tells that an earlier one
-    had left work behind); ``created``: when it was begun, UTC, ISO 8601; ``digest``: over ``files``;
+    had left work behind); ``peak_memory_bytes``: the most that it took, None where nobody looked;
+    ``created``: when it was begun, UTC, ISO 8601; ``digest``: over ``files``;
     ``seal``: over all the rest.
     """
 
@@ -51,10 +52,15 @@ class Manifest(Record):
     versions: dict[str, str]
     wall_s: float
     resumed: bool
+    peak_memory_bytes: int | None = None
     created: str
     files: dict[str, FileEntry]
     digest: str
     seal: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "peak_memory_bytes")
 
     def sealed(self) -> Manifest:
         """The same with its seal."""

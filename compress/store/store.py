@@ -13,15 +13,17 @@ determines what is made, so racers for one key wait for the first and take its r
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from compress.artefacts import Artefact
 from compress.errors import CompressError, StoreError
@@ -278,15 +280,33 @@ class Store:
         except OSError as error:
             raise StoreError(f"the store {self.root} can't be read: {error.strerror or error}") from error
 
-    def last_wall_s(self, stage: str) -> float | None:
-        """Seconds the stage took when it last ran here in one go (resumed runs only if there is nothing better)."""
-        times = []
+    def most_like(self, stage: str, sections: Mapping[str, Mapping[str, Any]]) -> Manifest | None:
+        """The manifest of the stage's artefact whose settings differ in the fewest values; None if it never ran here.
+
+        Of equally like ones the newest, but one that was made in one go before one that was resumed.
+        """
+        wanted, best = _values(sections), None
         for folder in self.root.glob(f"{stage}-*"):
             with suppress(StoreError):
                 manifest = Manifest.load(folder)
                 if manifest.stage == stage:
-                    times.append((not manifest.resumed, manifest.created, manifest.wall_s))
-        return max(times)[2] if times else None
+                    differing = len(wanted ^ _values(manifest.sections))
+                    rank = (-differing, not manifest.resumed, manifest.created)
+                    best = max(best, (rank, manifest), key=lambda each: each[0]) if best else (rank, manifest)
+        return best[1] if best else None
+
+
+def _values(sections: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Every setting with its value, as text."""
+
+    def flat(name: str, value: Any) -> Iterator[str]:
+        if isinstance(value, Mapping) and value:
+            for key, inner in value.items():
+                yield from flat(f"{name}.{key}", inner)
+        else:
+            yield f"{name}={json.dumps(value, sort_keys=True)}"
+
+    return {text for section, values in sections.items() for text in flat(section, values)}
 
 
 def _drop_empty_folders(folder: Path) -> None:

@@ -277,9 +277,7 @@ def _point(state: _State, watch: Watch | None) -> CurvePoint:
         state.net.train(was_training)
     lr = float(state.optimizer.param_groups[0]["lr"])
     psnr_db, map50 = (val if watch is not None and watch.metric == name else None for name in ("psnr", "map50"))
-    return CurvePoint(
-        step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=psnr_db, val_map50=map50
-    )
+    return CurvePoint(step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=psnr_db, val_map50=map50)
 
 
 class _Stepper:

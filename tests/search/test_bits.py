@@ -25,7 +25,10 @@ WORDS = (
     "student.width=16", "student.depth=2", "target.budget.min_fps=",
 )  # fmt: skip
 WIDE = (
-    "target.int16_layers=true", "target.export.opset=21", "target.export.builds=[onnx]", "target.device.runtime=onnx"
+    "target.int16_layers=true",
+    "target.export.opset=21",
+    "target.export.builds=[onnx]",
+    "target.device.runtime=onnx",
 )
 
 
