@@ -280,5 +280,35 @@ def inspect_command(
     return inspect(source, size, layers, targets, as_json)
 
 
-COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command, inspect_command)
+@click.command(name="simulate")
+@click.argument("words", nargs=-1, metavar="KEY=VALUE...")
+@store_option
+@click.option("--build", help="Time this build for a camera's own speed.  [default: the link's device_fps]")
+@_place_options
+@click.option("--check", is_flag=True, help="Also send the bytes over a loopback that is as slow as the line.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG of latency.")
+def simulate_command(
+    words: tuple[str, ...], store: Path, build: str | None, target: str | None, on: str | None, python: str | None,
+    threads: int | None, check: bool, json_file: Path | None, plot_file: Path | None,
+) -> int:  # fmt: skip
+    """Enhance in the camera, or on a server behind a line: latency and frames per second of both.
+
+    \b
+      compress simulate link=coal_mine
+      compress simulate link=wifi cameras=8 bandwidth_mbit=20 --build int8-openvino-400x600 --check
+
+    Words are link=NAME (a file of links/) and any of its values. What a line and a server do is simulated from these;
+    --check measures the transfer here, where the kernel lets it.
+
+    Exit code: 0, or 3 where the check could not be done.
+    """
+    from compress.commands.place import Place, find_site
+    from compress.commands.simulate import Output, simulate
+
+    site = find_site(Place(target, on, python, threads))
+    return simulate(words, build, store, site, check, Output(json_file, plot_file))
+
+
+COMPARING = (bench, camera, gate_command, baseline_group, report, selftest_command, inspect_command, simulate_command)
 """What ``compress`` has of them."""

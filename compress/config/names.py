@@ -12,9 +12,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-Group = Literal["recipes", "targets", "calibration"]
+Group = Literal["recipes", "targets", "calibration", "links"]
 MAIN_RECIPE = "kd_int8"
-SINGULAR: dict[Group, str] = {"recipes": "recipe", "targets": "target", "calibration": "calibration set"}
+SINGULAR: dict[Group, str] = {
+    "recipes": "recipe",
+    "targets": "target",
+    "calibration": "calibration set",
+    "links": "link",
+}
 
 
 def group_folders(group: Group) -> tuple[Path, ...]:
