@@ -35,6 +35,8 @@ def check_onnx(path: Path) -> tuple[str, ...]:
         raise WeightsError(f"{path}: not a whole ONNX file ({str(error)[:80]}); export it again") from None
     if not model.graph.node:
         raise WeightsError(f"{path}: not an ONNX file, or one without layers; export it again")
+    if not _is_text(model):
+        raise WeightsError(f"{path}: a broken ONNX file, whose names are not text; export it again")
     own = {function.domain for function in model.functions}
     nodes = list(all_nodes(model))
     for node in nodes:
@@ -46,6 +48,17 @@ def check_onnx(path: Path) -> tuple[str, ...]:
     size_bytes = path.stat().st_size
     found = {_check_tensor(tensor, path, size_bytes) for tensor in _tensors(model.graph, nodes)}
     return tuple(sorted(name for name in found if name))
+
+
+def _is_text(message: Any) -> bool:
+    """Whether every name in it is UTF-8: protobuf gives what is not as bytes."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.type == field.TYPE_STRING and any(isinstance(each, bytes) for each in values):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(map(_is_text, values)):
+            return False
+    return True
 
 
 def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:

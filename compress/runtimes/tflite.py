@@ -92,15 +92,15 @@ class Tflite(Runtime):
     def ports(self, folder: Path, files: tuple[str, ...]) -> Ports:
         import numpy as np
 
-        interpreter = _open(folder / files[0], 1)
-        (signature,) = interpreter.get_signature_list().values()
+        with _read(folder / files[0]) as interpreter:
+            (signature,) = interpreter.get_signature_list().values()
+            inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
 
         def port(item: dict[str, Any], names: list[str]) -> Port:
             # A quantized end keeps its quantizer's name; the one signature says what it is called outside.
             known = frozenset({item["name"], *names})
             return Port(known, tuple(map(int, item["shape"])), str(np.dtype(item["dtype"])))
 
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         return [port(i, signature["inputs"]) for i in inputs], [port(o, signature["outputs"]) for o in outputs]
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
@@ -120,9 +120,9 @@ class Tflite(Runtime):
 
     def inspect(self, folder: Path, files: tuple[str, ...], table: QuantizationTable | None) -> Inspection:
         """Operators as the file holds them: XNNPACK takes over whole runs of them as they are."""
-        interpreter = _open(folder / files[0], 1)
-        tensors = {item["index"]: item for item in interpreter.get_tensor_details()}
-        operators = [_Operator.read(item, tensors) for item in interpreter._get_ops_details()]
+        with _read(folder / files[0]) as interpreter:
+            tensors = {item["index"]: item for item in interpreter.get_tensor_details()}
+            operators = [_Operator.read(item, tensors) for item in interpreter._get_ops_details()]
         layers = [one for one in operators if one.kind in _HEAVY and not one.name.endswith(_WALL)]
         integer = [one.name for one in layers if one.integer]
         floating = tuple(one.name for one in layers if not one.integer)
@@ -232,6 +232,16 @@ def _open(path: Path, threads: int) -> Any:
             return interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise BuildError(f"{path}: not a whole TFLite file: {one_line(error, kind=False)}") from None
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[Any]:
+    """The interpreter to look into; a file whose tables make no sense is refused when they are read."""
+    interpreter = _open(path, 1)
+    try:
+        yield interpreter
+    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+        raise BuildError(f"{path}: a broken TFLite file: {one_line(error)}; build it again") from None
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What is fed with spoilt input, and what it is spoilt from."""
