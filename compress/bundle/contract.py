@@ -39,9 +39,10 @@ class BuildContract(Record):
 
 
 class ContractFile(Record):
-    """``contract.json``. The same facts are in ``contract.h``, for C."""
+    """``contract.json``. The same facts are in ``contract.h``, for C. The third format knows a second output, and is
+    written only where a build has one."""
 
-    format: Literal["compress-contract/1", "compress-contract/2"] = "compress-contract/1"
+    format: Literal["compress-contract/1", "compress-contract/2", "compress-contract/3"] = "compress-contract/1"
     builds: tuple[BuildContract, ...]
 
 

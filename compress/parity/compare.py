@@ -35,10 +35,11 @@ MEAN_LIMIT_DB = 0.05
 WORST_LIMIT_DB = 0.3
 """The same for the image where they are farthest apart."""
 
-MAPS_MEAN_LIMIT_DB = 35.0
-"""Least signal over difference of a build's maps to its torch reference's, in the mean over images."""
+MAPS_MEAN_LIMIT_DB = 45.0
+"""Least signal over difference of a build's maps to its torch reference's, in the mean over images: INT8 itself is
+50 dB from its float network (a trained detector of coloured shapes), two runtimes of it 53 dB from one another."""
 
-MAPS_WORST_LIMIT_DB = 25.0
+MAPS_WORST_LIMIT_DB = 40.0
 """The same for the image where they are farthest apart."""
 
 FLOAT = "torch float"

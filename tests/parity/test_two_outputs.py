@@ -108,7 +108,7 @@ def test_the_layer_behind_broken_maps_is_seen(subject: Held, report: ParityRepor
 
 
 @pytest.mark.parametrize(
-    ("closeness", "good"), [((60.0, 40.0), True), ((60.0, 24.0), False), ((34.0, 34.0), False), ((36.0, 35.0), True)]
+    ("closeness", "good"), [((60.0, 40.0), True), ((60.0, 39.0), False), ((44.0, 44.0), False), ((46.0, 45.0), True)]
 )
 def test_both_limits_of_maps_hold(closeness: tuple[float, ...], good: bool) -> None:
     assert maps_within(closeness) == good
