@@ -84,10 +84,27 @@ class IOContract(Record):
     """Height and width of the answer over those of the picture; not written where it is 1."""
     maps: BoxMaps | None = None
     """How the answer says boxes; not written where it is a picture."""
+    maps_output: TensorSpec | None = None
+    """The tensor of maps beside the picture ``output``; not written where there is one tensor."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors of an answer, the picture first."""
+        return (self.output,) if self.maps_output is None else (self.output, self.maps_output)
+
+    @property
+    def picture_end(self) -> TensorSpec | None:
+        """The tensor that holds a picture, None where there are maps alone."""
+        return None if self.maps is not None and self.maps_output is None else self.output
+
+    @property
+    def maps_end(self) -> TensorSpec | None:
+        """The tensor that holds maps, None where there is a picture alone."""
+        return None if self.maps is None else self.maps_output or self.output
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data = without_empty(plain(self), "maps")
+        data = without_empty(plain(self), "maps", "maps_output")
         return data if self.scale != 1 else {key: value for key, value in data.items() if key != "scale"}
 
 

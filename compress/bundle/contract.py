@@ -39,9 +39,10 @@ class BuildContract(Record):
 
 
 class ContractFile(Record):
-    """``contract.json``. The same facts are in ``contract.h``, for C."""
+    """``contract.json``. The same facts are in ``contract.h``, for C. The third format knows a second output, and is
+    written only where a build has one."""
 
-    format: Literal["compress-contract/1", "compress-contract/2"] = "compress-contract/1"
+    format: Literal["compress-contract/1", "compress-contract/2", "compress-contract/3"] = "compress-contract/1"
     builds: tuple[BuildContract, ...]
 
 
@@ -54,7 +55,8 @@ def check_build(build: Build, folder: Path) -> None:
     if missing:
         raise BuildError(f"build {build.name}: missing {', '.join(missing)}")
     inputs, outputs = read_ports(build, folder)
-    problems = _compare("input", build.contract.input, inputs) + _compare("output", build.contract.output, outputs)
+    problems = _compare("input", (build.contract.input,), inputs)
+    problems += _compare("output", build.contract.outputs, outputs)
     problems += _compare_declared(build, folder) + _compare_sizes(build)
     size_bytes = sum((folder / name).stat().st_size for name in build.files)
     if size_bytes != build.size_bytes:
@@ -63,10 +65,23 @@ def check_build(build: Build, folder: Path) -> None:
         raise BuildError(f"build {build.name} does not keep its contract: " + "; ".join(problems))
 
 
-def _compare(what: str, wanted: TensorSpec, found: list[Port]) -> list[str]:
-    if len(found) != 1:
-        return [f"{len(found)} {what}s, the contract has one"]
-    port, problems = found[0], []
+def _compare(what: str, wanted: tuple[TensorSpec, ...], found: list[Port]) -> list[str]:
+    """One line for each thing in which an end is not as ``wanted``; of several each is known by its name."""
+    if len(found) != len(wanted):
+        return [f"{len(found)} {what}s, the contract has {'one' if len(wanted) == 1 else len(wanted)}"]
+    if len(wanted) == 1:
+        return _compare_end(what, wanted[0], found[0])
+    problems: list[str] = []
+    for spec in wanted:
+        port = next((each for each in found if spec.name in each.names), None)
+        named = ", ".join(" / ".join(sorted(each.names)) or "nothing" for each in found)
+        missing = [f"{what}s are named {named}, the contract says {spec.name}"]
+        problems += missing if port is None else _compare_end(f"{what} {spec.name}", spec, port)
+    return problems
+
+
+def _compare_end(what: str, wanted: TensorSpec, port: Port) -> list[str]:
+    problems = []
     if wanted.name not in port.names:
         named = " / ".join(sorted(port.names)) or "nothing"
         problems.append(f"{what} is named {named}, the contract says {wanted.name}")
@@ -84,9 +99,10 @@ def _compare_declared(build: Build, folder: Path) -> list[str]:
         return [f"can't read its ends back: {one_line(error, kind=False)}"]
     contract = build.contract
     problems = [*compare_declared("input", build, contract.input, given), *check_formula(contract.input)]
-    if contract.maps is not None:  # names, shape and type were compared; maps have no colours, codes or range
+    picture = contract.picture_end
+    if picture is None:  # names, shape and type were compared; maps have no colours, codes or range
         return problems
-    return [*problems, *compare_declared("output", build, contract.output, answered), *check_formula(contract.output)]
+    return [*problems, *compare_declared("output", build, picture, answered), *check_formula(picture)]
 
 
 def _compare_sizes(build: Build) -> list[str]:
@@ -98,11 +114,12 @@ def _compare_sizes(build: Build) -> list[str]:
         problems.append(f"scale is {contract.scale}")
     if multiple < 1:
         problems.append(f"size_multiple is {multiple}")
-    for what, spec in (("input", build.contract.input), ("output", build.contract.output)):
-        if len(spec.shape) != 4:
+    ends = [("input", contract.input), ("output", contract.picture_end), ("map", contract.maps_end)]
+    for what, spec in ends:
+        if spec is None or len(spec.shape) != 4:
             continue  # its shape was complained of already
         height, width = sides(spec)
-        if what == "output" and contract.maps is not None:
+        if what == "map" and contract.maps is not None:
             height, width = (contract.maps.strides[0] * side for side in (height, width))
             count = spec.shape[1 if spec.layout == "NCHW" else 3]
             if count != contract.maps.channels:

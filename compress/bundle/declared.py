@@ -30,8 +30,11 @@ class Declared:
 
 
 def read_declared(build: Build, folder: Path) -> tuple[Declared, Declared]:
-    """Input and output as ``build``'s files below ``folder`` declare them. May raise what a parser raises."""
-    return _READERS[build.runtime](folder, build.files)
+    """Input and picture as ``build``'s files below ``folder`` declare them; without a picture, whatever comes out.
+
+    May raise what a parser raises.
+    """
+    return _READERS[build.runtime](folder, build.files, build.contract.output.name)
 
 
 def compare_declared(what: str, build: Build, wanted: TensorSpec, found: Declared) -> list[str]:
@@ -72,7 +75,7 @@ def _of_shape(shape: tuple[int, ...]) -> str | None:
     return "NCHW" if shape[1] == _COLOURS else "NHWC"
 
 
-def _of_onnx(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared]:
+def _of_onnx(folder: Path, files: tuple[str, ...], name: str) -> tuple[Declared, Declared]:
     from compress.runtimes.onnx import file_ports, read_file
 
     path = folder / files[0]
@@ -83,10 +86,11 @@ def _of_onnx(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared]:
         return Declared(layout=_of_shape(shape), quantized=(), **kept)
 
     given, answered = file_ports(path)
-    return declared(given[0].shape), declared(answered[0].shape)
+    wanted = next((port for port in answered if name in port.names), answered[0])
+    return declared(given[0].shape), declared(wanted.shape)
 
 
-def _of_openvino(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared]:
+def _of_openvino(folder: Path, files: tuple[str, ...], name: str) -> tuple[Declared, Declared]:
     """The Parameter keeps its layout; a Result often loses it, then the colours' place tells."""
     from compress.runtimes.openvino import _read
 
@@ -97,12 +101,13 @@ def _of_openvino(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declar
         sizes = tuple(0 if dim.is_dynamic else dim.get_length() for dim in shape)
         return Declared(layout=kept or _of_shape(sizes), quantized=())
 
-    taken, left = model.get_parameters()[0], model.get_results()[0]
-    return declared(taken, model.input().partial_shape), declared(left, model.output().partial_shape)
+    taken, results = model.get_parameters()[0], model.get_results()
+    left = next((each for each in results if name in each.input_value(0).get_names()), results[0])
+    return declared(taken, model.input().partial_shape), declared(left, left.output(0).get_partial_shape())
 
 
-def _of_tflite(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared]:
-    from compress.runtimes.tflite import _open
+def _of_tflite(folder: Path, files: tuple[str, ...], name: str) -> tuple[Declared, Declared]:
+    from compress.runtimes.tflite import _open, _outputs
 
     interpreter = _open(folder / files[0], 1)
 
@@ -111,14 +116,15 @@ def _of_tflite(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared
         codes = (float(found["scales"][0]), int(found["zero_points"][0])) if found["scales"].size else ()
         return Declared(layout=_of_shape(tuple(map(int, item["shape"]))), quantized=codes)
 
-    return declared(interpreter.get_input_details()[0]), declared(interpreter.get_output_details()[0])
+    answered = _outputs(interpreter)
+    return declared(interpreter.get_input_details()[0]), declared(answered.get(name, next(iter(answered.values()))))
 
 
-def _of_rknn(folder: Path, files: tuple[str, ...]) -> tuple[Declared, Declared]:
+def _of_rknn(folder: Path, files: tuple[str, ...], name: str) -> tuple[Declared, Declared]:
     """The SDK's calls take bytes in NHWC and give float32 in NCHW; the codes inside the file are its own business."""
     return Declared(layout="NHWC", quantized=()), Declared(layout="NCHW", quantized=())
 
 
-_READERS: dict[RuntimeName, Callable[[Path, tuple[str, ...]], tuple[Declared, Declared]]] = {
+_READERS: dict[RuntimeName, Callable[[Path, tuple[str, ...], str], tuple[Declared, Declared]]] = {
     "onnx": _of_onnx, "tensorrt": _of_onnx, "openvino": _of_openvino, "tflite": _of_tflite, "rknn": _of_rknn,
 }  # fmt: skip

@@ -8,10 +8,12 @@ is given by its bits (IEEE 754).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from compress.errors import BuildError
-from compress.records import Build, Record, RuntimeName, TensorSpec
+from compress.records import Build, Record, RuntimeName, TensorSpec, without_empty
 
 MemoryOrigin = Literal["counted", "estimated", "unknown"]
 ELEMENT_BYTES = {"float32": 4, "uint8": 1, "int8": 1}
@@ -91,7 +93,8 @@ class Memory(Record):
 
 
 class Feeding(Record):
-    """What a C program needs beside names, shapes and types."""
+    """What a C program needs beside names, shapes and types. ``maps``: the second output, not written where there is
+    one."""
 
     input: Border
     output: Border
@@ -99,6 +102,11 @@ class Feeding(Record):
     cutting: str
     alignment_note: str
     memory: Memory
+    maps: Border | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "maps")
 
 
 def feeding_of(build: Build, folder: Path) -> Feeding:
@@ -106,11 +114,13 @@ def feeding_of(build: Build, folder: Path) -> Feeding:
     alignment, note = _OWN_BUFFERS[build.runtime]
     contract = build.contract
     cutting = _CUT if contract.scale == 1 else _CUT_LARGER.format(scale=contract.scale)
+    ends = [] if contract.picture_end is None else [_border(build, contract.picture_end, _READ, alignment)]
+    if contract.maps is not None and contract.maps_end is not None:
+        ends.append(_maps_border(contract.maps_end, contract.maps.channels, alignment))
+        cutting = _MAPS_CUT if contract.picture_end is None else f"{cutting}; of maps {_MAPS_CUT}"
     return Feeding(
-        input=_border(build, contract.input, _WRITTEN, alignment),
-        output=_border(build, contract.output, _READ, alignment) if contract.maps is None
-        else _maps_border(contract.output, contract.maps.channels, alignment),
-        padding=_PADDED, cutting=cutting if contract.maps is None else _MAPS_CUT,
+        input=_border(build, contract.input, _WRITTEN, alignment), output=ends[0],
+        maps=ends[1] if len(ends) > 1 else None, padding=_PADDED, cutting=cutting,
         alignment_note=f"{build.runtime}: {note}", memory=_memory(build, folder),
     )  # fmt: skip
 

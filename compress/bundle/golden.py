@@ -1,7 +1,8 @@
 """Golden frames: pictures with what each build makes of them here, to try a build on the device.
 
 Pictures are 8-bit RGB PNGs, and beside each lies the same as binary PPM (netpbm's P6, maxval 255), which a C
-program reads in ten lines and without a library; ``golden.txt`` lists builds, frames and answers for it.
+program reads in ten lines and without a library; ``golden.txt`` lists builds, frames and answers for it. Maps of
+boxes are stored as they leave the build (``golden_maps``).
 
 Expected outputs come from running the very build that ships. The same runtime on the same kind of machine
 repeats them byte for byte; other instruction sets order and round integer sums differently, so an answer
@@ -12,19 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from compress.bundle.golden_maps import MIN_SNR_DB, box_lines, write_maps
 from compress.data.pictures import fit, write_png
 from compress.errors import BuildError
-from compress.records import Build, Record
+from compress.records import Build, Record, without_empty
+from compress.runtimes.interchange import MAPS, OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from compress.runtimes.parts import Parts
+
     Picture = NDArray[np.uint8]
-    Run = Callable[[Picture], Picture]
-    """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of ``scale`` times its height and width."""
+    Run = Callable[[Picture], Parts]
+    """A build as a function of a picture ``(H, W, 3)`` uint8 RGB to one of ``scale`` times its height and width, to
+    maps, or to both."""
 
 GOLDEN = "golden"
 LIST = "golden.txt"
@@ -33,17 +41,31 @@ MAX_ABS_CODES = 32
 
 
 class Tolerance(Record):
-    """An answer is right when both hold against the expected picture; a code is 1/255."""
+    """An answer is right when both hold against the expected picture; a code is 1/255. Of maps signal over difference
+    counts; not written where there are none."""
 
     min_psnr_db: float = MIN_PSNR_DB
     max_abs_codes: int = MAX_ABS_CODES
+    min_maps_snr_db: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "min_maps_snr_db")
 
 
 class Expected(Record):
-    """What one build makes of a frame; ``file`` is relative to the bundle, its PPM is called the same but ``.ppm``."""
+    """What one build makes of a frame; ``file``, a picture, is relative to the bundle, its PPM is called the same but
+    ``.ppm``. ``maps`` and ``boxes``: of builds that find objects. What is empty is not written.
+    """
 
     build: str
-    file: str
+    file: str = ""
+    maps: str = ""
+    boxes: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "file", "maps", "boxes")
 
 
 class Frame(Record):
@@ -78,7 +100,8 @@ def write_golden(
     folder: Path, pictures: Mapping[str, Picture], builds: Mapping[str, tuple[Build, Run]],
     not_run: Mapping[str, str], licence: str,
 ) -> GoldenFile:  # fmt: skip
-    """Run every build on every picture; write PNGs, PPMs, ``golden.json`` and ``golden.txt`` into ``folder``/golden.
+    """Run every build on every picture; write PNGs, PPMs, maps, ``golden.json`` and ``golden.txt`` into
+    ``folder``/golden.
 
     ``not_run``: builds that can't run here, and why. Raises ``BuildError`` when a build fails or
     answers with another shape.
@@ -93,27 +116,44 @@ def write_golden(
         for (height, width), keys in by_size.items():
             given = fit(picture, height, width)
             stem = f"{GOLDEN}/{number:02d}_{height}x{width}"
-            outputs = []
-            for key in keys:
-                file = f"{stem}_{key}.png"
-                _write_picture(folder / file, _run(*builds[key], given))
-                outputs.append(Expected(build=key, file=file))
+            outputs = [_expected(folder, stem, key, *builds[key], given) for key in keys]
             _write_picture(folder / f"{stem}_input.png", given)
             frames.append(
                 Frame(name=name, input=f"{stem}_input.png", height=height, width=width, outputs=tuple(outputs))
             )
-    made = GoldenFile(frames=tuple(frames), tolerance=Tolerance(), licence=licence, not_run=dict(not_run))
+    finds_boxes = any(build.contract.maps is not None for build, _ in builds.values())
+    tolerance = Tolerance(min_maps_snr_db=MIN_SNR_DB if finds_boxes else None)
+    made = GoldenFile(frames=tuple(frames), tolerance=tolerance, licence=licence, not_run=dict(not_run))
     made.write(golden / "golden.json")
     (golden / LIST).write_text("".join(f"{line}\n" for line in _lines(made)), encoding="ascii")
     return made
 
 
+def _expected(folder: Path, frame: str, key: str, build: Build, run: Run, given: Picture) -> Expected:
+    """Run ``build``, which is listed as ``key``, on ``given``; write what it answers to files called like ``frame``."""
+    stem, parts, written = f"{frame}_{key}", run(given), {}
+    if build.contract.picture_end is not None:
+        written["file"] = f"{stem}.png"
+        _write_picture(folder / written["file"], _checked(build, parts[OUTPUT], given))
+    if build.contract.maps_end is not None:
+        written |= {"maps": f"{stem}.maps.f32", "boxes": f"{stem}.boxes.txt"}
+        write_maps(folder / written["maps"], parts[MAPS], build.contract.maps_end)
+        lines = box_lines(build, parts[MAPS], given.shape[0], given.shape[1])
+        (folder / written["boxes"]).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    return Expected(build=key, **written)
+
+
 def _lines(made: GoldenFile) -> Iterator[str]:
-    """``golden.txt``: the tolerance, then a line for each answer: build, input and expected picture, as PPM."""
-    yield f"tolerance {made.tolerance.min_psnr_db} {made.tolerance.max_abs_codes}"
+    """``golden.txt``: the tolerance, then a line for each answer: build, input as PPM, and the expected picture as PPM,
+    or the expected maps."""
+    least = made.tolerance.min_maps_snr_db
+    allowed = (made.tolerance.min_psnr_db, made.tolerance.max_abs_codes, *(() if least is None else (least,)))
+    yield "tolerance " + " ".join(map(str, allowed))
     for frame in made.frames:
         for output in frame.outputs:
-            yield f"{output.build} {ppm_path(frame.input)} {ppm_path(output.file)}"
+            for file in (output.file and ppm_path(output.file), output.maps):
+                if file:
+                    yield f"{output.build} {ppm_path(frame.input)} {file}"
 
 
 def ppm_path(png: str) -> str:
@@ -127,8 +167,8 @@ def _write_picture(png: Path, picture: Picture) -> None:
     png.with_suffix(".ppm").write_bytes(head + picture.tobytes())
 
 
-def _run(build: Build, run: Run, given: Picture) -> Picture:
-    answer, scale = run(given), build.contract.scale
+def _checked(build: Build, answer: Picture, given: Picture) -> Picture:
+    scale = build.contract.scale
     if answer.shape != (scale * given.shape[0], scale * given.shape[1], 3) or answer.dtype != given.dtype:
         shapes = f"{list(answer.shape)} {answer.dtype} to a picture of {list(given.shape)} {given.dtype}"
         raise BuildError(f"build {build.name} answers {shapes}")

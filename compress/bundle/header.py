@@ -94,8 +94,11 @@ def _macros(name: str, build: BuildContract) -> str:
         "OUTPUT_ALIGNMENT": feeding.output.alignment_bytes,
         "HALO": -1 if tiling.halo_px is None else tiling.halo_px, "TILES_EXACT": int(tiling.exact),
     }  # fmt: skip
+    second = build.contract.maps_output is not None
+    maps = "" if build.contract.maps is None else ". " + (_BOTH if second else _MAPS)
+    if feeding.maps is not None:
+        values |= {"MAPS_BYTES": feeding.maps.size_bytes or 0, "MAPS_ALIGNMENT": feeding.maps.alignment_bytes}
     lines = "".join(f"#define COMPRESS_{name}_{key} {value}\n" for key, value in values.items())
-    maps = "" if build.contract.maps is None else ". " + _MAPS
     return f"\n/* {_plain(build.name)}: {_plain(feeding.alignment_note)}{maps}. */\n{lines}"
 
 
@@ -105,9 +108,12 @@ _MAPS = (
 )
 
 
+_BOTH = "Answers with a picture, which compress_read() reads, and with maps of boxes beside it: boxes.h reads those"
+
+
 def _scale(build: BuildContract) -> int:
     """0 where the answer is no picture: ``compress_read`` then reads and writes nothing."""
-    return build.contract.scale if build.contract.maps is None else 0
+    return 0 if build.contract.picture_end is None else build.contract.scale
 
 
 def _row(build: BuildContract) -> str:
@@ -115,7 +121,7 @@ def _row(build: BuildContract) -> str:
     files = list(build.files)[:_MOST_FILES]
     if len(files) != len(build.files):
         raise BuildError(f"build {build.name}: {len(build.files)} files, contract.h has room for {_MOST_FILES}")
-    listed = ", ".join(_text(name) for name in files)
+    listed = ", ".join(c_text(name) for name in files)
     memory = feeding.memory
     numbers = (
         f"{len(files)}u, {_big(build.size_bytes)}, {build.height or 0}u, {build.width or 0}u, "
@@ -123,12 +129,12 @@ def _row(build: BuildContract) -> str:
     )
     halo = -1 if tiling.halo_px is None else tiling.halo_px
     return ",\n".join((
-        f"        {{{_text(build.name)}, {_text(build.runtime)}, {_text(build.variant)}",
+        f"        {{{c_text(build.name)}, {c_text(build.runtime)}, {c_text(build.variant)}",
         f"         {{{listed}}}, {numbers}", f"         {_tensor(build.contract.input, feeding.input)}",
         f"         {_tensor(build.contract.output, feeding.output)}",
         f"         {halo}, {int(tiling.exact)}, {tiling.start_multiple}u",
-        f"         {_signed(memory.weights_bytes)}, {_text(memory.weights_origin)}, {_signed(memory.peak_bytes)}, "
-        f"{_text(memory.peak_origin)}, {_scale(build)}u}}",
+        f"         {_signed(memory.weights_bytes)}, {c_text(memory.weights_origin)}, {_signed(memory.peak_bytes)}, "
+        f"{c_text(memory.peak_origin)}, {_scale(build)}u}}",
     ))  # fmt: skip
 
 
@@ -140,14 +146,15 @@ def _tensor(spec: TensorSpec, border: Border) -> str:
     shape = ", ".join(f"{side}u" for side in spec.shape)
     scale = f"1, {spec.scale!r}, {spec.zero_point}" if spec.scale is not None else "0, 0.0, 0"
     parts: Iterator[str] = iter((
-        _text(spec.name), f"COMPRESS_{spec.dtype.upper()}", f"COMPRESS_{spec.layout}", f"COMPRESS_{spec.colour_order}",
+        c_text(spec.name), f"COMPRESS_{spec.dtype.upper()}", f"COMPRESS_{spec.layout}",
+        f"COMPRESS_{spec.colour_order}",
         f"{{{shape}}}", f"{height}u", f"{width}u", f"{border.element_bytes}u", f"{border.alignment_bytes}u",
         _big(border.size_bytes or 0), f"{spec.low!r}", f"{spec.high!r}", scale,
     ))  # fmt: skip
     return "{" + ", ".join(parts) + "}"
 
 
-def _text(value: str) -> str:
+def c_text(value: str) -> str:
     """A C string of plain ASCII."""
     escaped = "".join(c if c.isascii() and c.isprintable() and c not in '"\\?' else _octal(c) for c in value)
     return f'"{escaped}"'

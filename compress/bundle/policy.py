@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from compress.bundle.circumstances import circumstances
 from compress.bundle.provenance import Sources, current_sources, draft_reasons
 from compress.errors import NotReleasable
-from compress.records import BuildList, VerdictRecord
+from compress.records import VerdictRecord
 from compress.schema import PackageSpec
 from compress.stage import Chain
 
@@ -18,13 +18,13 @@ ON_REQUEST = "made as a draft, on request"
 
 
 def reasons_against(
-    package: PackageSpec, verdict: VerdictRecord, builds: BuildList, chain: Chain, sources: Sources = current_sources
+    package: PackageSpec, verdict: VerdictRecord, chain: Chain, sources: Sources = current_sources
 ) -> tuple[str, ...]:
     """Every reason why this is no release; with any of them the bundle is a DRAFT.
 
     Raises ``NotReleasable`` with all of them where ``package.policy`` is ``release``.
     """
-    reasons = (*draft_reasons(verdict, chain, sources), *_figures(verdict), *_frames(builds), *circumstances(package))
+    reasons = (*draft_reasons(verdict, chain, sources), *_figures(verdict), *circumstances(package))
     if package.policy == "release" and reasons:
         raise refusal(reasons)
     return reasons if package.policy != "draft" else (ON_REQUEST, *reasons)
@@ -40,10 +40,3 @@ def _figures(verdict: VerdictRecord) -> Iterator[str]:
     for check in verdict.checks:
         if check.origin in ("estimated", "simulated"):
             yield f"{check.name} is {check.origin}, and the target asks for a measured figure"
-
-
-def _frames(builds: BuildList) -> Iterator[str]:
-    """On the device a build is tried by golden frames, and those are pictures."""
-    for build in builds.builds:
-        if build.ships and build.contract.maps is not None:
-            yield f"{build.name} answers with maps of boxes, for which there are no golden frames to try it by"

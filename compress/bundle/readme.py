@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from compress.bundle.contract import BuildContract
 from compress.bundle.feeding import Border
 from compress.bundle.golden import MAX_ABS_CODES, MIN_PSNR_DB
+from compress.bundle.golden_maps import MIN_SNR_DB
 from compress.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, UNLISTED
+from compress.detection.decode import DECODING
 from compress.records import TensorSpec
 
 _HEAD = """# {title}
@@ -60,6 +62,7 @@ _PATHS = {
         "how to feed them: names, shapes, types, codes, formulas, alignment, memory, tiles",
     ),
     "contract.h": ("`contract.h`", "the same for C99, with functions that feed a picture and read the answer"),
+    "boxes.h": ("`boxes.h`", "from maps to boxes in C99: scores, distances, of a class the surest that overlap"),
     "quantization.json": ("`quantization.json`", "every trained scale and zero-point"),
     "golden": ("`golden/`", "pictures with the answer each build must give, and the tolerance (`golden.json`)"),
     "tools": ("`tools/`", "verifiers and the self-test, without Python where they can be"),
@@ -110,10 +113,33 @@ _MAPS = """
 ## What an answer means
 
 These builds find objects: they answer with maps, of which boxes are made outside of the build. The classes, by number:
-{classes}. From C, `compress_fill` of `contract.h` makes the input tensor; the output tensor is float32 and read so:
-{after}.
+{classes}. From C, `compress_fill` of `contract.h` makes the input tensor; the output tensor `{maps}` is float32 and
+read so: {after}.
 
-There are no golden frames: those hold pictures, so the self-test of `tools/` has nothing to compare here.
+`boxes.h` does just that, with nothing but a C99 compiler and its `-lm`:
+
+```c
+#include <stdio.h>
+#include "boxes.h"
+
+/* maps: the tensor as it left the build, of compress_maps_bytes(); height and width are the picture's. */
+void show(const void *maps, uint32_t height, uint32_t width)
+{{
+    const struct compress_build *build = compress_build_named("{name}");
+    const struct compress_maps *how = compress_maps_named("{name}");
+    struct compress_box boxes[100];
+    int i, count = compress_boxes(build, how, maps, height, width, 0.3, boxes, 100);
+    for (i = 0; i < count; i++)
+        printf("%s %.2f: %.0f %.0f %.0f %.0f\n", how->classes[boxes[i].label], boxes[i].score, boxes[i].left,
+               boxes[i].top, boxes[i].right, boxes[i].bottom);
+}}
+```
+"""
+
+_GOLDEN_MAPS = """
+Maps are compared as they leave the build, with the raw float32 of the frame's `maps` file (little-endian): they are
+right when signal over difference, 10 log10(sum of squares expected / sum of squares of the difference), is at least
+{snr:g} dB. Beside each lies what `boxes.h` should make of it: class, score, left, top, right, bottom.
 """
 
 _GOLDEN = """
@@ -123,6 +149,12 @@ For each frame of `golden/golden.json`: feed its `input` to a build and compare 
 among `outputs`. It is right when it is at least {psnr:g} dB PSNR from it, and no colour of a pixel is more than {codes}
 codes away. The same runtime on the same kind of processor gives the same bytes; other processors order and round sums
 differently, which stays far inside that; a wrong layout, colour order, scale or size does not.
+"""
+
+_GOLDEN_HEAD = """
+## Is it right on the device?
+
+For each frame of `golden/golden.json`: feed its `input` to a build and compare.
 """
 
 _TOOLS = """
@@ -164,17 +196,22 @@ def bundle_readme(
         text += "\n## What the figures in `report/` are\n\n" + "".join(f"- {line}\n" for line in reference)
     if not builds:
         return text + "\n## Builds\n\nNone could be made.\n"
-    first = builds[0]
-    if first.contract.maps is not None:
-        classes = ", ".join(f"{place} {name}" for place, name in enumerate(first.contract.maps.classes))
-        text += _MAPS.format(classes=classes, after=first.contract.postprocessing) + (
-            _TOOLS if "tools" in present else ""
-        )
-        return text + "\n## Builds\n" + "".join(_describe(build) for build in builds)
-    larger = f"; has room for {first.contract.scale} times that height and width" if first.contract.scale > 1 else ""
-    text += _C.format(name=first.name, room=larger, input=first.contract.input.name, output=first.contract.output.name)
-    text += _GOLDEN.format(psnr=MIN_PSNR_DB, codes=MAX_ABS_CODES) + (_TOOLS if "tools" in present else "")
+    text += _using(builds[0]) + (_TOOLS if "tools" in present else "")
     return text + "\n## Builds\n" + "".join(_describe(build) for build in builds)
+
+
+def _using(build: BuildContract) -> str:
+    """How ``build`` is fed and tried: for its picture, for its maps, or both."""
+    contract, text, golden = build.contract, "", _GOLDEN_HEAD
+    if contract.picture_end is not None:
+        larger = f"; has room for {contract.scale} times that height and width" if contract.scale > 1 else ""
+        text += _C.format(name=build.name, room=larger, input=contract.input.name, output=contract.output.name)
+        golden = _GOLDEN.format(psnr=MIN_PSNR_DB, codes=MAX_ABS_CODES)
+    if contract.maps is not None and contract.maps_end is not None:
+        classes = ", ".join(f"{place} {name}" for place, name in enumerate(contract.maps.classes))
+        text += _MAPS.format(classes=classes, maps=contract.maps_end.name, after=DECODING, name=build.name)
+        golden += _GOLDEN_MAPS.format(snr=MIN_SNR_DB)
+    return text + golden
 
 
 def _files(present: Collection[str]) -> str:
@@ -191,8 +228,9 @@ def _describe(build: BuildContract) -> str:
         f"\n### {build.name}: {build.variant} for {build.runtime}\n\n"
         f"- files: {', '.join(f'`{name}`' for name in build.files)} ({build.size_bytes:,} bytes)\n"
         f"- picture: {size}, sides a multiple of {contract.size_multiple}\n"
-        f"- input: {_tensor(contract.input)}\n- output: {_tensor(contract.output)}\n"
-        f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n{_programming(build)}"
+        f"- input: {_tensor(contract.input)}\n"
+        + "".join(f"- output: {_tensor(end)}\n" for end in contract.outputs)
+        + f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n{_programming(build)}"
         + (_FREE_SIDES if build.runtime == "onnx" and build.variant == "int8" and not build.height else "")
     )
 
@@ -207,7 +245,8 @@ def _programming(build: BuildContract) -> str:
     return (
         f"- codes to elements: {feeding.input.formula}\n- elements to codes: {feeding.output.formula}\n"
         f"- input buffer: {_buffer(feeding.input)}\n- output buffer: {_buffer(feeding.output)}\n"
-        f"- memory: weights {_bytes(memory.weights_bytes, memory.weights_origin)}, "
+        + (f"- maps buffer: {_buffer(feeding.maps)}\n" if feeding.maps is not None else "")
+        + f"- memory: weights {_bytes(memory.weights_bytes, memory.weights_origin)}, "
         f"peak of tensors {_bytes(memory.peak_bytes, memory.peak_origin)}; {memory.note}\n"
         f"- tiles: {halo}{tiling.note}\n"
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.bundle.contract import CONTRACT, BuildContract, ContractFile
-from compress.bundle.golden import GOLDEN, Frame, GoldenFile, difference, read_png
+from compress.bundle.golden import GOLDEN, Expected, Frame, GoldenFile, difference, read_png
+from compress.bundle.golden_maps import maps_difference, read_stored
 from compress.devices.boards import open_board
 from compress.devices.remote import BoardBuild, Place, Tell, run_on_board
 from compress.errors import BuildError, UserError
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tried:
-    """One frame through one build: how far from the expected picture; ``problem`` None: within the tolerance."""
+    """One frame through one build: in words, how far from the expected answer; ``problem`` None: near enough."""
 
     build: str
     frame: str
-    psnr_db: float
-    max_codes: int
+    far: str
     problem: str | None
 
 
@@ -95,8 +95,8 @@ def _jobs(build: BuildContract, golden: GoldenFile) -> Iterator[_Job]:
     return (_Job(build, tuple(frames)) for frames in by_size.values())
 
 
-def _answers(folder: Path, job: _Job, site: Site, tell: Tell) -> Tensors:
-    """What the build makes of its frames, one after the other."""
+def _answers(folder: Path, job: _Job, site: Site, tell: Tell) -> tuple[Tensors, ...]:
+    """What the build makes of its frames, one after the other, of each output."""
     import numpy as np
 
     from compress.devices.runner.sessions import open_build
@@ -109,24 +109,43 @@ def _answers(folder: Path, job: _Job, site: Site, tell: Tell) -> Tensors:
     if site.board is None:
         try:
             session = open_build(build.runtime, files[0], options.threads, precision, options.cores)
-            return np.concatenate([session.infer(tensors[i : i + 1]) for i in range(len(tensors))])
+            found = [session.run(tensors[i : i + 1]) for i in range(len(tensors))]
+            return tuple(np.concatenate(each) for each in zip(*found, strict=True))
         except Exception as error:  # runtimes raise kinds of their own
             raise BuildError(f"build {build.name}: {' '.join(str(error).split())[:300]}") from None
     place = Place(open_board(site.board.kind, site.board.host), site.board.python)
-    sent = BoardBuild(job.name, build.runtime, files, options.threads, precision, tensors, options.cores)
-    return run_on_board(place, (sent,), 0, 1, tell).answers[job.name]
+    outputs = len(build.contract.outputs)
+    sent = BoardBuild(job.name, build.runtime, files, options.threads, precision, tensors, options.cores, outputs)
+    found_there = run_on_board(place, (sent,), 0, 1, tell)
+    first = found_there.answers[job.name]
+    return (first, found_there.second[job.name]) if outputs > 1 else (first,)
 
 
-def _judged(job: _Job, answers: Tensors, golden: GoldenFile, folder: Path) -> Iterator[Tried]:
+def _judged(job: _Job, answers: tuple[Tensors, ...], golden: GoldenFile, folder: Path) -> Iterator[Tried]:
+    for place, frame in enumerate(job.frames):
+        (expected,) = (output for output in frame.outputs if output.build == job.build.name)
+        far, problems = [], []
+        for what, problem in _compared(job.build, expected, tuple(each[place] for each in answers), golden, folder):
+            far.append(what)
+            problems += [problem] if problem is not None else []
+        yield Tried(job.build.name, frame.name, "; ".join(far), "; ".join(problems) or None)
+
+
+def _compared(
+    build: BuildContract, expected: Expected, answers: tuple[Tensors, ...], golden: GoldenFile, folder: Path
+) -> Iterator[tuple[str, str | None]]:
+    """How far each of the answers is from what is expected, and what is wrong with it."""
     import numpy as np
 
     from compress.metrics import psnr_db
+    from compress.parity.bisect import snr_db
 
-    for frame, answer in zip(job.frames, answers, strict=True):
-        (file,) = (output.file for output in frame.outputs if output.build == job.build.name)
-        expected = read_png(folder / file)
-        found = from_tensor(answer[None], job.build.contract.output, *expected.shape[:2])
-        codes = int(np.abs(expected.astype(np.int16) - found.astype(np.int16)).max())
-        yield Tried(
-            job.build.name, frame.name, psnr_db(found, expected), codes, difference(expected, found, golden.tolerance)
-        )
+    if expected.file:
+        wanted = read_png(folder / expected.file)
+        found = from_tensor(answers[0][None], build.contract.output, *wanted.shape[:2])
+        codes = int(np.abs(wanted.astype(np.int16) - found.astype(np.int16)).max())
+        yield f"{psnr_db(found, wanted):.1f} dB, at most {codes} codes", difference(wanted, found, golden.tolerance)
+    if expected.maps:
+        stored = read_stored(folder / expected.maps, answers[-1])
+        close_db = snr_db(stored, np.asarray(answers[-1], np.float32))
+        yield f"maps {close_db:.1f} dB", maps_difference(close_db, golden.tolerance.min_maps_snr_db)

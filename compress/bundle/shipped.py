@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from compress.bundle.boxes_header import BOXES_HEADER, boxes_header
 from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
 from compress.bundle.feeding import feeding_of
 from compress.bundle.header import HEADER, contract_header
@@ -13,7 +14,8 @@ from compress.records import Build, BuildList
 
 
 def ship_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildContract, ...]:
-    """Copy what ships from ``source`` into ``folder``/builds; write ``contract.json`` and ``contract.h``.
+    """Copy what ships from ``source`` into ``folder``/builds; write ``contract.json``, ``contract.h``, and ``boxes.h``
+    where a build answers with maps.
 
     Raises ``BuildError`` for a build that does not keep its contract or can't be described.
     """
@@ -33,7 +35,12 @@ def ship_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildCon
             )
         )  # fmt: skip
     (folder / HEADER).write_text(contract_header(contracts), encoding="ascii")
-    ContractFile(format="compress-contract/2", builds=tuple(contracts)).write(folder / CONTRACT)
+    boxes = boxes_header(contracts)
+    if boxes is not None:
+        (folder / BOXES_HEADER).write_text(boxes, encoding="ascii")
+    two = any(build.contract.maps_output is not None for build in contracts)
+    made = ContractFile(format="compress-contract/3" if two else "compress-contract/2", builds=tuple(contracts))
+    made.write(folder / CONTRACT)
     return tuple(contracts)
 
 

@@ -63,9 +63,11 @@ def _frames(found: Found, root: Path | None, golden: bool, images: int | None) -
             raise UserError(f"{found.subject.title}: golden frames lie in bundles only; leave out --golden")
         return golden_frames(found.bundle, images)
     spec = found.data
-    if spec.kind == "paired":
+    if spec.kind in ("paired", "boxes"):
         if root is None:
-            raise UserError("these builds were trained on a folder of pairs, which is not recorded; add --root FOLDER")
+            what = "pairs" if spec.kind == "paired" else "pictures with boxes"
+            where = f"a folder of {what}, which is not recorded"
+            raise UserError(f"these builds were trained on {where}; add --root FOLDER")
         spec = spec.model_copy(update={"root": str(root)})
     frames = data_frames(spec, "test", images)
     if frames.digest != found.recorded_digest:

@@ -24,8 +24,7 @@ def selftest(folder: Path, builds: tuple[str, ...], site: Site) -> int:
     with console:
         outcome = try_builds(folder, builds, site, console.started("selftest", 1, 1).update)
     for each in outcome.tried:
-        said = f"{each.psnr_db:.1f} dB, at most {each.max_codes} codes"
-        click.echo(f"{'pass' if each.problem is None else 'DIFFERS'}: {each.build}, frame {each.frame}: {said}")
+        click.echo(f"{'pass' if each.problem is None else 'DIFFERS'}: {each.build}, frame {each.frame}: {each.far}")
         if each.problem is not None:
             click.echo(f"error: {each.build}, frame {each.frame}: {each.problem}", err=True)
     for name, reason in outcome.not_run.items():

@@ -9,7 +9,6 @@ from compress.data.yolo import CLASSES, read_classes
 from compress.errors import DataError
 from compress.models import NETWORKS, detectors
 from compress.plan import COMMAND_LINE, Plan
-from compress.runtimes import open_runtime
 from compress.schema import OF_PICTURES, Augment, DataSpec, PictureLoss, Recipe, TaskData, Train
 
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
@@ -118,14 +117,9 @@ def _losses(recipe: Recipe, stages: tuple[str, ...]) -> Iterator[str]:
 
 
 def _target(plan: Plan) -> Iterator[str]:
-    target, able = plan.target, ("onnx", "openvino", "tflite")
-    for name in target.export.builds if "export" in plan.stages else ():
-        if not open_runtime(name).finds_boxes:
-            yield f"target.export.builds: a {name} build of a detector can't be made yet; take {', '.join(able)}"
-    if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.ends != "float32":
-        yield "target.export.tflite.ends: int8 codes are of pictures, and maps have no range; set float32"
-    if target.device.kind in ("ssh", "adb") and "validate" in plan.stages:
-        yield f"target.device.kind: builds of a detector are not run on {target.device.kind} devices yet; use local"
+    target = plan.target
+    if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.arithmetic == "integer":
+        yield "target.export.tflite.arithmetic: maps have no range for codes, so they leave in float; set trained"
     for field in OF_PICTURES:
         if plan.origins.get(f"target.budget.{field}") == COMMAND_LINE and getattr(target.budget, field) is not None:
             way = "use target.budget.metrics=[{metric: map50, max_drop: 0.02}]"

@@ -28,7 +28,7 @@ MIN_SCORE = 0.05
 """Below it nothing is said: mAP gains next to nothing there, and a camera shows far less."""
 
 MAX_OVERLAP = 0.6
-_CANDIDATES = 300
+CANDIDATES = 300
 """Of one class, before those that overlap are left out."""
 
 DECODING = (
@@ -107,7 +107,7 @@ def _of_class(corners: NDArray[np.float64], scores: NDArray[np.float64], label: 
     import numpy as np
 
     sure = np.flatnonzero(scores >= MIN_SCORE)
-    sure = sure[np.argsort(-scores[sure], kind="stable")][:_CANDIDATES]
+    sure = sure[np.argsort(-scores[sure], kind="stable")][:CANDIDATES]
     kept = sure[suppress(corners[sure])][:MOST_BOXES]
     return Boxes(corners[kept], np.full(len(kept), label, np.int64), scores[kept])
 

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,9 @@ Tell = Callable[[float, float, str], None]
 
 @dataclass(frozen=True)
 class BoardBuild:
-    """A build to run: its files, the main one first, and what it is fed. ``cores``: those of an NPU, by their name."""
+    """A build to run: its files, the main one first, and what it is fed. ``cores``: those of an NPU, by their name;
+    ``outputs``: how many tensors it answers with, one or two.
+    """
 
     name: str
     runtime: str
@@ -50,6 +52,12 @@ class BoardBuild:
     float_precision: str
     tensors: Tensors
     cores: str | None = None
+    outputs: int = 1
+
+    @property
+    def answer_files(self) -> tuple[str, ...]:
+        """Where the runner leaves each output."""
+        return (f"{self.name}.npy", *(f"{self.name}.{place}.npy" for place in range(1, self.outputs)))
 
 
 class Facts(Record):
@@ -65,7 +73,7 @@ class Facts(Record):
 @dataclass(frozen=True)
 class BoardResults:
     """By build: its answers, one for each tensor, the milliseconds of its runs, all builds in turn, and how it lasted
-    without a pause, where that was asked for.
+    without a pause, where that was asked for. ``second``: the answers of the second output, where there are two.
 
     There are no times where conditions were not met.
     """
@@ -74,6 +82,7 @@ class BoardResults:
     samples_ms: Mapping[str, tuple[float, ...]]
     facts: Facts
     lasting: Mapping[str, Lasting]
+    second: Mapping[str, Tensors] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ def run_on_board(
         job = board.folder(f"run-{_digest(sent)}")
         board.put(sent, job)
         _ran(place, job, tell)
-        answers = {f"{build.name}.npy" for build in builds}
+        answers = {name for build in builds for name in build.answer_files}
         found = set(board.get((*sorted(answers), *_MEASURED, "device.json"), f"{job}/results", folder))
         wanted = answers | {"device.json"}
         facts = Facts.read(folder / "device.json") if "device.json" in found else None
@@ -226,4 +235,5 @@ def _read(builds: tuple[BoardBuild, ...], facts: Facts, folder: Path) -> BoardRe
         {name: tuple(float(value) for value in samples) for name, samples in times.items()},
         facts,
         {name: Lasting(seconds, runs, tuple(quarters)) for name, (seconds, runs, quarters) in lasting.items()},
+        {build.name: np.load(folder / build.answer_files[1]) for build in builds if build.outputs > 1},
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from compress.detection.decode import decode
 from compress.metrics.detection import Boxes
-from compress.models.enhance import padded_for, to_tensor
+from compress.models.parts import parts_of
 from compress.records import BoxMaps
+from compress.runtimes.interchange import MAPS
 
 if TYPE_CHECKING:
     from compress.models.enhance import Picture
@@ -29,12 +29,8 @@ def asked(net: nn.Module) -> Callable[[Picture], Boxes]:
     """``net``, in eval mode, as a function of a picture (H, W, 3) uint8."""
     layout = maps_of(net)
     assert layout is not None, "a network that answers with pictures"
-    device = next(net.parameters()).device
 
-    @torch.no_grad()
     def boxes(picture: Picture) -> Boxes:
-        x = padded_for(net, to_tensor(picture)).to(device, memory_format=torch.channels_last)
-        maps: Tensor = net(x)
-        return decode(maps[0].float().cpu().numpy(), layout, picture.shape[0], picture.shape[1])
+        return decode(parts_of(net, picture)[MAPS], layout, picture.shape[0], picture.shape[1])
 
     return boxes

@@ -68,6 +68,7 @@ def enhance(net: nn.Module, dark: Picture) -> Picture:
     """The bright picture that ``net`` (in eval mode) makes of a dark one; larger, where it enlarges."""
     weight = next(net.parameters(), None)  # a network that another runtime computes has none
     x = to_tensor(dark).to(weight.device if weight is not None else "cpu", memory_format=torch.channels_last)
-    y: Tensor = net(padded_for(net, x))
+    answer = net(padded_for(net, x))
+    y: Tensor = answer[0] if isinstance(answer, tuple) else answer  # the picture comes first
     scale = scale_of(net)
     return to_picture(y[:, :, : scale * dark.shape[0], : scale * dark.shape[1]])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError, ToolchainError
 from compress.parity.frames import Frame, Frames
@@ -15,19 +15,31 @@ from compress.parity.records import ParityReport, ParityRow, ParityRuntime
 from compress.records import Build, NotBuilt, Variant
 from compress.runtimes import RUNTIMES
 from compress.runtimes.base import RunOptions
+from compress.runtimes.interchange import MAPS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from compress.data.source import Picture
     from compress.stage import Progress
 
-    Run = Callable[[Picture], Picture]
+    Parts = dict[str, NDArray[Any]]
+    """A picture and maps by the output's name (``compress.runtimes.parts``)."""
+
+    Run = Callable[[Picture], Parts]
 
 MEAN_LIMIT_DB = 0.05
 """A build's mean PSNR against ground truth may be this far from its torch reference's, either way."""
 
 WORST_LIMIT_DB = 0.3
+"""The same for the image where they are farthest apart."""
+
+MAPS_MEAN_LIMIT_DB = 45.0
+"""Least signal over difference of a build's maps to its torch reference's, in the mean over images: INT8 itself is
+50 dB from its float network (a trained detector of coloured shapes), two runtimes of it 53 dB from one another."""
+
+MAPS_WORST_LIMIT_DB = 40.0
 """The same for the image where they are farthest apart."""
 
 FLOAT = "torch float"
@@ -60,19 +72,27 @@ class Subject:
 
 
 @dataclass
+class _Scores:
+    """What one output of a build scored so far."""
+
+    psnr_db: list[float] = field(default_factory=list)
+    delta_db: list[float] = field(default_factory=list)
+    to_reference_db: list[float] = field(default_factory=list)
+
+
+@dataclass
 class _Column:
-    """One build, or torch network, and what it scored so far; ``problem``: why it can't go on."""
+    """One build, or torch network, and what its ``outputs`` scored; ``problem``: why it can't go on."""
 
     name: str
     variant: Variant
     runtime: ParityRuntime
     reference: _Column | None
     run: Run
+    outputs: dict[str, _Scores]
     size: tuple[int, int] | None = None
     judged: bool = True
-    psnr_db: list[float] = field(default_factory=list)
-    delta_db: list[float] = field(default_factory=list)
-    to_reference_db: list[float] = field(default_factory=list)
+    ran: bool = False
     fitted: bool = False
     problem: str = ""
 
@@ -86,12 +106,12 @@ def compare(subject: Subject, frames: Frames, options: RunOptions, progress: Pro
 
     columns = _columns(subject, options)
     for number, frame in enumerate(frames):
-        answers: dict[tuple[str, bool], tuple[Picture, Frame]] = {}
+        answers: dict[tuple[str, bool], tuple[Parts, Frame]] = {}
         for place, column in enumerate(columns):
             progress.update(number + place / len(columns), len(frames), f"{column.name} on {frame.name}")
             if not column.problem:
                 _score(column, frame, answers)
-    rows = [_row(column) for column in columns]
+    rows = [_row(column, output) for column in columns for output in column.outputs]
     rows += [
         ParityRow(name=each.runtime, variant=each.variant or "int8", runtime=each.runtime, reference="",
                   result="incomplete" if each.variant in (None, "int8") and not each.free else None,
@@ -100,13 +120,16 @@ def compare(subject: Subject, frames: Frames, options: RunOptions, progress: Pro
     ]  # fmt: skip
     return ParityReport(
         builds=subject.title, definition=DEFINITION, data_kind=frames.kind, data_digest=frames.digest,
-        images=frames.names, mean_limit_db=MEAN_LIMIT_DB, worst_limit_db=WORST_LIMIT_DB, rows=tuple(rows),
+        images=frames.names, mean_limit_db=MEAN_LIMIT_DB, worst_limit_db=WORST_LIMIT_DB,
+        maps_mean_limit_db=MAPS_MEAN_LIMIT_DB, maps_worst_limit_db=MAPS_WORST_LIMIT_DB, rows=tuple(rows),
     )  # fmt: skip
 
 
 def _columns(subject: Subject, options: RunOptions) -> list[_Column]:
     """Fake-quant torch first, then float torch, then what else is a reference, then the builds."""
-    from compress.runtimes.picture import PictureRunner
+    from compress.models.outputs import outputs_of
+    from compress.models.parts import parts_of
+    from compress.runtimes.parts import parts_runner
 
     columns: list[_Column] = []
     torch_of: dict[Variant, _Column | None] = {}
@@ -117,13 +140,15 @@ def _columns(subject: Subject, options: RunOptions) -> list[_Column]:
         if net is not None:
             reference = torch_of["int8"] if variant == subject.float_self else None
             name = names.get(variant, f"torch {variant}")
-            column = _Column(name, variant, "torch", reference, partial(_enhance, net), judged=False)
+            run, scores = partial(parts_of, net), {output: _Scores() for output in outputs_of(net)}
+            column = _Column(name, variant, "torch", reference, run, scores, judged=False)
             torch_of[variant] = column
             columns.append(column)
     for build in subject.builds:
-        runner = PictureRunner(build, subject.folder, options)
+        runner = parts_runner(build, subject.folder, options)
         size = (build.height, build.width) if build.height and build.width else None
-        column = _Column(build.name, build.variant, build.runtime, torch_of[build.variant], runner, size)
+        scores = {spec.name: _Scores() for spec in build.contract.outputs}
+        column = _Column(build.name, build.variant, build.runtime, torch_of[build.variant], runner, scores, size)
         if build.runtime not in RUNTIMES:
             column.problem = f"this version runs no {build.runtime} builds"
         elif column.reference is None:
@@ -132,44 +157,55 @@ def _columns(subject: Subject, options: RunOptions) -> list[_Column]:
     return columns
 
 
-def _enhance(net: nn.Module, picture: Picture) -> Picture:
-    from compress.models.enhance import enhance
-
-    return enhance(net, picture)
-
-
-def _score(column: _Column, frame: Frame, answers: dict[tuple[str, bool], tuple[Picture, Frame]]) -> None:
+def _score(column: _Column, frame: Frame, answers: dict[tuple[str, bool], tuple[Parts, Frame]]) -> None:
     """Run ``column`` on ``frame``. ``answers``: those to this frame so far, by name and whether it was made to fit."""
-    from compress.metrics import psnr_db
-
     try:
         answer, given, fitted = _answer(column, frame)
     except (BuildError, ToolchainError) as error:
         column.problem = str(error)
         return
     answers[column.name, fitted] = answer, given
-    column.fitted = column.fitted or fitted
-    own = psnr_db(answer, given.truth) if given.truth is not None else None
+    column.fitted, column.ran = column.fitted or fitted, True
+    reference: Parts | None = None
+    if column.reference is not None:
+        key = column.reference.name, fitted
+        if key not in answers:  # the reference has seen the frame as it is, not as this build takes it
+            answers[key] = column.reference.run(given.dark), given
+        reference = answers[key][0]
+    for output, scores in column.outputs.items():
+        if output == MAPS:
+            _score_maps(scores, answer[MAPS], None if reference is None else reference[MAPS])
+        else:
+            _score_picture(scores, answer[output], None if reference is None else reference[output], given.truth)
+
+
+def _score_picture(scores: _Scores, answer: Picture, reference: Picture | None, truth: Picture | None) -> None:
+    from compress.metrics import psnr_db
+
+    own = psnr_db(answer, truth) if truth is not None else None
     if own is not None:
-        column.psnr_db.append(own)
-    if column.reference is None:
+        scores.psnr_db.append(own)
+    if reference is None:
         return
-    key = column.reference.name, fitted
-    if key not in answers:  # the reference has seen the frame as it is, not as this build takes it
-        answers[key] = column.reference.run(given.dark), given
-    truth = answers[key][0]
-    column.to_reference_db.append(psnr_db(answer, truth))
-    if own is not None and given.truth is not None:
-        column.delta_db.append(own - psnr_db(truth, given.truth))
+    scores.to_reference_db.append(psnr_db(answer, reference))
+    if own is not None and truth is not None:
+        scores.delta_db.append(own - psnr_db(reference, truth))
 
 
-def _answer(column: _Column, frame: Frame) -> tuple[Picture, Frame, bool]:
+def _score_maps(scores: _Scores, answer: NDArray[Any], reference: NDArray[Any] | None) -> None:
+    from compress.parity.bisect import EQUAL_DB, snr_db
+
+    if reference is not None:  # JSON has no infinity
+        scores.to_reference_db.append(max(snr_db(reference, answer), -EQUAL_DB))
+
+
+def _answer(column: _Column, frame: Frame) -> tuple[Parts, Frame, bool]:
     """The answer, what was given, and whether that was made to fit: not every SDK can run another size than its own."""
     if not column.fitted:
         try:
             return column.run(frame.dark), frame, False
         except BuildError:
-            if column.size is None or column.size == frame.dark.shape[:2] or column.psnr_db:
+            if column.size is None or column.size == frame.dark.shape[:2] or column.ran:
                 raise
     assert column.size is not None
     given = frame.fitted(*column.size)
@@ -181,18 +217,27 @@ def within(deltas: tuple[float, ...]) -> bool:
     return abs(math.fsum(deltas) / len(deltas)) <= MEAN_LIMIT_DB and max(map(abs, deltas)) <= WORST_LIMIT_DB
 
 
-def _row(column: _Column) -> ParityRow:
-    deltas = tuple(round(value, 6) for value in column.delta_db)
+def maps_within(closeness: tuple[float, ...]) -> bool:
+    """Whether maps are as near to the reference's as both limits ask, one figure an image."""
+    return math.fsum(closeness) / len(closeness) >= MAPS_MEAN_LIMIT_DB and min(closeness) >= MAPS_WORST_LIMIT_DB
+
+
+def _row(column: _Column, output: str) -> ParityRow:
+    scores = column.outputs[output]
+    deltas, closeness = (
+        tuple(round(value, 6) for value in values) for values in (scores.delta_db, scores.to_reference_db)
+    )
+    judged_by, judge = (closeness, maps_within) if output == MAPS else (deltas, within)
     note = column.problem
-    if not note and column.judged and not deltas:
+    if not note and column.judged and not judged_by:
         note = "no ground truth with these frames, so no verdict"
     if not note and column.fitted and column.size is not None:
         note = f"takes {column.size[0]}x{column.size[1]} only: frames were cut or padded to it"
-    complete = bool(deltas) and not column.problem
-    result = ("pass" if within(deltas) else "fail") if complete else "incomplete"
+    complete = bool(judged_by) and not column.problem
+    result = ("pass" if judge(judged_by) else "fail") if complete else "incomplete"
     return ParityRow(
         name=column.name, variant=column.variant, runtime=column.runtime,
         reference=column.reference.name if column.reference else "", result=result if column.judged else None,
-        psnr_db=tuple(round(value, 6) for value in column.psnr_db), delta_db=deltas,
-        to_reference_db=tuple(round(value, 6) for value in column.to_reference_db), note=note,
+        psnr_db=tuple(round(value, 6) for value in scores.psnr_db), delta_db=deltas,
+        to_reference_db=closeness, note=note, output=output,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compress.errors import DataError
 
@@ -55,19 +55,28 @@ class Frames:
 
 def data_frames(spec: DataSpec, split: Split, limit: int | None) -> Frames:
     """The first ``limit`` pairs of a split, all where that is None. Raises DataError for a set that can't be used."""
-    from compress.data.source import data_digest, open_data
+    from compress.data.source import data_digest, open_source
 
     if spec.kind == "frames":
         return _without_truth(spec, split, limit)
-    source = open_data(spec, split)
+    source = open_source(spec, split)
     names = source.names[:limit]
     if not names:
         raise DataError(f"the {split} split has no pictures")
 
     def frame(index: int) -> Frame:
-        return Frame(names[index], *source.pair(index))
+        dark, truth = source.pair(index)
+        return Frame(names[index], dark, _picture_in(truth))
 
     return Frames(spec.kind, data_digest(spec), names, frame)
+
+
+def _picture_in(truth: Any) -> Picture | None:
+    """The well-lit picture in what is true of a frame; boxes alone have none."""
+    import numpy as np
+
+    shown: Picture | None = truth if isinstance(truth, np.ndarray) else getattr(truth, "picture", None)
+    return shown
 
 
 def _without_truth(spec: DataSpec, split: Split, limit: int | None) -> Frames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from compress.records import Record, RuntimeName, Variant
+from compress.runtimes.interchange import OUTPUT
 
 
 class LayerDifference(Record):
@@ -39,7 +40,8 @@ class ParityRow(Record):
     """One network through one runtime; per-image lists follow ``ParityReport.images``.
 
     ``psnr_db``: against ground truth, empty where there is none. ``delta_db``: that minus the reference's;
-    ``to_reference_db``: PSNR of its picture against the reference's picture. ``reference``: the row compared with,
+    ``to_reference_db``: PSNR of its picture against the reference's picture; of maps, which are held against nothing
+    else, signal over difference. ``output``: of which output, as builds name it. ``reference``: the row compared with,
     empty for a reference itself. ``result``: None where nothing is asked of the row; ``note``: why incomplete,
     or how its pictures were made to fit.
     """
@@ -53,6 +55,7 @@ class ParityRow(Record):
     to_reference_db: tuple[float, ...] = ()
     result: Literal["pass", "fail", "incomplete"] | None
     note: str = ""
+    output: str = OUTPUT
     divergence: Divergence | None = None
     not_compared: str = ""
 
@@ -67,6 +70,8 @@ class ParityReport(Record):
     images: tuple[str, ...]
     mean_limit_db: float
     worst_limit_db: float
+    maps_mean_limit_db: float
+    maps_worst_limit_db: float
     rows: tuple[ParityRow, ...]
 
 

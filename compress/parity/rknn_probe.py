@@ -31,7 +31,8 @@ class RknnProbe(Probe):
 
     def __init__(self, folder: Path, files: tuple[str, ...]) -> None:
         from compress.runtimes.onnx import read_file
-        from compress.runtimes.rknn import OWN, load_frames, read_record
+        from compress.runtimes.rknn import load_frames, read_record
+        from compress.runtimes.rknn_worker import OWN
 
         if len(files) < 3:
             raise BuildError(f"{folder / files[0]}: the ONNX file and the record of its build are not there")
@@ -48,7 +49,7 @@ class RknnProbe(Probe):
         import numpy as np
         import onnx
 
-        from compress.runtimes.rknn import (
+        from compress.runtimes.rknn_worker import (
             BUILD_TIMEOUT_S,
             RUN_TIMEOUT_S,
             WORKER,
@@ -60,6 +61,7 @@ class RknnProbe(Probe):
 
         model = onnx.shape_inference.infer_shapes(self._model)
         typed = {value.name: value for value in model.graph.value_info}
+        own = len(model.graph.output)  # of which the first is not among the inner ones
         model.graph.output.extend(typed[self._tensors[name]] for name in names)
         served = Served("rknn", WORKER)
         try:
@@ -72,6 +74,6 @@ class RknnProbe(Probe):
             pictures = Pictures(dark=paths["dark.npy"], bright=paths["bright.npy"], inner=paths["inner.npz"])
             served.ask(pictures, RknnDone, RUN_TIMEOUT_S)
             with np.load(paths["inner.npz"]) as stored:
-                return {name: stored[f"arr_{place}"].astype(np.float32) for place, name in enumerate(names)}
+                return {name: stored[f"arr_{own - 1 + k}"].astype(np.float32) for k, name in enumerate(names)}
         finally:
             served.close()

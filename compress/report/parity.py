@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from compress.parity.records import Divergence, ParityReport, ParityRow
+from compress.runtimes.interchange import MAPS, OUTPUT
 
 HEADINGS = ("network", "through", "PSNR dB", "minus reference", "worst image", "to reference dB", "worst dB", "result")
 
@@ -13,7 +14,7 @@ HEADINGS = ("network", "through", "PSNR dB", "minus reference", "worst image", "
 def row_cells(row: ParityRow) -> tuple[str, ...]:
     """The texts of a row but its result; a dash where there is no figure."""
     return (
-        row.name, row.runtime,
+        row.name if row.output == OUTPUT else f"{row.name}, {row.output}", row.runtime,
         _text(row.psnr_db, _mean, "{:.3f}"),
         _text(row.delta_db, _mean, "{:+.3f}"),
         _text(row.delta_db, lambda deltas: max(deltas, key=abs), "{:+.3f}"),
@@ -36,6 +37,11 @@ def footnotes(report: ParityReport) -> Iterator[str]:
         f"Limits: {report.mean_limit_db:g} dB (mean), {report.worst_limit_db:g} dB (worst image), either way, on PSNR "
         "against ground truth minus that of the torch network which the build was made from."
     )
+    if any(row.output == MAPS for row in report.rows):
+        yield (
+            f"Of maps: signal over difference to the reference's, at least {report.maps_mean_limit_db:g} dB (mean) and "
+            f"{report.maps_worst_limit_db:g} dB (worst image)."
+        )
     yield (
         f"Measured on {len(report.images)} {report.data_kind} pictures (digest {report.data_digest[:12]}); "
         f"{report.definition}."

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Batch = NDArray[np.float32]
     """(N, 3, H, W) RGB in [0, 1], C-contiguous."""
 
+    Answers = dict[str, Batch]
+    """What a build answers, by the names of its outputs and in their order: one picture, maps, or both."""
+
 FloatPrecision = Literal["f32", "bf16", "f16"]
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -100,13 +103,18 @@ class Session(ABC):
     """A build, loaded and compiled for pictures of one size (or of any, where the build is free)."""
 
     @abstractmethod
-    def infer(self, x: Batch) -> Batch:
-        """The bright (N, 3, H, W) of dark ones, as many as it was loaded for; the answer is the caller's own.
+    def run(self, x: Batch) -> Answers:
+        """All outputs for dark pictures, as many as it was loaded for; the answers are the caller's own.
 
-        A build that enlarges answers a whole number of times as high and wide, a detector's with maps (N, K, h, w).
+        ``bright`` is (N, 3, H, W) like ``x``, or a whole number of times as high and wide where a build enlarges;
+        ``maps`` are (N, K, h, w), a whole number of times smaller.
 
         Raises BuildError when ``x`` does not fit the build.
         """
+
+    def infer(self, x: Batch) -> Batch:
+        """The first output of ``run``: the picture where there is one, else the maps."""
+        return next(iter(self.run(x).values()))
 
     @abstractmethod
     def prepare(self, x: Batch) -> Callable[[], None]:
@@ -128,9 +136,6 @@ class Runtime(ABC):
 
     enlarges = False
     """Whether its builds may answer with a larger picture than they were given; tried for those that say so."""
-
-    finds_boxes = False
-    """Whether its builds may answer with maps of boxes; tried for those that say so."""
 
     maps_layout: Literal["NCHW", "NHWC"] = "NCHW"
     """How its builds lay such maps out."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError, one_line
-from compress.runtimes.interchange import answer_of
+from compress.runtimes.interchange import answers_of, span_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,20 +53,24 @@ def to_half(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
 
 
 def answers_db(half: onnx.ModelProto, model: onnx.ModelProto, frames: Path | None) -> tuple[float, ...]:
-    """PSNR in dB between the answers of both by ONNX Runtime without their quantizers, a figure a picture.
+    """PSNR in dB between the answers of both by ONNX Runtime without their quantizers, a figure a picture: of two
+    outputs the lower one.
 
     A code that falls on the other side of a rounding step is no error of float16 and makes nothing worse, but moves all
     that follows: two equally good INT8 answers lie as far apart as each from the float one (docs/adr/0009).
     ``frames``: a .npy file as ``BuildOptions.calibration``; without it, smooth random pictures. ONNX Runtime has few
     float16 kernels on CPUs: tensors are rounded where layers meet, sums are float32, as on tensor cores.
     """
+    plain = [without_rounding(each) for each in (half, model)]
+    pairs = ([answers_of(each, x) for each in plain] for x in _pictures(model, frames))
+    return tuple(min(_db(name, one[name], other[name]) for name in other) for one, other in pairs)
+
+
+def _db(name: str, one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """PSNR of an output on a scale of 1, of maps on that of their span."""
     import numpy as np
 
-    plain = [without_rounding(each) for each in (half, model)]
-    pairs = ([answer_of(each, x) for each in plain] for x in _pictures(model, frames))
-    return tuple(
-        round(-10 * float(np.log10(max(float(np.mean((one - other) ** 2)), 1e-12))), 2) for one, other in pairs
-    )
+    return round(-10 * float(np.log10(max(float(np.mean((one - other) ** 2)) / span_of(name, other) ** 2, 1e-12))), 2)
 
 
 def without_rounding(model: onnx.ModelProto) -> onnx.ModelProto:

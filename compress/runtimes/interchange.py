@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import BuildError, one_line
-from compress.runtimes.base import Size
+from compress.runtimes.base import Size, times_larger, times_smaller
 from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from compress.runtimes.base import Answers, Batch
+
 INPUT = "dark"
 OUTPUT = "bright"
 MAPS = "maps"
-"""The output of a network that answers with maps of boxes."""
+"""The output of a network that answers with maps of boxes, alone or beside a picture."""
 
 FLOAT_TOLERANCE = 2e-4
 """Largest difference that the order of float sums may make, on a scale of 1."""
@@ -41,7 +44,6 @@ class OnnxRequest:
     """What file is wanted. ``size``: the picture's, or the example's where height and width are ``free``.
 
     ``also``: another size that a free file is tried with, for a graph may have the example's written into it.
-    ``output``: what the answer is called, which says whether it is a picture.
     """
 
     size: Size
@@ -49,14 +51,19 @@ class OnnxRequest:
     opset: int
     notes: dict[str, str]
     also: Size | None = None
-    output: str = OUTPUT
+
+
+def ratio(name: str, answer: Sequence[int], given: Sequence[int]) -> int | None:
+    """How many times larger than what was given (N, C, H, W) the picture is, how many times smaller maps are; None
+    where it is nothing whole."""
+    return (times_smaller if name == MAPS else times_larger)(answer, given)
 
 
 def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     """Write ``net`` ((1, 3, H, W) in [0, 1] to as much or larger, eval mode, float or stripped fake-quant) as ONNX.
 
-    The input is called ``dark``, the output ``bright``; maps, called so, are of any size and range. Equal
-    networks give equal bytes.
+    The input is called ``dark``, the outputs as ``models.outputs`` says: ``bright``, and ``maps``, which are of any
+    size and range. Equal networks give equal bytes.
     Raises BuildError when the network can't be exported or the file answers differently.
     """
     import onnx
@@ -65,10 +72,9 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
 
     torch.manual_seed(0)
     x = torch.rand(1, 3, *request.size) * 0.25  # dark, like what the network was made for
-    with torch.no_grad():
-        truth = net(x).numpy()
+    truth = _answers(net, x, path.name)
     tried = [(x.numpy(), truth), *_other_size(net, request, path.name)]
-    _trace(net, x, truth.shape == tuple(x.shape), request, path)
+    _trace(net, x, truth, request, path)
     raw = onnx.load(str(path))
     if request.opset == WIDE_OPSET:
         relabel(raw, WIDE_OPSET)
@@ -76,17 +82,32 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     simple, same = onnxsim.simplify(fold_weights(raw))
     if not same:
         raise BuildError(f"{path.name}: onnxsim's simplified graph is not the original")
-    _say_sides(simple, truth.shape, request)
+    _say_sides(simple, truth, request)
     onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
     onnx.checker.check_model(simple, full_check=True)
     for what, model in (("exported", raw), ("simplified", simple)):
         for picture, wanted in tried:
-            answer = _asked(model, picture, path.name)
-            check_answer(f"{path.name} ({what})", answer, wanted, is_quantized(raw), _span(request, wanted))
+            answers = _asked(model, picture, path.name)
+            for name, each in wanted.items():
+                what_part = f"{path.name} ({what})" if len(wanted) == 1 else f"{path.name} ({what}, {name})"
+                check_answer(what_part, answers[name], each, is_quantized(raw), span_of(name, each))
     onnx.save(simple, str(path))
 
 
-def _other_size(net: nn.Module, request: OnnxRequest, name: str) -> list[tuple[Any, Any]]:
+def _answers(net: nn.Module, x: Any, name: str) -> Answers:
+    import torch
+
+    from compress.models.outputs import named
+
+    with torch.no_grad():
+        answer = net(x)
+    try:
+        return {key: value.numpy() for key, value in named(net, answer).items()}
+    except ValueError as error:
+        raise BuildError(f"{name}: the network's outputs are not as it says: {one_line(error, kind=False)}") from None
+
+
+def _other_size(net: nn.Module, request: OnnxRequest, name: str) -> list[tuple[Any, Answers]]:
     """A picture of the other size and what the network makes of it, where one is asked for."""
     import torch
 
@@ -94,22 +115,29 @@ def _other_size(net: nn.Module, request: OnnxRequest, name: str) -> list[tuple[A
         return []
     x = torch.rand(1, 3, *request.also) * 0.25
     try:
-        with torch.no_grad():
-            return [(x.numpy(), net(x).numpy())]
+        return [(x.numpy(), _answers(net, x, name))]
     except Exception as error:  # whatever somebody else's network raises
         size = f"{request.also[0]}x{request.also[1]}"
         raise BuildError(f"{name}: the network takes no picture of {size}: {one_line(error, kind=False)}") from None
 
 
-def _asked(model: onnx.ModelProto, picture: Any, name: str) -> Any:
+def _asked(model: onnx.ModelProto, picture: Any, name: str) -> Answers:
     try:
-        return answer_of(model, picture)
+        return answers_of(model, picture)
     except Exception as error:  # onnxruntime has no common root but RuntimeError and its own
         size = f"{picture.shape[2]}x{picture.shape[3]}"
         raise BuildError(f"{name}: the file takes no picture of {size}: {one_line(error, kind=False)}") from None
 
 
-def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: Path) -> None:
+def _free_sides(name: str, answer: Batch, truth: Answers, request: OnnxRequest) -> tuple[str, str]:
+    """What the free sides of an output are called: as the picture's that went in, where they are the same."""
+    if answer.shape == (1, 3, *request.size):
+        return "height", "width"
+    called = "answer" if name == next(iter(truth)) else name
+    return f"{called}_height", f"{called}_width"
+
+
+def _trace(net: nn.Module, x: Any, truth: Answers, request: OnnxRequest, path: Path) -> None:
     import torch
     from torch import nn
     from torch.onnx import errors
@@ -124,8 +152,9 @@ def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: 
         def forward(self, dark: torch.Tensor) -> Any:
             return self.net(dark)
 
-    axes = {2: "height", 3: "width"}
-    answered = axes if same_size else {2: "answer_height", 3: "answer_width"}
+    axes = {INPUT: {2: "height", 3: "width"}}
+    for name, answer in truth.items():
+        axes[name] = dict(zip((2, 3), _free_sides(name, answer, truth, request), strict=True))
     wrapped = OneInput().eval()
     opset = TRACED_OPSET if request.opset == WIDE_OPSET else request.opset
     level = logging.getLogger("torch.onnx").level
@@ -134,8 +163,7 @@ def _trace(net: nn.Module, x: Any, same_size: bool, request: OnnxRequest, path: 
             warnings.simplefilter("ignore")  # the exporter's own deprecations and trace notes
             torch.onnx.export(
                 wrapped, (x,), str(path), dynamo=False, opset_version=opset, input_names=[INPUT],
-                output_names=[request.output],
-                dynamic_axes={INPUT: axes, request.output: answered} if request.free else None,
+                output_names=list(truth), dynamic_axes=axes if request.free else None,
             )  # fmt: skip
     except (errors.OnnxExporterError, ValueError, RuntimeError) as error:
         problem = f"can't be exported with opset {request.opset}: {one_line(error, kind=False)}"
@@ -152,16 +180,18 @@ def _refuse_foreign(model: onnx.ModelProto, name: str) -> None:
     raise BuildError(f"{name}: {first.name} is a {first.domain}.{first.op_type}, which is not an ONNX operator")
 
 
-def _say_sides(model: onnx.ModelProto, answered: tuple[int, ...], request: OnnxRequest) -> None:
-    """What the answer's sides are, though a graph that reshapes by computed sizes does not tell."""
-    larger = answered[2:] != request.size
-    free: tuple[int | str, ...] = ("answer_height", "answer_width") if larger else ("height", "width")
-    sides = (1, answered[1], *(free if request.free else answered[2:]))
-    for dim, side in zip(model.graph.output[0].type.tensor_type.shape.dim, sides, strict=False):
-        if isinstance(side, int):
-            dim.dim_value = side
-        elif not dim.HasField("dim_value"):
-            dim.dim_param = side
+def _say_sides(model: onnx.ModelProto, truth: Answers, request: OnnxRequest) -> None:
+    """What the answers' sides are, though a graph that reshapes by computed sizes does not tell."""
+    for value in model.graph.output:
+        answer = truth[value.name]
+        larger = answer.shape[2:] != request.size
+        free = _free_sides(value.name, answer, truth, request) if larger else ("height", "width")
+        sides = (1, answer.shape[1], *(free if request.free else answer.shape[2:]))
+        for dim, side in zip(value.type.tensor_type.shape.dim, sides, strict=False):
+            if isinstance(side, int):
+                dim.dim_value = side
+            elif not dim.HasField("dim_value"):
+                dim.dim_param = side
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:
@@ -216,23 +246,28 @@ def quantize_array(
     return whole
 
 
-def answer_of(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What ONNX Runtime makes of ``x`` with every optimization off: the file as it is written."""
+def answers_of(model: onnx.ModelProto, x: NDArray[np.float32]) -> Answers:
+    """What ONNX Runtime makes of ``x`` with every optimization off: the file as it is written, every output."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    answer: NDArray[np.float32] = session.run([model.graph.output[0].name], {INPUT: x})[0]
-    return answer
+    names = [value.name for value in model.graph.output]
+    return dict(zip(names, session.run(names, {INPUT: x}), strict=True))
 
 
-def _span(request: OnnxRequest, truth: NDArray[np.float32]) -> float:
+def answer_of(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first output of ``answers_of``."""
+    return next(iter(answers_of(model, x).values()))
+
+
+def span_of(name: str, truth: NDArray[np.float32]) -> float:
     """What differences are shares of: pictures are in [0, 1], maps as far from zero as they are."""
     import numpy as np
 
-    return 1.0 if request.output == OUTPUT else max(1.0, float(np.abs(truth).max()))
+    return max(1.0, float(np.abs(truth).max())) if name == MAPS else 1.0
 
 
 def check_answer(

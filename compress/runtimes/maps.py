@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
     Picture = NDArray[np.uint8]
 
@@ -57,10 +57,17 @@ class BoxRunner:
     def maps(self, picture: Picture) -> Batch:
         """The answer itself, (K, h, w) float32."""
         x = to_batch(picture, self._build.contract.size_multiple)
-        answer = self._sessions.open((x.shape[2], x.shape[3]), 1).infer(x)
-        step = self._maps.strides[0]
-        wanted = (1, self._maps.channels, x.shape[2] // step, x.shape[3] // step)
-        if answer.shape != wanted:
-            raise BuildError(f"{self._build.name} answers {list(answer.shape)} to {list(x.shape)}, not {list(wanted)}")
-        first: Batch = answer[0]
-        return first
+        return checked_maps(self._build, self._sessions.open((x.shape[2], x.shape[3]), 1).run(x), x)
+
+
+def checked_maps(build: Build, answers: Answers, x: Batch) -> Batch:
+    """The maps among ``answers`` of ``build`` to one picture ``x``, (K, h, w). Raises BuildError for another shape."""
+    layout = build.contract.maps
+    assert layout is not None
+    wanted = (1, layout.channels, *(side // layout.strides[0] for side in x.shape[2:]))
+    answer = answers.get(MAPS)
+    if answer is None or answer.shape != wanted:
+        found = "no maps" if answer is None else list(answer.shape)
+        raise BuildError(f"{build.name} answers {found} to {list(x.shape)}, not {list(wanted)}")
+    first: Batch = answer[0]
+    return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compress.devices.board import BoardKind
 from compress.devices.boards import open_board
@@ -16,8 +16,9 @@ from compress.devices.runner.timing import Lasting
 from compress.errors import BuildError
 from compress.records import Build
 from compress.runtimes import open_runtime
+from compress.runtimes.answer import read_answer
 from compress.runtimes.base import RunOptions
-from compress.runtimes.picture import dark_noise, from_tensor, padded_size, to_tensor
+from compress.runtimes.picture import dark_noise, padded_size, to_tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,12 +62,12 @@ class OnBoard:
     pictures are not of the build's size, or the board's SDK is not the one that is wanted. ``samples_ms``: empty
     where another condition was not met. ``unmet`` says which. ``lasting``: as long as it was asked for."""
 
-    answers: Mapping[bytes, Picture]
+    answers: Mapping[bytes, Any]
     samples_ms: Mapping[str, tuple[float, ...]]
     facts: Facts
     lasting: Mapping[str, Lasting]
 
-    def __call__(self, picture: Picture) -> Picture:
+    def __call__(self, picture: Picture) -> Any:
         """The shipped build's answer to a picture that was sent. Raises BuildError for another one."""
         try:
             return self.answers[picture.tobytes()]
@@ -100,12 +101,13 @@ def run_builds(
     jobs = tuple(_job(each, fed[each.name], options) for each in builds)
     place = Place(open_board(board.kind, board.host), board.python, board.conditions)
     done = run_on_board(place, jobs, timing.warmup, timing.runs, tell, timing.sustained_s, timing.every_round)
-    answers: dict[bytes, Picture] = {}
+    answers: dict[bytes, Any] = {}
     for each in builds:
-        for picture, answer in zip(fed[each.name], done.answers[each.name], strict=False):
-            contract = each.build.contract
-            sides = (contract.scale * side for side in picture.shape[:2])
-            answers[picture.tobytes()] = from_tensor(answer[None], contract.output, *sides)
+        contract, given = each.build.contract, done.answers[each.name]
+        outputs = (given, done.second[each.name]) if each.name in done.second else (given,)
+        for number, picture in enumerate(fed[each.name]):
+            tensors = tuple(output[number : number + 1] for output in outputs)
+            answers[picture.tobytes()] = read_answer(contract, tensors, picture.shape[0], picture.shape[1])
     if done.facts.unmet_sdk:
         return OnBoard({}, {}, done.facts, {})
     return OnBoard(answers, done.samples_ms, done.facts, done.lasting)
@@ -128,5 +130,6 @@ def _job(named: Named, pictures: tuple[Picture, ...], options: RunOptions) -> Bo
     tensors = np.concatenate([to_tensor(picture, spec, multiple) for picture in pictures or (dark,)])
     files = tuple(named.folder / name for name in open_runtime(build.runtime).board_files(build.files))
     return BoardBuild(
-        named.name, build.runtime, files, options.threads, options.of(build).float_precision, tensors, options.cores
+        named.name, build.runtime, files, options.threads, options.of(build).float_precision, tensors, options.cores,
+        len(build.contract.outputs),
     )  # fmt: skip

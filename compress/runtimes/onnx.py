@@ -20,17 +20,15 @@ from compress.runtimes.base import (
     Runtime,
     Session,
     Size,
-    times_larger,
-    times_smaller,
 )
-from compress.runtimes.interchange import INPUT, MAPS, constant_tensors
+from compress.runtimes.interchange import INPUT, MAPS, constant_tensors, ratio
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
 _HEAVY = ("Conv", "FusedConv", "NhwcFusedConv", "ConvTranspose", "MatMul", "FusedMatMul", "Gemm", "FusedGemm")
 _HEAVY_INT8 = ("QLinearConv", "ConvInteger", "QLinearMatMul", "MatMulInteger", "QGemm")
@@ -42,7 +40,6 @@ class OnnxRuntime(Runtime):
     name = "onnx"
     carries_int16 = True
     enlarges = True
-    finds_boxes = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
@@ -91,42 +88,52 @@ class _OnnxSession(Session):
     def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
         self._session = session
         self._name = name
-        self._output = session.get_outputs()[0].name
+        self._outputs = tuple(value.name for value in session.get_outputs())
 
-    def infer(self, x: Batch) -> Batch:
+    def run(self, x: Batch) -> Answers:
         try:
-            answer: Batch = self._session.run([self._output], {INPUT: x})[0]
+            found = self._session.run(list(self._outputs), {INPUT: x})
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise BuildError(
                 f"{self._name} does not take {list(x.shape)} {x.dtype}: {one_line(error, kind=False)}"
             ) from None
-        fits = times_smaller if self._output == MAPS else times_larger
-        if fits(answer.shape, x.shape) is None:
-            raise BuildError(f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size")
-        return answer
+        answers: Answers = dict(zip(self._outputs, found, strict=True))
+        for name, answer in answers.items():
+            if ratio(name, answer.shape, x.shape) is None:
+                raise BuildError(
+                    f"{self._name} answers {list(answer.shape)} to {list(x.shape)}: its graph holds a size"
+                )
+        return answers
 
     def prepare(self, x: Batch) -> Callable[[], None]:
         import numpy as np
         import onnxruntime
 
-        answer = np.empty_like(self.infer(x))
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(x))
-        binding.bind_ortvalue_output(self._output, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
+        for name, answer in self.run(x).items():
+            room = onnxruntime.OrtValue.ortvalue_from_numpy(np.empty_like(answer))
+            binding.bind_ortvalue_output(name, room)
         return lambda: self._session.run_with_iobinding(binding)
 
 
 def _resized(model: onnx.ModelProto, size: Size | None, batch: int) -> bytes:
-    given, answered = (value.type.tensor_type.shape.dim for value in (model.graph.input[0], model.graph.output[0]))
-    before, after = ([dim.dim_value for dim in dims] for dims in (given, answered))
-    larger = (times_larger(after, before) or 1) if size else 1
-    smaller = (times_smaller(after, before) or 1) if size and model.graph.output[0].name == MAPS else 1
-    for dims, times, parts in ((given, 1, 1), (answered, larger, smaller)):
-        dims[0].dim_value = batch
-        for dim, side in zip(dims[2:], size or (), strict=size is not None):
-            dim.dim_value = times * side // parts
+    given = model.graph.input[0].type.tensor_type.shape.dim
+    before = [dim.dim_value for dim in given]
+    _set_sides(given, batch, size)
+    for value in model.graph.output:
+        dims = value.type.tensor_type.shape.dim
+        found = (ratio(value.name, [dim.dim_value for dim in dims], before) or 1) if size else 1
+        times, parts = (1, found) if value.name == MAPS else (found, 1)
+        _set_sides(dims, batch, size and (times * size[0] // parts, times * size[1] // parts))
     del model.graph.value_info[:]
     return bytes(model.SerializeToString())
+
+
+def _set_sides(dims: Any, batch: int, size: Size | None) -> None:
+    dims[0].dim_value = batch
+    for dim, side in zip(dims[2:], size or (), strict=size is not None):
+        dim.dim_value = side
 
 
 def _open(path: Path, threads: int, *, optimized: Path | None = None, resized: bytes | None = None) -> Any:

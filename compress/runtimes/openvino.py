@@ -24,7 +24,7 @@ from compress.runtimes.base import (
     times_larger,
     times_smaller,
 )
-from compress.runtimes.interchange import MAPS
+from compress.runtimes.interchange import MAPS, OUTPUT
 from compress.runtimes.openvino_bytes import take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import openvino
     from numpy.typing import NDArray
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
 _HEAVY = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 _INT8 = ("i8", "u8")
@@ -51,7 +51,6 @@ class OpenVino(Runtime):
     name = "openvino"
     carries_int16 = True
     enlarges = True
-    finds_boxes = True
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
         return files
@@ -119,18 +118,24 @@ class _OpenVinoSession(Session):
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._name = name
+        self._outputs = tuple(_called(output) for output in compiled.outputs)
 
-    def infer(self, x: Batch) -> Batch:
+    def run(self, x: Batch) -> Answers:
         import numpy as np
 
         batch, height, width, _ = self._compiled.input().get_shape()
         if x.shape != (batch, 3, height, width) or x.dtype != np.float32:
             takes = [batch, 3, height, width]
             raise BuildError(f"{self._name} takes {takes} float32, not {list(x.shape)} {x.dtype}")
-        answer = self._request.infer([self._bytes(x)])[0]
-        if _says_boxes(self._compiled):
-            return np.array(answer, np.float32)
-        return np.ascontiguousarray(answer.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+        found = self._request.infer([self._bytes(x)])
+        answers: Answers = {}
+        for place, name in enumerate(self._outputs):
+            if name == MAPS:
+                answers[name] = np.array(found[place], np.float32)
+            else:
+                codes = found[place].transpose(0, 3, 1, 2)
+                answers[name] = np.ascontiguousarray(codes, np.float32) / np.float32(255)
+        return answers
 
     @staticmethod
     def _bytes(x: Batch) -> NDArray[np.uint8]:
@@ -142,7 +147,7 @@ class _OpenVinoSession(Session):
     def prepare(self, x: Batch) -> Callable[[], None]:
         import openvino
 
-        self.infer(x)
+        self.run(x)
         self._prepared = openvino.Tensor(self._bytes(x), shared_memory=True)  # the request alone would not keep it
         self._request.set_input_tensor(self._prepared)
         # start and wait: infer() would also build a dictionary of answers
@@ -171,25 +176,32 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
         raise BuildError(f"OpenVINO can't compile the build: {one_line(error, kind=False)}") from None
 
 
-def _says_boxes(model: openvino.Model | openvino.CompiledModel) -> bool:
-    return MAPS in model.output().get_names()
+def _called(output: openvino.Output) -> str:
+    return MAPS if MAPS in output.get_names() else OUTPUT
+
+
+def _ratio(output: openvino.Output, given: list[int], answered: list[int]) -> int | None:
+    return (_parts if _called(output) == MAPS else _times)(given, answered)
 
 
 def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
     """Set batch and size of the pictures; refused where the graph has sizes written into it."""
-    before = model.input().get_partial_shape(), model.output().get_partial_shape()
-    ratio = _parts if _says_boxes(model) else _times
-    times = 1 if any(each.is_dynamic for each in before) else ratio(*(list(each.to_shape()) for each in before))
+    before = model.input().get_partial_shape()
+    times = [
+        1 if before.is_dynamic or (after := output.get_partial_shape()).is_dynamic
+        else _ratio(output, list(before.to_shape()), list(after.to_shape()))
+        for output in model.outputs
+    ]  # fmt: skip
     wanted = f"{shape[1]}x{shape[2]}" + (f" in batches of {shape[0]}" if shape[0] != 1 else "")
     try:
         model.reshape(shape)
-        answered = list(model.output().get_shape())
-        fits = ratio(shape, answered) == times if times else ratio(shape, answered) is not None
+        answered = [list(output.get_shape()) for output in model.outputs]
+        found = [_ratio(output, shape, answer) for output, answer in zip(model.outputs, answered, strict=True)]
     except Exception as error:  # shape inference raises its own kinds
         raise BuildError(f"{name} can't be set to {wanted}: {one_line(error, kind=False)}") from None
-    if not fits:
-        answer = list(model.output().get_shape())
-        raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")
+    for now, then, answer in zip(found, times, answered, strict=True):
+        if now is None or (then and now != then):
+            raise BuildError(f"{name} set to {wanted} answers {answer}: its graph holds a size")
 
 
 def _times(given: list[int], answered: list[int]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compress.runtimes.interchange import MAPS
+from compress.runtimes.interchange import MAPS, OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,21 +22,28 @@ def take_bytes(model: openvino.Model) -> openvino.Model:
     import openvino
     from openvino.preprocess import PrePostProcessor
 
-    says_boxes = MAPS in model.output().get_names()
+    has_picture = _picture_result(model) is not None
     shuffled = _taken_off(model)
     ends = PrePostProcessor(model)
     nhwc, nchw = openvino.Layout("NHWC"), openvino.Layout("NCHW")
     ends.input().tensor().set_element_type(openvino.Type.u8).set_layout(nhwc)
     ends.input().model().set_layout(nchw)
     ends.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    if shuffled is None and not says_boxes:
-        ends.output().model().set_layout(nchw)
-        ends.output().postprocess().custom(lambda y: _rounded(_scaled(y))).convert_element_type(openvino.Type.u8)
-        ends.output().tensor().set_layout(nhwc)
+    if shuffled is None and has_picture:
+        bright = ends.output(OUTPUT)
+        bright.model().set_layout(nchw)
+        bright.postprocess().custom(lambda y: _rounded(_scaled(y))).convert_element_type(openvino.Type.u8)
+        bright.tensor().set_layout(nhwc)
     made = ends.build()
     if shuffled is not None:
         _put_rows_together(made, shuffled)
     return made
+
+
+def _picture_result(model: openvino.Model) -> openvino.Node | None:
+    """What ends the model with a picture; None where it ends with maps alone."""
+    ends = (each for each in model.get_results() if MAPS not in each.input_value(0).get_names())
+    return next(ends, None)
 
 
 def _scaled(value: openvino.Output) -> openvino.Output:
@@ -65,9 +72,9 @@ class _Shuffle:
 
 def _taken_off(model: openvino.Model) -> _Shuffle | None:
     """Take a last DepthToSpace off ``model``; None where it ends otherwise."""
-    result = model.get_results()[0]
-    node = result.input_value(0).get_node()
-    if node.get_type_name() != "DepthToSpace":
+    result = _picture_result(model)
+    node = None if result is None else result.input_value(0).get_node()
+    if result is None or node is None or node.get_type_name() != "DepthToSpace":
         return None
     blocks = node.input_value(0)
     if blocks.get_partial_shape().rank != 4 or blocks.get_partial_shape()[1].is_dynamic:
@@ -91,7 +98,8 @@ def _put_rows_together(model: openvino.Model, shuffle: _Shuffle) -> None:
     import openvino
     from openvino import opset13
 
-    result = model.get_results()[0]
+    result = _picture_result(model)
+    assert result is not None
     blocks = result.input_value(0)
     blocks.get_tensor().set_names(set())
     side, colours = shuffle.side, blocks.get_partial_shape()[1].get_length() // shuffle.side**2

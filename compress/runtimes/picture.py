@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
     Picture = NDArray[np.uint8]
 
@@ -138,7 +138,7 @@ class PictureRunner:
     """Runs one build on pictures of any size that it can take."""
 
     def __init__(self, build: Build, folder: Path, options: RunOptions) -> None:
-        if build.contract.maps is not None:
+        if build.contract.picture_end is None:
             raise BuildError(f"{build.name} answers with maps of boxes, and pictures are compared here")
         self._build, self._sessions = build, Sessions(build, folder, options)
 
@@ -160,12 +160,17 @@ class PictureRunner:
 
         each = [to_batch(picture, self._build.contract.size_multiple) for picture in pictures]
         x = each[0] if len(each) == 1 else np.concatenate(each)
-        answer = self._sessions.open((x.shape[2], x.shape[3]), len(each)).infer(x)
-        scale = self.scale
-        wanted = (*x.shape[:2], scale * x.shape[2], scale * x.shape[3])
-        if answer.shape != wanted:
-            raise BuildError(f"{self._build.name} answers {list(answer.shape)} to {list(x.shape)}, not {list(wanted)}")
-        return tuple(
-            to_picture(answer[place : place + 1], scale * picture.shape[0], scale * picture.shape[1])
-            for place, picture in enumerate(pictures)
-        )
+        answers = self._sessions.open((x.shape[2], x.shape[3]), len(each)).run(x)
+        return tuple(shown_picture(self._build, answers, x, picture, place) for place, picture in enumerate(pictures))
+
+
+def shown_picture(build: Build, answers: Answers, x: Batch, picture: Picture, place: int) -> Picture:
+    """The picture number ``place`` among ``answers`` of ``build`` to ``x``, cut to what belongs to ``picture``.
+
+    Raises BuildError where it is of another shape.
+    """
+    answer, scale = answers[OUTPUT], build.contract.scale
+    wanted = (*x.shape[:2], scale * x.shape[2], scale * x.shape[3])
+    if answer.shape != wanted:
+        raise BuildError(f"{build.name} answers {list(answer.shape)} to {list(x.shape)}, not {list(wanted)}")
+    return to_picture(answer[place : place + 1], scale * picture.shape[0], scale * picture.shape[1])

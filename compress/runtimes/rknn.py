@@ -15,15 +15,29 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from compress.errors import BuildError
 from compress.records import Inspection, QuantizationTable, Record, TensorSpec
 from compress.runtimes.base import PLAIN, BuildOptions, Port, Ports, RunOptions, Runtime, Session, Size
-from compress.runtimes.interchange import INPUT
+from compress.runtimes.interchange import INPUT, span_of
 from compress.runtimes.rknn_file import UNREADABLE, read_rknn, read_sizes
+from compress.runtimes.rknn_worker import (
+    BUILD_TIMEOUT_S,
+    OWN,
+    RUN_TIMEOUT_S,
+    WORKER,
+    RknnBuilt,
+    RknnDone,
+    RknnLayer,
+    RouteName,
+    loaded,
+    output_names,
+    pictures_in,
+    prepare_request,
+)
 from compress.store.digests import hash_file
 from compress.toolchains.call import Served, run_worker
 from compress.toolchains.environment import why_not_ready
@@ -33,64 +47,11 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
 PLATFORMS = ("rk3588", "rk3566", "rk3576", "rv1106", "rv1126b")
-RouteName = Literal["float", "trained", "normal", "kl_divergence"]
-OWN: tuple[RouteName, ...] = ("normal", "kl_divergence")
-"""The toolkit's ways to choose scales by itself."""
-
 INTEGER_ONLY = ("rv1106",)
 """NPUs without float16, which take a graph with float islands only with scales of the toolkit's own."""
-
-WORKER = "rknn_toolkit"
-BUILD_TIMEOUT_S = 900.0
-RUN_TIMEOUT_S = 300.0
-
-
-class Pictures(Record):
-    """uint8 (N, H, W, 3) in the .npy ``dark`` to float32 (N, 3, H, W) in the .npy ``bright``.
-
-    ``inner``: where the first picture's further outputs go, as .npz in order; empty: nowhere.
-    """
-
-    dark: str
-    bright: str
-    inner: str = ""
-
-
-class _Request(Record):
-    source: str
-    platform: str
-    out: str
-    calibration: str = ""
-    algorithm: str = ""
-    simulate: Pictures | Literal[True] | None = None
-
-
-class RknnLayer(Record):
-    """A line of the compiler's table: what runs, in which type, on ``NPU`` or ``CPU``."""
-
-    kind: str
-    dtype: str
-    target: str
-    name: str
-
-
-class RknnBuilt(Record):
-    """What the worker says of a build."""
-
-    layers: tuple[RknnLayer, ...]
-    warnings: int
-    internal_bytes: int
-    weight_bytes: int
-
-
-class RknnDone(Record):
-    """What it says of a simulation."""
-
-    done: bool
-
 
 class RknnRoute(Record):
     """One way to scales. ``psnr_db``: the simulator against the interchange file, frame by frame, if measured."""
@@ -214,7 +175,8 @@ class _Bench:
         import numpy as np
 
         request = prepare_request(self._folder, self._model, self._platform, route, self._frames)
-        pictures = Pictures(dark=str(self._folder / "dark.npy"), bright=str(self._folder / f"{route}-bright.npy"))
+        names = output_names(self._model)
+        pictures = pictures_in(self._folder, names, f"{route}-")
         if self._frames is not None:
             np.save(pictures.dark, self._frames)
             request = request.model_copy(update={"simulate": pictures})
@@ -224,29 +186,14 @@ class _Bench:
             return RknnRoute(name=route, refused=str(error))
         if self._truth is None:
             return RknnRoute(name=route)
-        bright = np.load(pictures.bright)
-        return RknnRoute(name=route, psnr_db=tuple(map(_psnr_db, bright, self._truth)))
-
-
-def prepare_request(
-    folder: Path, model: onnx.ModelProto, platform: str, route: RouteName, frames: NDArray[np.uint8] | None
-) -> _Request:
-    """What to ask the worker for a build by ``route``; its input files are written into ``folder``."""
-    import numpy as np
-    import onnx
-
-    from compress.runtimes.dequantized import without_quantizers
-
-    source, dataset = folder / f"{route}.onnx", folder / "dataset.txt"
-    onnx.save(without_quantizers(model) if route in OWN else model, str(source))
-    request = _Request(source=str(source), platform=platform, out=str(folder / f"{route}.rknn"))
-    if route not in OWN or frames is None:
-        return request
-    paths = [folder / f"frame{index}.npy" for index in range(len(frames))]
-    for path, frame in zip(paths, frames, strict=True):
-        np.save(path, frame[None].transpose(0, 3, 1, 2).astype(np.float32))
-    dataset.write_text("".join(f"{path}\n" for path in paths))
-    return request.model_copy(update={"calibration": str(dataset), "algorithm": route})
+        answers = loaded(pictures, names)
+        return RknnRoute(
+            name=route,
+            psnr_db=tuple(
+                _psnr_db({name: each[place : place + 1] for name, each in answers.items()}, truth)
+                for place, truth in enumerate(self._truth)
+            ),
+        )
 
 
 class _Simulator(Session):
@@ -265,10 +212,10 @@ class _Simulator(Session):
         built = self._served.ask(request.model_copy(update={"simulate": True}), RknnBuilt, BUILD_TIMEOUT_S)
         if built.layers != record.layers or not _same(Path(request.out), folder / files[0], record.platform):
             raise BuildError(f"{files[0]}: the toolkit makes other tensors of {files[1]} now; build it again")
-        place = self._served.folder
-        self._pictures = Pictures(dark=str(place / "dark.npy"), bright=str(place / "bright.npy"))
+        self._outputs = output_names(model)
+        self._pictures = pictures_in(self._served.folder, self._outputs)
 
-    def infer(self, x: Batch) -> Batch:
+    def run(self, x: Batch) -> Answers:
         import numpy as np
 
         if x.shape != (1, 3, *self._size) or x.dtype != np.float32:
@@ -277,12 +224,11 @@ class _Simulator(Session):
         codes = np.rint(x * np.float32(255)).clip(0, 255).astype(np.uint8)
         np.save(self._pictures.dark, np.ascontiguousarray(codes.transpose(0, 2, 3, 1)))
         self._served.ask(self._pictures, RknnDone, RUN_TIMEOUT_S)
-        answer: Batch = np.load(self._pictures.bright)
-        return answer
+        return loaded(self._pictures, self._outputs)
 
     def prepare(self, x: Batch) -> Callable[[], None]:
         """A run of the simulator, whose time says nothing about the NPU."""
-        self.infer(x)
+        self.run(x)
 
         def run() -> None:
             self._served.ask(self._pictures, RknnDone, RUN_TIMEOUT_S)
@@ -377,23 +323,25 @@ def load_frames(path: Path) -> NDArray[np.uint8]:
     return frames
 
 
-def _reference(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> Batch:
-    """The interchange file's answer to a picture, (3, H, W)."""
+def _reference(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> Answers:
+    """The interchange file's answers to a picture."""
     import numpy as np
 
-    from compress.runtimes.interchange import answer_of
+    from compress.runtimes.interchange import answers_of
 
-    x = np.ascontiguousarray(frame.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
-    answer: Batch = answer_of(model, x)[0]
-    return answer
+    return answers_of(model, np.ascontiguousarray(frame.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)))
 
 
-def _psnr_db(answer: Batch, truth: Batch) -> float:
-    """On a scale of 1; 120 dB at most, so that equal answers have a figure."""
+def _psnr_db(answers: Answers, truth: Answers) -> float:
+    """Of the output that is worst off, on a scale of 1, of maps of their own span; 120 dB at most, so that equal
+    answers have a figure."""
     import numpy as np
 
-    error = float(np.mean((answer.astype(np.float64) - truth) ** 2))
-    return round(-10 * float(np.log10(max(error, 1e-12))), 3)
+    errors = (
+        float(np.mean((answers[name].astype(np.float64) - each) ** 2)) / span_of(name, each) ** 2
+        for name, each in truth.items()
+    )
+    return round(-10 * float(np.log10(max(*errors, 1e-12))), 3)
 
 
 def _text(size: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ from compress.records import QuantizationTable, TensorScale
 from compress.runtimes.dequantized import dequantize
 from compress.runtimes.interchange import constant_tensors
 from compress.runtimes.rknn_file import RknnFile, RknnNode, RknnTensor, channel_shares
-from compress.runtimes.scales import FoundScale, compare_scales, quantizer_of
+from compress.runtimes.scales import FoundScale, compare_scales, equal_scales, quantizer_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,9 @@ def compare_rknn(built: RknnFile, source: onnx.ModelProto, table: QuantizationTa
     lines = list(differences)
     for row in table.tensors:
         if row.kind == "weight":
-            names = [name for name in weights if f"/{quantizer_of(row)}." in name]
+            # a layer that is called several times has one weight, under the name of one call
+            same = (row, *(other for other in table.tensors if equal_scales(other, row)))
+            names = [name for each in same for name in weights if f"/{quantizer_of(each)}." in name]
             problem = _weight(built, source, weights[names[0]], row) if names else "no quantizer in the source"
             compared += problem != _ABSENT
             lines += [f"{row.tensor}: {problem}"] if problem else []

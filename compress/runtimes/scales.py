@@ -52,7 +52,7 @@ def compare_scales(found: Iterable[FoundScale], table: QuantizationTable) -> tup
         candidates = [item for name in there[row.tensor] for item in by_name[name]]
         problems = [_difference(item, row) for item in candidates]
         if all(problems):  # of equal quantizers of one tensor a build has one
-            twins = [other for other in table.tensors if other is not row and _equal(other, row)]
+            twins = [other for other in table.tensors if other is not row and equal_scales(other, row)]
             twin = [item for other in twins for name in there[other.tensor] for item in by_name[name]]
             problems = [""] if any(not _difference(item, row) for item in twin) else problems
         if not problems:  # an SDK's own name, in the place of one that it joined with another
@@ -70,7 +70,8 @@ def _named(by_name: Iterable[str], row: TensorScale) -> tuple[str, ...]:
     return tuple(name for name in by_name if name.endswith("/" + quantizer_of(row)))
 
 
-def _equal(one: TensorScale, other: TensorScale) -> bool:
+def equal_scales(one: TensorScale, other: TensorScale) -> bool:
+    """Whether two rows say the same of what may be one tensor under two names."""
     return one.model_copy(update={"tensor": other.tensor}) == other
 
 

@@ -32,16 +32,14 @@ from compress.runtimes.base import (
     Runtime,
     Session,
     Size,
-    times_larger,
-    times_smaller,
 )
-from compress.runtimes.interchange import MAPS
+from compress.runtimes.interchange import ratio
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from compress.runtimes.base import Batch
+    from compress.runtimes.base import Answers, Batch
 
 _HEAVY = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
 _WALL = "/wall"
@@ -76,7 +74,6 @@ class Tflite(Runtime):
 
     name = "tflite"
     enlarges = True
-    finds_boxes = True
     maps_layout = "NHWC"
     toolchain = "tflite"
 
@@ -94,14 +91,15 @@ class Tflite(Runtime):
 
         with _read(folder / files[0]) as interpreter:
             (signature,) = interpreter.get_signature_list().values()
-            inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+            inputs = [*zip(interpreter.get_input_details(), signature["inputs"], strict=True)]
+            outputs = _outputs(interpreter)
 
-        def port(item: dict[str, Any], names: list[str]) -> Port:
+        def port(item: dict[str, Any], name: str) -> Port:
             # A quantized end keeps its quantizer's name; the one signature says what it is called outside.
-            known = frozenset({item["name"], *names})
+            known = frozenset({item["name"], name})
             return Port(known, tuple(map(int, item["shape"])), str(np.dtype(item["dtype"])))
 
-        return [port(i, signature["inputs"]) for i in inputs], [port(o, signature["outputs"]) for o in outputs]
+        return [port(*each) for each in inputs], [port(item, name) for name, item in outputs.items()]
 
     def build(self, source: Path, name: str, out: Path, options: BuildOptions = PLAIN) -> tuple[str, ...]:
         """With ``options.calibration``, a trained layer whose answer nobody quantized runs in int8 as well."""
@@ -147,7 +145,7 @@ class Tflite(Runtime):
                 if wanted != own:
                     interpreter.resize_tensor_input(given["index"], wanted)
                 interpreter.allocate_tensors()
-            fits = times is not None and _times(wanted, interpreter) == times
+            fits = None not in times and _times(wanted, interpreter) == times
         except (ValueError, RuntimeError) as error:
             if wanted == own:
                 raise BuildError(f"{files[0]}: LiteRT can't run it: {one_line(error, kind=False)}") from None
@@ -177,15 +175,18 @@ class _TfliteSession(Session):
     def __init__(self, interpreter: Any, name: str) -> None:
         self._interpreter, self._name = interpreter, name
         self._given = interpreter.get_input_details()[0]
-        self._answered = interpreter.get_output_details()[0]
+        self._outputs = _outputs(interpreter)
 
-    def infer(self, x: Batch) -> Batch:
-        import numpy as np
-
+    def run(self, x: Batch) -> Answers:
         self._set(x)
         self._interpreter.invoke()
-        answer = self._interpreter.get_tensor(self._answered["index"]).transpose(0, 3, 1, 2)
-        if self._answered["dtype"] is np.float32:
+        return {name: self._answer(item) for name, item in self._outputs.items()}
+
+    def _answer(self, item: dict[str, Any]) -> Batch:
+        import numpy as np
+
+        answer = self._interpreter.get_tensor(item["index"]).transpose(0, 3, 1, 2)
+        if item["dtype"] is np.float32:
             return np.ascontiguousarray(answer)
         return (np.ascontiguousarray(answer).astype(np.float32) - np.float32(_ZERO)) / np.float32(255)
 
@@ -213,13 +214,23 @@ def as_taken(x: Batch, given: dict[str, Any]) -> NDArray[Any]:
     return np.asarray(np.rint(pixels * np.float32(255)).clip(0, 255) + np.float32(_ZERO), np.int8)
 
 
-def _times(given: list[int], interpreter: Any) -> int | None:
-    """How many times larger than a picture (1, H, W, 3) the answer is, as the interpreter declares it now; of maps, how
-    many times smaller."""
-    answered = interpreter.get_output_details()[0]["shape"].tolist()
+def _times(given: list[int], interpreter: Any) -> list[int | None]:
+    """How many times larger than a picture (1, H, W, 3) each output is, as the interpreter declares it now; of maps,
+    how many times smaller."""
+    shapes = {name: item["shape"].tolist() for name, item in _outputs(interpreter).items()}
+    return [
+        ratio(name, *([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
+        for name, answered in shapes.items()
+    ]
+
+
+def _outputs(interpreter: Any) -> dict[str, dict[str, Any]]:
+    """What is known of each output, by its name, in the order of the file."""
+    details = interpreter.get_output_details()
     (signature,) = interpreter.get_signature_list().values()
-    ratio = times_smaller if MAPS in signature["outputs"] else times_larger
-    return ratio(*([shape[0], shape[-1], *shape[1:3]] for shape in (answered, given)))
+    if len(details) == 1:
+        return {signature["outputs"][0]: details[0]}
+    return {item["name"].split(";")[0]: item for item in details}
 
 
 def _open(path: Path, threads: int) -> Any:

@@ -27,7 +27,7 @@ from compress.runtimes import needs_toolchain, open_runtime, why_not_built
 from compress.runtimes.base import BuildOptions
 from compress.schema import Board, DataSpec, ExportSpec, FloatLayers
 from compress.stage import Progress, stage
-from compress.tasks import class_names
+from compress.tasks import class_names, task_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ _OUTSIDE = "from outside, so neither built nor timed"
 class _Shape:
     """Height and width of the fixed-size builds, what all sides are multiples of, and how much the networks enlarge.
 
-    ``maps``: how they say boxes; None where they answer with pictures.
+    ``maps``: how they say boxes; None where they answer with pictures alone; ``has_picture``: not with maps alone.
     """
 
     height: int
@@ -47,6 +47,7 @@ class _Shape:
     multiple: int
     scale: int = 1
     maps: BoxMaps | None = None
+    has_picture: bool = True
 
     @property
     def halved(self) -> tuple[int, int]:
@@ -125,7 +126,7 @@ def export(
 
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
     plain = {variant: net for variant, net in nets.items() if net is not None}
-    shape = _shape((*plain.values(), quantized), export, class_names(data), progress)
+    shape = _shape({**plain, "int8": quantized}, export, data, progress)
     files = list(_files(plain, quantized, export, shape))
     reasons = {name: why_not_built(name) for name in export.builds}
     ready = tuple(name for name in export.builds if reasons[name] is None)
@@ -192,20 +193,31 @@ def _options(
     return replace(options, calibration=path)
 
 
-def _shape(nets: tuple[Net, ...], export: ExportSpec, names: tuple[str, ...], progress: Progress) -> _Shape:
-    """``export.size`` rounded up to multiples of what all networks take; ``names``: of what detectors find."""
+def _shape(nets: dict[Variant, Net], export: ExportSpec, data: DataSpec, progress: Progress) -> _Shape:
+    """``export.size`` rounded up to multiples of what all networks take; ``data`` tells the task, and its classes.
+
+    Raises BuildError for a network whose outputs are not the task's.
+    """
     from compress.models.detect import maps_of
     from compress.models.enhance import scale_of
+    from compress.models.outputs import outputs_of
     from compress.models.weights import load_net
+    from compress.runtimes.interchange import OUTPUT
     from compress.runtimes.picture import padded_size
 
-    loaded = [load_net(net.weights) for net in nets]
+    loaded = [load_net(net.weights) for net in nets.values()]
+    wanted = task_of(data).outputs
+    for variant, module in zip(nets, loaded, strict=True):
+        if outputs_of(module) != wanted:
+            given, asked_for = (" and ".join(names) for names in (outputs_of(module), wanted))
+            raise BuildError(f"the {variant} network answers with {given}, its task asks for {asked_for}")
     multiple = math.lcm(*(int(net.size_multiple) for net in loaded))  # type: ignore[arg-type]
     height, width = padded_size(*export.size, multiple)
     if (height, width) != export.size:
         asked = f"{export.size[0]}x{export.size[1]}"
         progress.say(f"export.size {asked}: built for {height}x{width}; pad pictures as the contract says")
-    return _Shape(height, width, multiple, scale_of(loaded[-1]), maps_of(loaded[-1], names))
+    maps = maps_of(loaded[-1], class_names(data))
+    return _Shape(height, width, multiple, scale_of(loaded[-1]), maps, OUTPUT in wanted)
 
 
 def _files(floats: dict[Variant, Net], quantized: Quantized, export: ExportSpec, shape: _Shape) -> Iterator[_File]:
@@ -229,16 +241,15 @@ class _Sources:
     """The interchange file of one network: as exported, and with what the target lacks rewritten."""
 
     def __init__(self, file: _File, export: ExportSpec, folder: Path, *, rewrite: bool) -> None:
-        from compress.runtimes.interchange import MAPS, OUTPUT, OnnxRequest, export_onnx
+        from compress.runtimes.interchange import OnnxRequest, export_onnx
         from compress.runtimes.rewrites import rewrite_file
 
         shape, variant = file.shape, file.network.variant
         self.plain = folder / f"{variant}-{file.stem}.onnx"
         notes = {"variant": variant, "colour_order": "RGB", "range": "0..1"}
         request = OnnxRequest(
-            (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None,
-            OUTPUT if shape.maps is None else MAPS,
-        )  # fmt: skip
+            (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None
+        )
         export_onnx(file.network.load(), request, self.plain)
         self.rewritten = self.plain
         self.notes: tuple[str, ...] = ()
@@ -271,13 +282,17 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
 
 
 def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOContract:
+    from compress.runtimes.both import both_contract
     from compress.runtimes.maps import maps_contract
     from compress.runtimes.picture import io_contract
 
-    height, width = (0, 0) if file.free else (file.shape.height, file.shape.width)
-    if file.shape.maps is not None:
-        return maps_contract(runtime, height, width, file.shape.multiple, file.shape.maps, options)
-    return io_contract(runtime, height, width, file.shape.multiple, options, file.shape.scale)
+    shape = file.shape
+    height, width = (0, 0) if file.free else (shape.height, shape.width)
+    if shape.maps is None:
+        return io_contract(runtime, height, width, shape.multiple, options, shape.scale)
+    if not shape.has_picture:
+        return maps_contract(runtime, height, width, shape.multiple, shape.maps, options)
+    return both_contract(runtime, height, width, shape.multiple, shape.maps, options, shape.scale)
 
 
 def _tell(build: Build, progress: Progress) -> None:

@@ -58,7 +58,7 @@ def package(
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
     found = _Found.read(builds, measurements, verdict, promoted, device)
-    reasons = reasons_against(package, found.verdict, found.results.builds, chain)
+    reasons = reasons_against(package, found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
     contracts = ship_builds(found.results.builds, builds.folder, folder)
@@ -176,19 +176,17 @@ def _write_golden(
     from compress.data.source import open_source
     from compress.runtimes import runs_here
     from compress.runtimes.base import RunOptions
-    from compress.runtimes.picture import PictureRunner
+    from compress.runtimes.parts import parts_runner
 
     test = open_source(pictures[0], "test", pictures[1])
     shown = {test.names[i]: test.pair(i)[0] for i in range(min(package.golden_frames, len(test)))}
     runs: dict[str, tuple[Build, Run]] = {}
     not_run: dict[str, str] = {}
     for build in listed.builds:
-        if build.ships and build.contract.maps is not None:
-            not_run[build.name] = "golden frames hold pictures, and this build answers with maps of boxes"
-        elif build.ships and runs_here(build.runtime):
+        if build.ships and runs_here(build.runtime):
             # The precision hint is for the device's own runtime; the others compute floats as floats.
             precision = device.float_precision if build.runtime == device.runtime else "f32"
-            runs[build.name] = build, PictureRunner(build, source, RunOptions(device.threads, precision))
+            runs[build.name] = build, parts_runner(build, source, RunOptions(device.threads, precision))
         elif build.ships:
             not_run[build.name] = f"a {build.runtime} build does not run here"
     write_golden(folder, shown, runs, not_run, pictures[0].licence)

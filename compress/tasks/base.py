@@ -55,6 +55,7 @@ class Task(ABC, Generic[Answer, Truth]):
     """One task. ``low``, (H, W, 3) uint8 RGB, goes into the network, which gives an answer, held against a truth.
 
     - ``answers``: what kind of thing an answer is;
+    - ``outputs``: what tensors networks give for it (``compress.models.outputs``);
     - ``version``: raised when it makes other inputs of the same photographs;
     - ``input_label``: what doing nothing is called in reports;
     - ``metrics``: what it is judged by, the first one above all;
@@ -63,6 +64,7 @@ class Task(ABC, Generic[Answer, Truth]):
     """
 
     answers: ClassVar[Literal["pictures", "boxes"]]
+    outputs: ClassVar[tuple[str, ...]]
     version: ClassVar[int] = 1
     input_label: ClassVar[str]
     metrics: ClassVar[tuple[MetricName, ...]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.metrics.detection import Boxes
+from compress.models.outputs import MAPS_ALONE
 from compress.tasks.base import Judge, Task
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Detect(Task[Boxes, "BoxTruth"]):
     """Boxes of ``classes``, held against boxes. Networks answer with maps (``compress.detection.decode``)."""
 
     answers = "boxes"
+    outputs = MAPS_ALONE
     input_label = "no boxes"
     metrics = ("map50", "map50_95")
     brightness_is_free = True

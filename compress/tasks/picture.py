@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from compress.metrics.table import MetricName
+from compress.models.outputs import PICTURE
 from compress.tasks.base import Judge, Task
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class PictureTask(Task["Picture", "Picture"]):
     """
 
     answers = "pictures"
+    outputs = PICTURE
     folders: ClassVar[tuple[tuple[str, str], ...]]
     metrics: ClassVar[tuple[MetricName, ...]] = ("psnr", "ssim")
 

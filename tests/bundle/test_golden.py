@@ -11,6 +11,7 @@ from compress.bundle.golden import GoldenFile, Tolerance, difference, ppm_path, 
 from compress.data.pictures import fit, write_png
 from compress.errors import BuildError
 from compress.records import Build, Inspection, IOContract, TensorSpec
+from compress.runtimes.interchange import OUTPUT
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -25,8 +26,8 @@ def build(name: str, height: int | None, width: int | None) -> Build:
     )  # fmt: skip
 
 
-def invert(picture: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return 255 - picture
+def invert(picture: np.ndarray) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    return {OUTPUT: 255 - picture}
 
 
 @pytest.mark.parametrize("size", [(16, 24), (20, 30), (24, 48)])
@@ -47,7 +48,7 @@ def test_free_builds_get_a_size_they_can_take() -> None:
 def test_frames_hold_what_each_build_answers(tmp_path: Path) -> None:
     runs = {
         "fixed": (build("fixed", 8, 16), invert),
-        "same": (build("same", 8, 16), lambda p: p),
+        "same": (build("same", 8, 16), lambda p: {OUTPUT: p}),
         "free": (build("free", None, None), invert),
     }
     made = write_golden(tmp_path, {"a": PICTURE, "b": PICTURE[::-1]}, runs, {"engine": "no GPU"}, "CC0")
@@ -80,7 +81,7 @@ def test_a_program_without_libraries_reads_the_same(tmp_path: Path) -> None:
 
 def test_wrong_answer_of_a_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="build wrong answers"):
-        write_golden(tmp_path, {"a": PICTURE}, {"wrong": (build("wrong", 8, 16), lambda p: p[:4])}, {}, "")
+        write_golden(tmp_path, {"a": PICTURE}, {"wrong": (build("wrong", 8, 16), lambda p: {OUTPUT: p[:4]})}, {}, "")
 
 
 def test_pictures_survive_and_repeat(tmp_path: Path) -> None:

@@ -14,12 +14,11 @@ from compress.bundle.circumstances import circumstances, dirty_folders, package_
 from compress.bundle.policy import ON_REQUEST, reasons_against
 from compress.bundle.revoked import Revocation, revoke
 from compress.errors import BadRevocationList, NotReleasable
-from compress.records import BuildList, Check, VerdictRecord
+from compress.records import Check, VerdictRecord
 from compress.schema import PackageSpec
 from compress.stage import Link
 
 PASS = VerdictRecord(result="pass", checks=())
-PICTURES = BuildList(builds=())
 CHAIN = (Link("gate", "k" * 64, "d" * 64, "good", 1.0, {}, None),)
 
 
@@ -35,8 +34,8 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_nothing_against_it(key: str) -> None:
     for policy in ("as_found", "release"):
-        assert reasons_against(PackageSpec(key=key, policy=policy), PASS, PICTURES, CHAIN, sources) == ()
-    assert reasons_against(PackageSpec(key=key, policy="draft"), PASS, PICTURES, CHAIN, sources) == (ON_REQUEST,)
+        assert reasons_against(PackageSpec(key=key, policy=policy), PASS, CHAIN, sources) == ()
+    assert reasons_against(PackageSpec(key=key, policy="draft"), PASS, CHAIN, sources) == (ON_REQUEST,)
 
 
 def test_a_release_is_refused_with_every_reason(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +50,7 @@ def test_a_release_is_refused_with_every_reason(key: str, tmp_path: Path, monkey
     chain = (*CHAIN, Link("export", "k" * 64, "d" * 64, "other", 1.0, {}, None))
     spec = PackageSpec(key=old.public.name, policy="release", revoked=str(listed), revoked_by=(str(offices),))
     with pytest.raises(NotReleasable) as caught:
-        reasons_against(spec, verdict, PICTURES, chain, sources)
+        reasons_against(spec, verdict, chain, sources)
     said = (
         "the verdict is incomplete (min_fps incomplete; no device)", "stage export was made by other code",
         "min_fps is estimated, and the target asks for a measured figure", "expired on 2026-11-22",
@@ -61,8 +60,8 @@ def test_a_release_is_refused_with_every_reason(key: str, tmp_path: Path, monkey
     for part, reason in zip(said, caught.value.reasons, strict=True):
         assert reason.startswith("no release: ") and part in reason
     as_found = spec.model_copy(update={"policy": "as_found"})
-    assert len(reasons_against(as_found, verdict, PICTURES, chain, sources)) == len(said)
-    assert str(tmp_path) not in " ".join(reasons_against(as_found, verdict, PICTURES, chain, sources))
+    assert len(reasons_against(as_found, verdict, chain, sources)) == len(said)
+    assert str(tmp_path) not in " ".join(reasons_against(as_found, verdict, chain, sources))
 
 
 def test_a_list_that_is_not_to_be_trusted_stops_it(key: str, tmp_path: Path) -> None:

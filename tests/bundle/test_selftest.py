@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from bundle_flips import C_FLAGS
 from loopback import BoardHere, board_here
+from openvino_c import openvino_c
 from tiny_builds import make_build
 
 from compress.bundle.contract import CONTRACT, BuildContract, ContractFile
@@ -22,7 +23,7 @@ from compress.bundle.toolbox import copy_tools
 from compress.cli import execute
 from compress.records import Build
 from compress.runtimes.base import RunOptions
-from compress.runtimes.picture import PictureRunner
+from compress.runtimes.parts import parts_runner
 
 KINDS = (("openvino", (1, 3, 16, 24)), ("onnx", (1, 3, 16, 24)), ("onnx", (1, 3, "height", "width")))
 
@@ -43,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ContractFile(builds=tuple(_contract(build) for build in builds)).write(bundle / CONTRACT)
     rng = np.random.default_rng(3)
     pictures = {name: rng.integers(0, 200, (32, 40, 3), dtype=np.uint8) for name in ("a", "b")}
-    runs = {build.name: (build, PictureRunner(build, bundle / "builds", RunOptions())) for build in builds}
+    runs = {build.name: (build, parts_runner(build, bundle / "builds", RunOptions())) for build in builds}
     write_golden(bundle, pictures, runs, {}, "CC0")
     copy_tools(bundle)
     return bundle
@@ -142,15 +143,6 @@ def test_tools_are_python_38_and_import_nothing_of_ours(bundle: Path) -> None:
     assert not [
         path.name for path in sources if "import compress" in path.read_text() or "from compress" in path.read_text()
     ]
-
-
-def openvino_c() -> tuple[Path, Path] | None:
-    """Headers and library of the openvino wheel's C API, where it has them."""
-    spec = find_spec("openvino")
-    assert spec is not None and spec.origin is not None
-    folder = Path(spec.origin).parent
-    found = sorted((folder / "libs").glob("libopenvino_c.so*"))
-    return (folder / "include", found[0]) if (folder / "include/openvino/c/openvino.h").is_file() and found else None
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler (cc)")

@@ -80,9 +80,6 @@ def test_sections_of_pictures_are_what_they_were() -> None:
         ("distill.loss.ssim=0.5", "distill.loss: weighs terms of pictures"),
         ("distill.hints=[{teacher: neck, student: neck}]", "distill.hints: can't be taken of a detector"),
         ("quantize.own_weight=0.5", "quantize.own_weight: is of pictures"),
-        ("target.export.builds=[onnx,openvino,rknn]", "a rknn build of a detector can't be made yet"),
-        ("target.export.builds=[onnx,openvino,tflite]", "tflite.ends: int8 codes are of pictures"),
-        ("target.device.kind=ssh", "builds of a detector are not run on ssh devices yet"),
         ("target.budget.min_psnr_db=20", "target.budget.min_psnr_db: is of pictures; use target.budget.metrics"),
     ],
 )
@@ -90,6 +87,14 @@ def test_what_does_not_go_with_boxes_is_said(root: Path, word: str, problem: str
     key = word.partition("=")[0]
     words = tuple(each for each in _words(root) if not each.startswith(f"{key}="))
     assert problem in _problems(*words, word)
+
+
+@pytest.mark.parametrize("target", ["rk3588", "jetson", "imx8mp"])
+def test_npus_and_boards_take_detectors(root: Path, target: str) -> None:
+    words = [f"target={target}" if word.startswith("target=") else word for word in _words(root)]
+    assert load_plans((*words, "target.device.kind=ssh", "target.device.host=board"))
+    if target == "imx8mp":
+        assert "tflite.arithmetic: maps have no range" in _problems(*words, "target.export.tflite.arithmetic=integer")
 
 
 def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Lite:
     NPU_CORE_0 = 1
     codes: dict[str, int] = {}
     calls: list[tuple[Any, ...]] = []
-    answers = True
+    answers, outputs = True, 1
 
     def load_rknn(self, path: str) -> int:
         self.calls.append(("load_rknn", path))
@@ -60,7 +60,8 @@ class Lite:
 
     def inference(self, inputs: list[Any], data_format: list[str]) -> list[Any] | None:
         self.calls.append(("inference", data_format, inputs[0].dtype, inputs[0].shape))
-        return [inputs[0].transpose(0, 3, 1, 2) / np.float32(2)] if self.answers else None
+        halves = inputs[0].transpose(0, 3, 1, 2) / np.float32(2)
+        return [halves, -halves][: self.outputs] if self.answers else None
 
 
 @pytest.fixture
@@ -84,6 +85,15 @@ def test_the_calls_of_rknn_lite(lite: type[Lite], tmp_path: Path) -> None:
     assert lite.calls[2:] == [("inference", ["nhwc"], np.uint8, (1, 4, 6, 3))] * 3
     open_build("rknn", tmp_path / "net.rknn", 2, "f16")
     assert lite.calls[-1] == ("init_runtime", {})
+
+
+def test_all_that_rknn_lite_answers_comes_out(
+    lite: type[Lite], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lite, "outputs", 2)
+    session = open_build("rknn", tmp_path / "net.rknn", 2, "f16", "NPU_CORE_0")
+    first, second = session.run(np.full((1, 4, 6, 3), 8, np.uint8))
+    assert (first == 4).all() and (second == -4).all()
 
 
 def test_what_rknn_lite_refuses_is_said(lite: type[Lite], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +132,8 @@ def test_nvidia_names_its_calls_so() -> None:
 class Gpu:
     """Stands in for libcudart and TensorRT: its memory is this process's, its engine doubles what it finds there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *outputs: str) -> None:
+        self.names = ["dark", *(outputs or ("bright",))]
         self.calls: list[str] = []
         self.memory: dict[int, Any] = {}
         self.places: dict[str, int] = {}
@@ -155,15 +166,17 @@ class Gpu:
         return self._done("cudaStreamSynchronize")
 
     def execute_async_v3(self, stream: int) -> bool:
-        given, answered = (self.memory[self.places[name]] for name in ("dark", "bright"))
-        doubled = np.frombuffer(given, np.float32) * 2
-        ctypes.memmove(answered, doubled.ctypes.data, doubled.nbytes)
+        given = np.frombuffer(self.memory[self.places["dark"]], np.float32)
+        for times, name in ((2, "bright"), (3, "maps")):
+            if name in self.names:
+                answer = given * times
+                ctypes.memmove(self.memory[self.places[name]], answer.ctypes.data, answer.nbytes)
         return self._done("execute_async_v3") == 0
 
     def module(self) -> Any:
         context = SimpleNamespace(set_tensor_address=self.places.__setitem__, execute_async_v3=self.execute_async_v3)
         engine = SimpleNamespace(
-            num_io_tensors=2, get_tensor_name=["dark", "bright"].__getitem__, get_tensor_mode={"dark": 1}.get,
+            num_io_tensors=len(self.names), get_tensor_name=self.names.__getitem__, get_tensor_mode={"dark": 1}.get,
             get_tensor_shape=lambda name: self.shape, get_tensor_dtype=lambda name: "float",
             create_execution_context=lambda: context,
         )  # fmt: skip
@@ -196,6 +209,16 @@ def test_the_calls_of_tensorrt(gpu: Gpu, tmp_path: Path) -> None:
     assert gpu.calls == ["execute_async_v3", "cudaStreamSynchronize"]  # no copy in the time, and the GPU is waited for
     with pytest.raises(ValueError, match=r"the engine takes \(1, 3, 4, 6\), not \(1, 3, 4, 8\)"):
         session.infer(np.zeros((1, 3, 4, 8), np.float32))
+
+
+def test_all_that_tensorrt_answers_comes_out_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gpu = Gpu("maps", "bright")
+    monkeypatch.setitem(sys.modules, "tensorrt", gpu.module())
+    monkeypatch.setattr(tensorrt_session, "_open_library", lambda: gpu)
+    (tmp_path / "net.engine").write_bytes(b"engine")
+    x = np.random.default_rng(0).random(SHAPE, np.float32)
+    first, second = open_build("tensorrt", tmp_path / "net.engine", 2, "f16").run(x)
+    assert np.array_equal(first, 2 * x) and np.array_equal(second, 3 * x)
 
 
 def test_what_tensorrt_refuses_is_said(gpu: Gpu, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_an_untrained_one_finds_next_to_nothing(tmp_path: Path) -> None:
 
 def test_its_graph_is_of_operators_that_every_npu_has(tmp_path: Path) -> None:
     net = build_net("fcos_lite", {"width": 8, "classes": 3}).eval()
-    request = OnnxRequest((64, 96), False, 18, {}, output=MAPS)
+    request = OnnxRequest((64, 96), False, 18, {})
     export_onnx(net, request, tmp_path / "net.onnx")
     graph = read_file(tmp_path / "net.onnx").graph
     assert {node.op_type for node in graph.node} <= {"Conv", "Relu", "Add", "Resize", "Concat", "Constant"}

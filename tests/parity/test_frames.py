@@ -22,7 +22,7 @@ from compress.parity.frames import Frame, data_frames, golden_frames
 from compress.parity.records import ParityFile
 from compress.records import BuildList
 from compress.runtimes.base import RunOptions
-from compress.runtimes.picture import PictureRunner
+from compress.runtimes.parts import parts_runner
 from compress.store.manifest import Manifest
 
 OPENVINO = "int8-openvino-32x48"
@@ -42,7 +42,7 @@ def bundle(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # t
     contract = BuildContract(**{**kept, "files": tuple(f"builds/{name}" for name in build.files)})
     ContractFile(builds=(contract,)).write(folder / "contract.json")
     source = open_data(tiny_nets.DATA, "test")
-    runs = {OPENVINO: (build, PictureRunner(build, chain.builds.folder, RunOptions(threads=1)))}
+    runs = {OPENVINO: (build, parts_runner(build, chain.builds.folder, RunOptions(threads=1)))}
     write_golden(folder, {source.names[0]: source.pair(0)[0]}, runs, {}, "CC0")
     links = [
         LinkEntry(stage=each.manifest.stage, key="a" * 64, digest=each.manifest.digest, sources_digest="b" * 64)

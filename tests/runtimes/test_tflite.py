@@ -21,7 +21,7 @@ from compress.models import build_net
 from compress.models.quantized import insert_fake_quant, read_table, strip
 from compress.records import BoxMaps, Build, Inspection, QuantizationTable
 from compress.runtimes.base import BuildOptions, RunOptions
-from compress.runtimes.interchange import MAPS, OnnxRequest, answer_of, export_onnx
+from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
 from compress.runtimes.maps import maps_contract
 from compress.runtimes.tflite import Tflite, _open
 from compress.schema import QuantizeSpec, Scheme
@@ -242,7 +242,7 @@ def test_maps_of_a_detector_come_out_in_float_and_of_one_size(tmp_path: Path) ->
     net, maps = build_net("fcos_lite", {"width": 8, "classes": 2}).eval(), BoxMaps(classes=("a", "b"))
     fake = insert_fake_quant(net, [torch.rand(1, 3, *LARGER) for _ in range(2)], Scheme(), QuantizeSpec())
     options = BuildOptions(tflite=TfliteKind(ends="float32"))
-    export_onnx(strip(fake, *LARGER), OnnxRequest(LARGER, False, 18, {}, output=MAPS), tmp_path / "net.onnx")
+    export_onnx(strip(fake, *LARGER), OnnxRequest(LARGER, False, 18, {}), tmp_path / "net.onnx")
     files = Tflite().build(tmp_path / "net.onnx", "int8", tmp_path, options)
     contract = maps_contract("tflite", *LARGER, 32, maps, options)
     x = torch.rand(1, 3, *LARGER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from compress.artefacts import Quantized, Student
 from compress.bundle.contract import check_build
 from compress.config.load import load_plans, load_target
 from compress.errors import BuildError
-from compress.records import BuildList
+from compress.records import BoxMaps, BuildList
 from compress.runtimes import why_not_built
-from compress.runtimes.base import RunOptions
+from compress.runtimes.base import PLAIN, RunOptions
 from compress.runtimes.picture import PictureRunner
-from compress.schema import Board, ExportSpec, FloatLayers, Scheme
+from compress.schema import Board, ExportSpec, FloatLayers, Scheme, TaskData, TaskSpec
 from compress.stages import load_stage
+from compress.stages.export import _contract, _File, _Network, _Shape, _shape
 from compress.tflite_kind import TfliteKind
 
 SIZE = (tiny_nets.HEIGHT, tiny_nets.WIDTH)
@@ -247,3 +249,21 @@ def test_a_board_is_part_of_the_key_only_where_builds_are_made_on_it() -> None:
     assert identity("target=jetson") == {"host": None}
     fitting = ("target=rk3588", "target.export.size=[256,384]")
     assert identity(*fitting, "target.device.host=rock") == {"host": None}
+
+
+def test_a_network_whose_outputs_are_not_the_tasks_is_refused(tmp_path: Path) -> None:
+    student = tiny_nets.make_student(tmp_path / "student")
+    boxes = TaskData(**dict(tiny_nets.DATA), task=TaskSpec(kind="detect", classes=("a",)))
+    with pytest.raises(BuildError, match="the student network answers with bright, its task asks for maps"):
+        _shape({"student": student}, ExportSpec(size=(32, 48)), boxes, tiny_nets.Told())
+    assert _shape({"student": student}, ExportSpec(size=(32, 48)), tiny_nets.DATA, tiny_nets.Told()).has_picture
+
+
+def test_the_contract_of_both_outputs() -> None:
+    shape = _Shape(64, 96, 32, 1, BoxMaps(classes=("a", "b")), has_picture=True)
+    file = _File(_Network("int8", nn.Identity), shape)
+    both, alone = (_contract(replace(file, shape=each), "onnx", PLAIN)
+                   for each in (shape, replace(shape, has_picture=False)))  # fmt: skip
+    assert [end.name for end in both.outputs] == ["bright", "maps"] and [end.name for end in alone.outputs] == ["maps"]
+    free = _contract(replace(file, free=True), "onnx", PLAIN)
+    assert [end.shape for end in free.outputs] == [(1, 3, 0, 0), (1, 21, 0, 0)]

@@ -29,6 +29,7 @@ from compress.looks.records import read_looks
 from compress.metrics.detection import Boxes, map50
 from compress.models.detect import asked
 from compress.models.weights import load_net
+from compress.parity.records import ParityFile
 from compress.plan import Plan
 from compress.records import Build, BuildList, QualityReport, QualityRow, VerdictRecord
 from compress.regression.judge import judge_quality
@@ -163,21 +164,36 @@ def test_the_bundle_verifies_and_says_how_boxes_are_read(result: RunResult, tmp_
     bundle = _folder(result, Bundle) / "bundle"
     public = tmp_path / "public.pem"
     public.write_text(public_pem(resolve_key(None)))
-    reasons = verify_bundle(bundle, public).manifest.reasons
-    assert any("no golden frames to try it by" in reason for reason in reasons)
+    assert not any("golden" in reason for reason in verify_bundle(bundle, public).manifest.reasons)
     shipped = ContractFile.read(bundle / CONTRACT).builds
     assert {build.runtime for build in shipped} == {"onnx", "openvino"}
     for build in shipped:
         assert build.contract.maps is not None and "sigmoid" in build.contract.postprocessing
         assert build.feeding is not None and build.feeding.output.bytes_per_pixel == 4 * 21
     golden = GoldenFile.read(bundle / "golden" / "golden.json")
-    assert not golden.frames and all("maps of boxes" in why for why in golden.not_run.values())
+    answers = [output for frame in golden.frames for output in frame.outputs]
+    assert {output.build for output in answers} == {build.name for build in shipped} and not golden.not_run
+    assert all(output.maps and output.boxes and not output.file for output in answers)
+    assert execute(("selftest", str(bundle))) == 0 and (bundle / "boxes.h").is_file()
     report, readme = ((bundle / name).read_text() for name in ("report/report.md", "README.md"))
     page = re.sub(r"base64,[\w+/=]+", "", (bundle / "report/report.html").read_text())  # of pictures any word may come
     assert "mAP50:95" in page and "decibels" not in page and "PSNR" not in page.partition("<body")[2]
     assert "| GMACs | mAP50 | mAP50:95 | FPS |" in report and "PSNR dB" not in report
     assert "0 square, 1 disc" in readme and "compress_read(build" not in readme
     assert json.loads((bundle / "report/quality.json").read_text())["metrics"][0]["name"] == "map50"
+
+
+def test_parity_holds_the_maps_of_every_build_against_torch(
+    result: RunResult, plan: Plan, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (str(_folder(result, Builds)), "--store", str(home / "store"), "--images", "4")
+    assert execute(("parity", *words)) == 2
+    assert "a folder of pictures with boxes, which is not recorded; add --root FOLDER" in capsys.readouterr().err
+    assert execute(("parity", *words, "--root", str(plan.data.root), "--json", str(tmp_path / "parity.json"))) == 0
+    (report,) = ParityFile.read(tmp_path / "parity.json").reports
+    judged = {row.name: row for row in report.rows if row.result is not None}
+    assert {row.output for row in report.rows} == {"maps"} and judged.keys() == _builds(result).keys()
+    assert all(row.result == "pass" and not row.psnr_db for row in judged.values())
 
 
 def test_two_bundles_of_detectors_can_be_compared(

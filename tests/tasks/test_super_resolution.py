@@ -29,6 +29,7 @@ from compress.parity.compare import Subject, compare
 from compress.parity.frames import data_frames
 from compress.records import Build, BuildList, IOContract, QualityReport
 from compress.runtimes.base import RunOptions
+from compress.runtimes.interchange import OUTPUT
 from compress.runtimes.picture import PictureRunner, io_contract
 from compress.runtimes.tiles import tiled
 from compress.schema import (
@@ -158,14 +159,15 @@ def test_tiles_with_the_halo_give_the_whole_pictures_answer(made: Made) -> None:
 def test_golden_frames_hold_larger_answers(made: Made, tmp_path: Path) -> None:
     build = made.build("int8-openvino-48x64")
     frames = {"a": open_data(DATA, "test").pair(0)[0]}
-    runs = {build.name: (build, made.runner(build.name))}
+    run = made.runner(build.name)
+    runs = {build.name: (build, lambda picture: {OUTPUT: run(picture)})}
     golden = write_golden(tmp_path, frames, runs, {}, "free")
     (frame,) = golden.frames
     assert (frame.height, frame.width) == LOW and read_png(tmp_path / frame.outputs[0].file).shape == (*HIGH, 3)
     small = build.model_copy(update={"contract": build.contract.model_copy(update={"scale": 1})})
     (tmp_path / "again").mkdir()
     with pytest.raises(BuildError, match="answers"):
-        write_golden(tmp_path / "again", frames, {build.name: (small, made.runner(build.name))}, {}, "free")
+        write_golden(tmp_path / "again", frames, {build.name: (small, runs[build.name][1])}, {}, "free")
 
 
 def test_validation_is_against_the_large_truth(made: Made, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 For a board with Python (3.8 or newer), numpy and the runtime of the build; ``compress`` is not needed. Runs every
 golden frame through every build whose runtime is here, and compares with the expected picture: PSNR in dB and the
-largest difference in codes of 1/255, against the tolerance of golden/golden.json. Changes nothing on the board.
+largest difference in codes of 1/255, against the tolerance of golden/golden.json; maps of boxes by signal over
+difference in dB. Changes nothing on the board.
 
 Says a line for each frame. Ends with 0 when all are within the tolerance, 1 when one is not, 3 when some build could
 not be run here, 2 for a wrong word, and 69 when none could be run.
@@ -15,7 +16,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True  # an extra file in a bundle is one that its signer did not sign
@@ -74,6 +75,33 @@ def apart(expected: Any, answer: Any) -> tuple[float, int]:
     return (10 * math.log10(255.0**2 / mean_square) if mean_square else math.inf), int(abs(difference).max())
 
 
+def signal_db(expected: Any, answer: Any) -> float:
+    """Power of the expected maps over that of the difference, in dB; NaN where there is one in the answer."""
+    import numpy
+
+    error = float(((expected.astype(numpy.float64) - answer) ** 2).mean())
+    power = float((expected.astype(numpy.float64) ** 2).mean())
+    return 10 * math.log10(power / error) if power and error else math.inf if not error else -math.inf
+
+
+def judged(
+    bundle: Path, contract: dict[str, Any], output: dict[str, Any], answers: Any, within: dict[str, Any]
+) -> Iterator[tuple[bool, str]]:
+    """Of the picture and the maps among ``answers``: whether they are within the tolerance, and how far off."""
+    import numpy
+
+    if output.get("file"):
+        expected = read_ppm((bundle / output["file"]).with_suffix(".ppm"))
+        psnr_db, codes = apart(expected, from_tensor(answers[0], contract["output"], *expected.shape[:2]))
+        good = psnr_db >= within["min_psnr_db"] and codes <= within["max_abs_codes"]
+        allowed = f"allowed: {within['min_psnr_db']} dB, {within['max_abs_codes']} codes"
+        yield good, f"{psnr_db:.1f} dB, at most {codes} codes ({allowed})"
+    if output.get("maps"):
+        stored = numpy.frombuffer((bundle / output["maps"]).read_bytes(), "<f4").reshape(answers[-1].shape)
+        close_db = signal_db(stored, answers[-1])
+        yield close_db >= within["min_maps_snr_db"], f"maps {close_db:.1f} dB (allowed: {within['min_maps_snr_db']} dB)"
+
+
 def try_build(bundle: Path, build: dict[str, Any], golden: dict[str, Any], threads: int) -> bool:
     """Run the frames of one build and say a line for each; whether all are within the tolerance."""
     from runner.sessions import open_build
@@ -86,14 +114,11 @@ def try_build(bundle: Path, build: dict[str, Any], golden: dict[str, Any], threa
             if output["build"] != build["name"]:
                 continue
             given = read_ppm((bundle / frame["input"]).with_suffix(".ppm"))
-            expected = read_ppm((bundle / output["file"]).with_suffix(".ppm"))
-            answer = session.infer(to_tensor(given, contract["input"], contract["size_multiple"]))
-            psnr_db, codes = apart(expected, from_tensor(answer, contract["output"], *expected.shape[:2]))
-            good = psnr_db >= within["min_psnr_db"] and codes <= within["max_abs_codes"]
-            passed = passed and good
-            allowed = f"allowed: {within['min_psnr_db']} dB, {within['max_abs_codes']} codes"
-            what = f"{'pass' if good else 'DIFFERS'}: {build['name']}, {frame['input']}"
-            print(f"{what}: {psnr_db:.1f} dB, at most {codes} codes ({allowed})", flush=True)
+            answers = session.run(to_tensor(given, contract["input"], contract["size_multiple"]))
+            for good, said in judged(bundle, contract, output, answers, within):
+                passed = passed and good
+                what = f"{'pass' if good else 'DIFFERS'}: {build['name']}, {frame['input']}"
+                print(f"{what}: {said}", flush=True)
     return passed
 
 

@@ -1,6 +1,7 @@
 """``python3 -m compress_runner FOLDER``: runs what ``FOLDER/job.json`` names; results into ``FOLDER/results``.
 
-    NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order
+    NAME.npy       what build NAME makes of each tensor in its ``tensors`` file, in that order: its first output
+    NAME.1.npy     its second output, where it has two
     times.json     milliseconds of each build's runs, all builds in turn; left out where the machine is not as wanted
     lasting.json   of each build, one after the other: seconds without a pause, runs, median of each quarter in ms;
                    left out there too, and empty where the job asks for no seconds
@@ -71,9 +72,18 @@ def _answer(build: dict[str, Any], session: Any, folder: Path) -> None:
     tensors = numpy.load(str(folder / build["tensors"]))
     answers = []
     for number in range(len(tensors)):
-        answers.append(session.infer(tensors[number : number + 1]))
+        answers.append(session.run(tensors[number : number + 1]))
         _say("{} answers {} of {}".format(build["name"], number + 1, len(tensors)))
-    _whole(path, lambda file: numpy.save(file, numpy.concatenate(answers)))
+    outputs = [numpy.concatenate(each) for each in zip(*answers)]
+    for place, output in reversed(list(enumerate(outputs))):  # the first one last: it says that all are there
+        name = "{}.{}.npy".format(build["name"], place) if place else path.name
+        _whole(path.with_name(name), partial(_save, output))
+
+
+def _save(tensor: Any, file: Any) -> None:
+    import numpy
+
+    numpy.save(file, tensor)
 
 
 def _time(job: dict[str, Any], opened: dict[str, Any], folder: Path) -> None:

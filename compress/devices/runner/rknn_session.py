@@ -34,11 +34,15 @@ class Rknn:
             self._lite.init_runtime(**asked), "init_runtime fails: driver, librknnrt.so and toolkit must fit together"
         )
 
-    def infer(self, x: Any) -> Any:
-        """The answer to one tensor, uint8 NHWC as the build takes it: float32 NCHW."""
+    def run(self, x: Any) -> Any:
+        """The answers to one tensor, uint8 NHWC as the build takes it: float32 NCHW, in the order of its graph."""
         import numpy
 
-        return numpy.asarray(self._run(x)).copy()
+        return [numpy.asarray(each).copy() for each in self._run(x)]
+
+    def infer(self, x: Any) -> Any:
+        """The first of ``run``."""
+        return self.run(x)[0]
 
     def prepare(self, x: Any) -> Callable[[], Any]:
         """A call that runs the build on ``x``."""
@@ -49,7 +53,7 @@ class Rknn:
         answers = self._lite.inference(inputs=[x], data_format=["nhwc"])
         if not answers:
             raise RuntimeError("inference gives nothing: the NPU refused the call; see dmesg")
-        return answers[0]
+        return answers
 
 
 def _sound(code: Any, problem: str) -> None:

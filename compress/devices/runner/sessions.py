@@ -1,4 +1,7 @@
-"""Builds, loaded by their runtime and fed with tensors as they take them: no scaling, no layout, no padding here."""
+"""Builds, loaded by their runtime and fed with tensors as they take them: no scaling, no layout, no padding here.
+
+Of several outputs the order is that of their names, which is that of a contract: ``bright``, then ``maps``.
+"""
 
 from __future__ import annotations
 
@@ -59,22 +62,27 @@ class Onnx:
             raise NoRuntime("no ONNX Runtime here; pip install onnxruntime") from None
         options = onnx_options(threads)
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        (given,), (answered,) = self._session.get_inputs(), self._session.get_outputs()
-        self._given, self._answered = given.name, answered.name
+        (given,) = self._session.get_inputs()
+        self._given, self._answered = given.name, sorted(each.name for each in self._session.get_outputs())
+
+    def run(self, x: Any) -> Any:
+        """The answers to one tensor, copies."""
+        return self._session.run(self._answered, {self._given: x})
 
     def infer(self, x: Any) -> Any:
-        """The answer to one tensor, a copy."""
-        return self._session.run([self._answered], {self._given: x})[0]
+        """The first of ``run``."""
+        return self.run(x)[0]
 
     def prepare(self, x: Any) -> Callable[[], Any]:
         """A call that runs the build on ``x`` and does nothing else."""
         import numpy
         import onnxruntime
 
-        answer = numpy.empty_like(self.infer(x))
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._given, onnxruntime.OrtValue.ortvalue_from_numpy(x))
-        binding.bind_ortvalue_output(self._answered, onnxruntime.OrtValue.ortvalue_from_numpy(answer))
+        for name, answer in zip(self._answered, self.run(x)):
+            room = onnxruntime.OrtValue.ortvalue_from_numpy(numpy.empty_like(answer))
+            binding.bind_ortvalue_output(name, room)
         return lambda: self._session.run_with_iobinding(binding)
 
 
@@ -87,11 +95,18 @@ class OpenVino:
         except ImportError:
             raise NoRuntime("no OpenVINO here; pip install openvino") from None
         settings = openvino_settings(threads, float_precision)
-        self._request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+        self._order = sorted(range(len(compiled.outputs)), key=lambda place: sorted(compiled.output(place).get_names()))
+        self._request = compiled.create_infer_request()
+
+    def run(self, x: Any) -> Any:
+        """The answers to one tensor, copies."""
+        found = self._request.infer([x])
+        return [found[place].copy() for place in self._order]
 
     def infer(self, x: Any) -> Any:
-        """The answer to one tensor, a copy."""
-        return self._request.infer([x])[0].copy()
+        """The first of ``run``."""
+        return self.run(x)[0]
 
     def prepare(self, x: Any) -> Callable[[], Any]:
         """A call that runs the build on ``x`` and does nothing else."""
@@ -110,13 +125,18 @@ class Tflite:
         self._interpreter = tflite_interpreter()(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         self._given = self._interpreter.get_input_details()[0]["index"]
-        self._answered = self._interpreter.get_output_details()[0]["index"]
+        details = self._interpreter.get_output_details()
+        self._answered = [each["index"] for each in sorted(details, key=lambda each: each["name"])]
 
-    def infer(self, x: Any) -> Any:
-        """The answer to one tensor, a copy."""
+    def run(self, x: Any) -> Any:
+        """The answers to one tensor, copies."""
         self._interpreter.set_tensor(self._given, x)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._answered)
+        return [self._interpreter.get_tensor(index) for index in self._answered]
+
+    def infer(self, x: Any) -> Any:
+        """The first of ``run``."""
+        return self.run(x)[0]
 
     def prepare(self, x: Any) -> Callable[[], Any]:
         """A call that runs the build on ``x`` and does nothing else."""

@@ -62,7 +62,7 @@ class Cuda:
 
 
 class TensorRt:
-    """An engine of fixed size with one input and one output. Both stay in the GPU's memory while it is timed."""
+    """An engine of fixed size with one input. It and the outputs stay in the GPU's memory while the engine is timed."""
 
     def __init__(self, path: Path, threads: int, float_precision: str, cores: str | None = None) -> None:
         try:
@@ -79,23 +79,27 @@ class TensorRt:
         if self._context is None:
             raise RuntimeError(f"{path.name}: no execution context; the GPU may lack memory")
         self._stream = self._cuda.stream()
-        self._given, self._answered = self._ends(tensorrt)
+        self._given, *self._answered = self._ends(tensorrt)
         self._places: dict[str, int] = {}
-        for name, like in (self._given, self._answered):
+        for name, like in (self._given, *self._answered):
             self._places[name] = self._cuda.allocate(like.nbytes)
             self._context.set_tensor_address(name, self._places[name])
 
-    def infer(self, x: Any) -> Any:
-        """The answer to one tensor, a copy."""
+    def run(self, x: Any) -> Any:
+        """The answers to one tensor, copies."""
         import numpy
 
         self._send(x)
         self._run()
-        name, like = self._answered
-        answer = numpy.empty_like(like)
-        self._cuda.download(answer, self._places[name], self._stream)
+        answers = [numpy.empty_like(like) for _, like in self._answered]
+        for (name, _), answer in zip(self._answered, answers):
+            self._cuda.download(answer, self._places[name], self._stream)
         self._cuda.wait(self._stream)
-        return answer
+        return answers
+
+    def infer(self, x: Any) -> Any:
+        """The first of ``run``."""
+        return self.run(x)[0]
 
     def prepare(self, x: Any) -> Callable[[], Any]:
         """A call that runs the engine on ``x``, waits until the GPU is done, and does nothing else."""
@@ -103,17 +107,17 @@ class TensorRt:
         return self._run
 
     def _ends(self, tensorrt: Any) -> list[Any]:
-        """Name and an empty array of the input, then of the output."""
+        """Name and an empty array of the input, then of each output."""
         import numpy
 
         engine = self._engine
         names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
         given = [name for name in names if engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT]
-        answered = [name for name in names if name not in given]
-        if len(given) != 1 or len(answered) != 1:
-            raise RuntimeError(f"the engine has {len(given)} inputs and {len(answered)} outputs, not one each")
+        answered = sorted(name for name in names if name not in given)
+        if len(given) != 1 or not answered:
+            raise RuntimeError(f"the engine has {len(given)} inputs and {len(answered)} outputs, not one and some")
         ends = []
-        for name in (given[0], answered[0]):
+        for name in (given[0], *answered):
             shape = tuple(engine.get_tensor_shape(name))
             if min(shape) < 1:
                 raise RuntimeError(f"the engine's {name} has a free side {shape}; it must be of fixed size")

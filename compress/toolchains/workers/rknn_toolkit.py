@@ -122,12 +122,17 @@ def _on_cpu(lines: list[str]) -> list[str]:
 
 
 def simulate(toolkit: Any, request: dict[str, str]) -> None:
-    """uint8 (N, H, W, 3) in ``dark`` to float32 (N, 3, H, W) in ``bright``, both .npy; further outputs to ``inner``."""
+    """uint8 (N, H, W, 3) in ``dark`` to float32 (N, 3, H, W) in ``bright``, both .npy; a second output to ``second``.
+
+    Of the first picture all further outputs to ``inner``.
+    """
     import numpy as np
 
     pictures = np.load(request["dark"])
     answers = [toolkit.inference(inputs=[pictures[i : i + 1]], data_format=["nhwc"]) for i in range(len(pictures))]
     np.save(request["bright"], np.concatenate([each[0] for each in answers]).astype(np.float32))
+    if request["second"]:
+        np.save(request["second"], np.concatenate([each[1] for each in answers]).astype(np.float32))
     if request["inner"]:
         np.savez(request["inner"], *answers[0][1:])
 

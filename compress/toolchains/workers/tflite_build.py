@@ -59,7 +59,7 @@ def build(request: Request) -> list[str]:
     trained = bool(graph.codes)
     seen = add_codes(graph, request, sample)
     files = litert_torch.convert(
-        litert_torch.to_channel_last_io(graph, args=[0], outputs=[0]).eval(),
+        litert_torch.to_channel_last_io(graph, args=[0], outputs=list(range(len(graph.ends)))).eval(),
         (sample.permute(0, 2, 3, 1).contiguous(),),
         quant_config=_integer_layers() if graph.codes else None,
     )

@@ -19,6 +19,9 @@ from torch.nn import functional as F
 CAMERA = Codes((1.0 / 255.0,), (-128,))
 """8-bit pictures, minus 128."""
 
+MAPS = "maps"
+"""The output that is no picture (``compress.runtimes.interchange``)."""
+
 HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _MOVES = ("DepthToSpace", "SpaceToDepth", "Transpose", "Reshape", "Flatten", "Slice", "MaxPool", "Identity")
 _AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean", "Resize")
@@ -57,19 +60,25 @@ def see_ranges(graph: Graph, frames: Iterable[np.ndarray]) -> Ranges:
 
 
 def code_ends(graph: Graph) -> None:
-    """8-bit codes at both ends; whatever only moves pixels before the output moves codes."""
+    """8-bit codes of pictures at both ends; maps stay floats, for they have no range."""
     if not (graph.readers(graph.input) and _all_read_codes(graph, graph.input, CAMERA)):
         graph.round_after(graph.input, CAMERA, "camera")
-    tensor = graph.output
+    for end in [name for name in graph.ends if name != MAPS]:
+        _code_end(graph, end)
+
+
+def _code_end(graph: Graph, end: str) -> None:
+    """Whatever only moves pixels before the output moves codes."""
+    tensor = graph.ends[end]
     while (wire := graph.maker(tensor)) is not None and wire.kind in _MOVES:
         tensor = wire.inputs[0]
     if wire is not None and wire.kind == "Clip" and _clips_to_picture(graph, wire) and len(graph.readers(tensor)) == 1:
         graph.drop(wire)  # codes end where pictures do
         tensor = wire.inputs[0]
         graph.round_after(tensor, CAMERA, "picture")
-    elif tensor != graph.output:
+    elif tensor != graph.ends[end]:
         graph.round_after(tensor, CAMERA, "picture")
-    graph.round_after(graph.output, CAMERA, "picture")
+    graph.round_after(graph.ends[end], CAMERA, "picture")
 
 
 def _clips_to_picture(graph: Graph, wire: Wire) -> bool:
@@ -107,7 +116,7 @@ def _answers_anyone(graph: Graph, wire: Wire) -> bool:
         after = graph.readers(reader.output) if reader.kind in ("Relu", "Clip") else [reader]
         if any(each.output not in graph.codes for each in after):
             return True
-    return bool(graph.output == wire.output)
+    return wire.output in graph.ends.values()
 
 
 def _picks(graph: Graph, wire: Wire) -> bool:

@@ -27,11 +27,12 @@ def finish(raw: bytes, graph: Graph, coded_ends: bool) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(raw, 0)
     main = model.subgraphs[0]
     _rename(main, graph)
-    main.inputs, main.outputs = list(main.inputs), list(main.outputs)
+    main.inputs, main.outputs = list(main.inputs), _in_order(model)
     if not coded_ends:
-        _float_end(model, main, main.inputs, schema.BuiltinOperator.QUANTIZE)
-        _float_end(model, main, main.outputs, schema.BuiltinOperator.DEQUANTIZE)
-    _name_ends(model, main, graph.answer)
+        _float_end(model, main, main.inputs, 0, schema.BuiltinOperator.QUANTIZE)
+        for place in range(len(main.outputs)):
+            _float_end(model, main, main.outputs, place, schema.BuiltinOperator.DEQUANTIZE)
+    _name_ends(model, main, tuple(graph.ends))
     _widen_biases(model, main)
     return _packed(model, len(raw))
 
@@ -123,9 +124,16 @@ class _Names:
         return scales and int(found.zeroPoint[0]) == codes.zero_point[0]
 
 
-def _float_end(model: Any, main: Any, ends: Any, kind: int) -> None:
+def _in_order(model: Any) -> list[int]:
+    """The output tensors in the graph's order, which the converter's names for them count."""
+    outputs = model.signatureDefs[0].outputs
+    outputs.sort(key=lambda each: int(each.name.rpartition(b"_")[2]))
+    return [int(each.tensorIndex) for each in outputs]
+
+
+def _float_end(model: Any, main: Any, ends: Any, place: int, kind: int) -> None:
     """Float at an end that the converter made integer: a (de)quantize operator between."""
-    inner = int(ends[0])
+    inner = int(ends[place])
     if main.tensors[inner].type == _FLOAT:
         return
     outer = schema.TensorT()
@@ -137,7 +145,7 @@ def _float_end(model: Any, main: Any, ends: Any, kind: int) -> None:
     first = kind == schema.BuiltinOperator.QUANTIZE
     operator.inputs, operator.outputs = ([number], [inner]) if first else ([inner], [number])
     main.operators.insert(0 if first else len(main.operators), operator)
-    ends[0] = number
+    ends[place] = number
 
 
 def floating(made: bytes) -> list[str]:
@@ -175,11 +183,13 @@ def _opcode(model: Any, kind: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _name_ends(model: Any, main: Any, answer: str) -> None:
-    """``dark`` and ``answer`` in the signature; tensors too, but an input that is a quantizer's keeps that name."""
+def _name_ends(model: Any, main: Any, answers: tuple[str, ...]) -> None:
+    """``dark`` and ``answers`` in the signature; tensors too, but an input that is a quantizer's keeps that name."""
     signature = model.signatureDefs[0]
-    for ends, given, name in ((main.inputs, signature.inputs, "dark"), (main.outputs, signature.outputs, answer)):
-        tensor = main.tensors[int(ends[0])]
+    ends = [(int(main.inputs[0]), signature.inputs[0], "dark")]
+    ends += zip(map(int, main.outputs), signature.outputs, answers, strict=True)
+    for number, given, name in ends:
+        tensor = main.tensors[number]
         if not tensor.name.endswith(b"/QuantizeLinear"):
             tensor.name = name.encode()
-        given[0].name, given[0].tensorIndex = name.encode(), int(ends[0])
+        given.name, given.tensorIndex = name.encode(), number

@@ -121,7 +121,7 @@ class Wire:
 
 
 class Graph(nn.Module):
-    """``dark`` (1, 3, H, W) to ``bright``, float32, as the ONNX file computes it.
+    """``dark`` (1, 3, H, W) to ``bright``, ``maps`` or both, float32, as the ONNX file computes them.
 
     Raises Unsupported, with operator and node, for what can't be said in torch or in TFLite.
     """
@@ -138,12 +138,13 @@ class Graph(nn.Module):
         self._ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in (*values.value_info, *values.input)}
         for index, proto in enumerate(model.graph.node):
             self._add(f"n{index}", proto)
-        self.output = self._named(model.graph.output[0].name)
-        self.answer = model.graph.output[0].name
-        """What the output is called outside, whatever is rounded behind it."""
+        self.ends = {value.name: self._named(value.name) for value in model.graph.output}
+        """The tensor of each output, by what that is called outside, whatever is rounded behind it."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(x)[self.output]
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        tensors = self.run(x)
+        found = tuple(tensors[name] for name in self.ends.values())
+        return found if len(found) > 1 else found[0]
 
     def run(self, x: Tensor) -> dict[str, Tensor]:
         """Every tensor of the graph."""
@@ -173,8 +174,8 @@ class Graph(nn.Module):
         for i, wire in enumerate(self.wires):
             if readers is None or wire.module in readers:
                 self.wires[i] = replace(wire, inputs=tuple(made if name == tensor else name for name in wire.inputs))
-        if self.output == tensor and readers is None:
-            self.output = made
+        if readers is None:
+            self.ends = {end: made if name == tensor else name for end, name in self.ends.items()}
         name = f"i{sum(1 for wire in self.wires if wire.module.startswith('i'))}"
         self.add_module(name, module)
         self.wires.insert(at, Wire(name, f"{tensor}/{kind}", kind, (tensor,), made))

@@ -103,7 +103,7 @@ def test_parity_is_shown_where_it_is_given(tmp_path: Path) -> None:
     )  # fmt: skip
     report = ParityReport(
         builds="b", definition="d", data_kind="paired", data_digest="ab", images=("a",), mean_limit_db=0.05,
-        worst_limit_db=0.3, rows=(row,),
+        worst_limit_db=0.3, maps_mean_limit_db=45, maps_worst_limit_db=40, rows=(row,),
     )  # fmt: skip
     beside = Beside(earlier=(), parity=ParityFile(reports=(report,)))
     page = report_page(_subject(write_bundle(tmp_path / "bundle")), beside)
