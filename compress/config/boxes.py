@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from compress.data.yolo import CLASSES, read_classes
+from compress.data.boxes import open_labels
 from compress.errors import DataError
 from compress.models import NETWORKS, detectors
 from compress.plan import COMMAND_LINE, Plan
@@ -22,7 +22,7 @@ def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     """Both with the set's class names, and detectors with their number. As they were where they can't be read yet."""
     task = recipe.task
     try:
-        names = task.classes or (read_classes(Path(data.root).expanduser() / CLASSES) if data.root else ())
+        names = task.classes or (open_labels(Path(data.root).expanduser()).classes if data.root else ())
     except DataError:
         names = ()  # said when the plan is checked
     known = task.model_copy(update={"classes": names})
@@ -55,12 +55,13 @@ def _data(plan: Plan) -> Iterator[str]:
         yield f"data.root: calibration set '{plan.data_name}' needs its folder; add data.root=FOLDER"
         return
     try:
-        there = read_classes(Path(data.root).expanduser() / CLASSES)
+        labels = open_labels(Path(data.root).expanduser())
+        there = labels.classes
     except DataError as error:
         yield f"data.root: {error}"
         return
     if task.classes != there:
-        yield f"task.classes: {', '.join(task.classes)}, but {CLASSES} has {', '.join(there)}; leave it out"
+        yield f"task.classes: {', '.join(task.classes)}, but {labels.where} has {', '.join(there)}; leave it out"
     if data.size is None:
         yield f"data.size: needed: what the pictures are brought to; add data.size=[HEIGHT,WIDTH], multiples of {SIDES}"
     elif any(side % SIDES for side in data.size):

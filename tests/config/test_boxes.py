@@ -73,7 +73,7 @@ def test_sections_of_pictures_are_what_they_were() -> None:
         ("student.network=anchor_cnn", "student.network: 'anchor_cnn' answers with pictures; for task detect"),
         ("teach.network=retinex_unet", "teach.network: 'retinex_unet' answers with pictures"),
         ("student.classes=3", "student.classes: 3, but the set has 2; leave it out"),
-        ("task.classes=[cat]", "task.classes: cat, but classes.txt has square, disc"),
+        ("task.classes=[cat]", "labels has square, disc; leave it out"),
         ("sensitivity.run=true", "stages: 'sensitivity' can't take boxes yet"),
         ("distill.train.augment.zoom=0.8", "distill.train.augment.zoom: boxes can't be cut along yet"),
         ("teach.train.phases=[{epochs: 1, crop: 64}]", "teach.train.phases.0.crop: is for pictures as truth"),
