@@ -15,9 +15,6 @@ from compress.tasks import open_task
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
 """Those that boxes go through."""
 
-_NIGHT_STAGES = {"teach", "teacher", "distill", "control"}
-"""Those that a picture with boxes goes through."""
-
 SIDES = 32
 """What the sides of a detector's pictures are multiples of: its largest stride."""
 
@@ -42,10 +39,9 @@ def box_problems(plan: Plan) -> Iterator[str]:
     both = open_task(plan.recipe.task).answers == "both"
     yield from _data(plan)
     yield from _networks(plan, two_headed() if both else detectors())
-    what, able = ("a picture with boxes", _NIGHT_STAGES) if both else ("boxes", _STAGES)
     for stage in plan.stages:
-        if stage not in able:
-            yield f"stages: '{stage}' can't take {what} yet; leave it out"
+        if stage not in _STAGES:
+            yield f"stages: '{stage}' can't take boxes yet; leave it out"
     for name, train in plan.trainings.items():
         yield from _training(name, train)
         if both and train.augment.exposure:

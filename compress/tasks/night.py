@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from compress.data.night import NIGHT_MARK
 from compress.detection.answer import PictureAndBoxes
-from compress.errors import BuildError
 from compress.models.outputs import PICTURE_AND_MAPS
 from compress.records import DARK_INPUT
 from compress.tasks.base import Judge, Task
@@ -93,8 +92,9 @@ class Night(Task[PictureAndBoxes, "NightTruth"]):
         return asked_both(net)
 
     def ask_build(self, build: Build, folder: Path, options: RunOptions) -> Callable[[Picture], PictureAndBoxes]:
-        """Raises BuildError: none is made of two heads yet."""
-        raise BuildError(f"{build.name}: builds of networks with two heads are not made yet")
+        from compress.runtimes.both import BothRunner
+
+        return BothRunner(build, folder, options)
 
     def judge(
         self, variants: Sequence[Variant], full: Variant, wanted: Sequence[Wanted]

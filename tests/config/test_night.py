@@ -10,7 +10,7 @@ import tiny_boxes
 from compress.config.load import load_plans
 from compress.errors import ConfigError
 from compress.plan import Plan
-from compress.schema import DataSpec, StudentSpec, TaskData, TaskSpec, TaskWeights, TeachSpec
+from compress.schema import DataSpec, MetricLimit, StudentSpec, TaskData, TaskSpec, TaskWeights, TeachSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,13 +26,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _plan(root: Path, *more: str) -> Plan:
-    (plan,) = load_plans(("recipe=night_multitask", f"data.root={root}", *more))
+    words = ("recipe=night_multitask", "target=x86_edge", f"data.root={root}", "target.export.size=[256,256]")
+    (plan,) = load_plans((*words, *more))
     return plan
 
 
-def test_the_recipe_needs_a_folder_and_no_target(root: Path) -> None:
+def test_the_recipe_needs_a_folder_and_without_builds_no_target(root: Path) -> None:
+    (short,) = load_plans(("recipe=night_multitask", f"data.root={root}", "stages=[teach,distill]"))
     plan = _plan(root)
-    assert plan.stages == ("teach", "distill", "control") and plan.recipe.teach.sees == "truth"
+    assert short.stages == ("teach", "distill", "control") == plan.stages[:3] and plan.recipe.teach.sees == "truth"
+    assert plan.budget.max_int8_drop_db is not None
+    assert plan.budget.metrics == (MetricLimit(metric="map50", max_drop=0.01),)
     data = plan.sections[DataSpec]
     assert isinstance(data, TaskData) and data.task.classes == tiny_boxes.CLASSES
     assert data.identity()["task"]["weights"] == {"boxes": 1.0, "picture": 5.0}
@@ -48,7 +52,7 @@ def test_other_tasks_know_no_weights() -> None:
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
-        ("stages=[teach,distill,quantize]", "stages: 'quantize' can't take a picture with boxes yet"),
+        ("sensitivity.run=true", "stages: 'sensitivity' can't take boxes yet; leave it out"),
         ("student.network=fcos_lite", "student.network: 'fcos_lite' answers with boxes alone; for task night there"),
         ("teach.network=retinex_unet", "teach.network: 'retinex_unet' answers with pictures"),
         ("data.size=[250,256]", "data.size: 250x256, but detectors take multiples of 32"),
