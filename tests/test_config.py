@@ -181,7 +181,7 @@ def test_settings_that_a_network_lacks_are_all_named_at_once(workplace: Path) ->
     )
     assert wrong("student.network=retinex_unet") == (
         "student.network: 'retinex_unet' is no student; there are: light_twin, plain_cnn, ldfc, light_curve, "
-        "rir, unet_lite, anchor_cnn, fcos_lite"
+        "rir, unet_lite, anchor_cnn, fcos_lite, night_pair"
     )
 
 

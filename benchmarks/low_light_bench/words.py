@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compress.config.load import load_plans
-from compress.data.batches import BatchPlan
-from compress.data.source import open_data
+from compress.data.source import open_source
 from compress.plan import Plan
 from compress.schema import DataSpec, Train
+from compress.tasks import task_of
+from compress.training.loop import Ranks
 
 TARGET = "x86_edge"
 LEFT_OUT = ("gate", "package")
@@ -61,7 +62,7 @@ def chain_words(asked: Asked, recipe: str, seed: int, *more: str, until: str = "
 
 def shortened(train: Train, data: DataSpec, steps: int) -> str:
     """The phases, each cut alike so that together they have ``steps`` steps (but each one at least), as JSON."""
-    whole = BatchPlan(open_data(data, "train"), train.phases, train.augment, seed=0).steps
+    whole = task_of(data).schedule(open_source(data, "train"), train, 0, None, Ranks(0, 1)).steps
     share = min(1.0, steps / whole)
     phases = [phase.model_copy(update={"epochs": phase.epochs * share}) for phase in train.phases]
     return json.dumps([phase.model_dump(mode="json", exclude_defaults=True) for phase in phases])

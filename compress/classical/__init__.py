@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from compress.classical.clahe import clahe
+from compress.classical.gamma import gamma
 from compress.classical.lime import lime
 from compress.classical.msrcr import msrcr
 
@@ -20,4 +21,4 @@ if TYPE_CHECKING:
 
 Method = Callable[["Picture"], "Picture"]
 
-CLASSICAL: Mapping[str, Method] = {"clahe": clahe, "lime": lime, "msrcr": msrcr}
+CLASSICAL: Mapping[str, Method] = {"clahe": clahe, "gamma": gamma, "lime": lime, "msrcr": msrcr}

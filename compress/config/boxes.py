@@ -1,15 +1,16 @@
-"""What a task whose answers are boxes decides in a plan, and what it does not do (yet), by name."""
+"""What a task whose answers are boxes, alone or beside a picture, decides in a plan, and what it does not do (yet)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from compress.data.yolo import CLASSES, read_classes
+from compress.data.boxes import open_labels
 from compress.errors import DataError
-from compress.models import NETWORKS, detectors
+from compress.models import NETWORKS, detectors, two_headed
 from compress.plan import COMMAND_LINE, Plan
-from compress.schema import OF_PICTURES, Augment, DataSpec, PictureLoss, Recipe, TaskData, Train
+from compress.schema import OF_PICTURES, DataSpec, PictureLoss, Recipe, TaskData, Train
+from compress.tasks import open_task
 
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
 """Those that boxes go through."""
@@ -22,27 +23,32 @@ def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     """Both with the set's class names, and detectors with their number. As they were where they can't be read yet."""
     task = recipe.task
     try:
-        names = task.classes or (read_classes(Path(data.root).expanduser() / CLASSES) if data.root else ())
+        names = task.classes or (open_labels(Path(data.root).expanduser()).classes if data.root else ())
     except DataError:
         names = ()  # said when the plan is checked
     known = task.model_copy(update={"classes": names})
     changes: dict[str, object] = {"task": known}
     for name, section in (("student", recipe.student), ("teach", recipe.teach)):
-        if section.network in detectors() and section.classes in (None, 1) and names:
+        if section.network in detectors() + two_headed() and section.classes in (None, 1) and names:
             changes[name] = section.model_copy(update={"classes": len(names)})
     return recipe.model_copy(update=changes), TaskData(**dict(data), task=known)
 
 
 def box_problems(plan: Plan) -> Iterator[str]:
     """A line for each setting that goes against boxes."""
+    both = open_task(plan.recipe.task).answers == "both"
     yield from _data(plan)
-    yield from _networks(plan)
+    yield from _networks(plan, two_headed() if both else detectors())
     for stage in plan.stages:
         if stage not in _STAGES:
             yield f"stages: '{stage}' can't take boxes yet; leave it out"
     for name, train in plan.trainings.items():
         yield from _training(name, train)
-    yield from _losses(plan.recipe, plan.stages)
+        if both and train.augment.exposure:
+            yield f"{name}.train.augment.exposure: the night's camera draws the light; leave it out"
+    yield from _both_losses(plan.recipe) if both else _losses(plan.recipe)
+    if plan.recipe.quantize.own_weight and "quantize" in plan.stages:
+        yield "quantize.own_weight: is of pictures; leave it out, or raise distill.output_weight"
     yield from _target(plan)
 
 
@@ -55,12 +61,13 @@ def _data(plan: Plan) -> Iterator[str]:
         yield f"data.root: calibration set '{plan.data_name}' needs its folder; add data.root=FOLDER"
         return
     try:
-        there = read_classes(Path(data.root).expanduser() / CLASSES)
+        labels = open_labels(Path(data.root).expanduser())
+        there = labels.classes
     except DataError as error:
         yield f"data.root: {error}"
         return
     if task.classes != there:
-        yield f"task.classes: {', '.join(task.classes)}, but {CLASSES} has {', '.join(there)}; leave it out"
+        yield f"task.classes: {', '.join(task.classes)}, but {labels.where} has {', '.join(there)}; leave it out"
     if data.size is None:
         yield f"data.size: needed: what the pictures are brought to; add data.size=[HEIGHT,WIDTH], multiples of {SIDES}"
     elif any(side % SIDES for side in data.size):
@@ -71,26 +78,32 @@ def _data(plan: Plan) -> Iterator[str]:
         yield f"target.export.size: {built}, but the pictures of '{plan.data_name}' are brought to {size}; {way}"
 
 
-def _networks(plan: Plan) -> Iterator[str]:
-    recipe, able = plan.recipe, ", ".join(detectors())
+def _networks(plan: Plan, fit: tuple[str, ...]) -> Iterator[str]:
+    recipe, able = plan.recipe, ", ".join(fit)
     kind, classes = recipe.task.kind, len(recipe.task.classes)
     if recipe.student.source.network is not None or recipe.teacher.source.network is not None:
         yield f"source: networks from outside answer with pictures here; for task {kind} there are: {able}"
     parts = (("student", recipe.student.network, recipe.student.classes, True),
              ("teach", recipe.teach.network, recipe.teach.classes, "teach" in plan.stages))  # fmt: skip
     for name, network, given, used in parts:
-        if used and network in NETWORKS and not NETWORKS[network].detects:
-            yield f"{name}.network: '{network}' answers with pictures; for task {kind} there are: {able}"
+        if used and network in NETWORKS and network not in fit:
+            yield f"{name}.network: '{network}' {_says(network)}; for task {kind} there are: {able}"
         elif used and classes and given != classes:
             yield f"{name}.classes: {given}, but the set has {classes}; leave it out"
     if "teacher" in plan.stages and recipe.teacher.weights.startswith("builtin:"):
         yield "teacher.weights: the built-in network brightens; give a detector's, or use stage teach"
 
 
+def _says(network: str) -> str:
+    """What a network of ours answers with, for a message."""
+    known = NETWORKS[network]
+    if not known.detects:
+        return "answers with pictures"
+    return "answers with a picture and boxes" if known.brightens else "answers with boxes alone"
+
+
 def _training(name: str, train: Train) -> Iterator[str]:
     """Phases that cut, shrink or ask are about pictures."""
-    if train.augment.zoom != Augment().zoom:
-        yield f"{name}.train.augment.zoom: boxes can't be cut along yet; leave it out"
     for place, phase in enumerate(train.phases):
         odd = {
             "crop": phase.crop is not None, "downscale": phase.downscale != 1, "ask": phase.ask,
@@ -100,7 +113,7 @@ def _training(name: str, train: Train) -> Iterator[str]:
             yield f"{name}.train.phases.{place}.{key}: is for pictures as truth, not for boxes; leave it out"
 
 
-def _losses(recipe: Recipe, stages: tuple[str, ...]) -> Iterator[str]:
+def _losses(recipe: Recipe) -> Iterator[str]:
     given = {"teach.loss": recipe.teach.loss, "distill.loss": recipe.distill.loss}
     for key, loss in given.items():
         if loss != PictureLoss():
@@ -112,14 +125,21 @@ def _losses(recipe: Recipe, stages: tuple[str, ...]) -> Iterator[str]:
         yield "distill.retinex: compares pictures; leave it out"
     if recipe.distill.hints:
         yield "distill.hints: can't be taken of a detector yet; leave them out"
-    if recipe.quantize.own_weight and "quantize" in stages:
-        yield "quantize.own_weight: is of pictures; leave it out, or raise distill.output_weight"
+
+
+def _both_losses(recipe: Recipe) -> Iterator[str]:
+    if recipe.distill.retinex.weights:
+        yield "distill.retinex: takes apart a teacher's picture, and the well-lit one teaches here; leave it out"
+    if any(hint.by != "objects" for hint in recipe.distill.hints):
+        yield f"distill.hints: task {recipe.task.kind} compares features by objects; add by: objects to each"
 
 
 def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
     if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.arithmetic == "integer":
         yield "target.export.tflite.arithmetic: maps have no range for codes, so they leave in float; set trained"
+    if open_task(plan.recipe.task).answers != "boxes":
+        return
     for field in OF_PICTURES:
         if plan.origins.get(f"target.budget.{field}") == COMMAND_LINE and getattr(target.budget, field) is not None:
             way = "use target.budget.metrics=[{metric: map50, max_drop: 0.02}]"

@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from compress.config.names import did_you_mean
 from compress.schema import DataSpec, Recipe, Target
+from compress.schema.section import WHOLE
 
 PREFIXES: dict[str, type[BaseModel]] = {"": Recipe, "target.": Target, "data.": DataSpec}
 SPACE = "search.space."
@@ -74,7 +75,8 @@ def unknown_key(key: str) -> str:
 def defaults(model: type[BaseModel]) -> dict[str, Any]:
     """The model's defaults as JSON values; fields that must be given are left out."""
     values = {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
-    return {name: to_jsonable_python(value) for name, value in values.items() if value is not PydanticUndefined}
+    known = {name: value for name, value in values.items() if value is not PydanticUndefined}
+    return {name: to_jsonable_python(value, context=WHOLE) for name, value in known.items()}
 
 
 def _leaves(model: type[BaseModel]) -> Iterator[str]:

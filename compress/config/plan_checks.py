@@ -13,7 +13,7 @@ from compress.config.operator_check import operator_problems
 from compress.config.size_checks import size_problems
 from compress.config.tasks import task_problems
 from compress.errors import SignatureError
-from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES, detectors, students_of_any_task
+from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES, detectors, students_of_any_task, two_headed
 from compress.plan import COMMAND_LINE, NO_TARGET, Plan
 from compress.records import RuntimeName
 from compress.runtimes import open_runtime
@@ -79,7 +79,7 @@ def _student(plan: Plan) -> Iterator[str]:
     student = plan.recipe.student
     if student.network not in NETWORK_NAMES or student.source.network is not None:
         return
-    students = STUDENT_NAMES + students_of_any_task() + detectors()
+    students = STUDENT_NAMES + students_of_any_task() + detectors() + two_headed()
     if student.network not in students:
         yield f"student.network: '{student.network}' is no student; there are: {', '.join(students)}"
         return

@@ -8,7 +8,7 @@ from compress.config.boxes import box_problems, with_classes
 from compress.models import NETWORKS, STUDENT_NAMES, students_of_any_task
 from compress.plan import Plan
 from compress.runtimes import open_runtime
-from compress.schema import DataSpec, Recipe, TaskData, TaskSpec, Train
+from compress.schema import DataSpec, Recipe, TaskData, TaskSpec, TaskWeights, Train
 from compress.tasks import open_task
 
 OUTSIDE = "a network from outside answers at its input's size here"
@@ -23,7 +23,7 @@ def for_task(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
     task = recipe.task
     if task == TaskSpec():
         return recipe, data
-    if open_task(task).answers == "boxes":
+    if open_task(task).answers != "pictures":
         return with_classes(recipe, data)
     known = TaskData(**dict(data), task=task)
     scale = open_task(task).scale
@@ -47,14 +47,17 @@ def task_problems(plan: Plan) -> Iterator[str]:
     if (spec.kind == "super_resolution") != (spec.scale is not None):
         yield "task.scale: " + ("needed, 2 or more" if spec.scale is None else "of super_resolution only; leave it out")
         return
-    if open_task(spec).answers == "boxes":
+    if spec.kind != "night" and spec.weights != TaskWeights():
+        yield "task.weights: of night only; leave it out"
+    if open_task(spec).answers != "pictures":
         yield from box_problems(plan)
         return
     if spec.classes:
-        yield "task.classes: of detect only; leave it out"
+        yield "task.classes: of detect and night only; leave it out"
     if plan.data.kind == "boxes":
         yield f"data: '{plan.data_name}' has boxes, and task {spec.kind} is for pictures; use recipe=detect"
     yield from _no_detectors(recipe)
+    yield from _no_objects(recipe)
     if spec.kind == "enhance":
         return
     yield from _networks(recipe)
@@ -71,6 +74,11 @@ def _no_detectors(recipe: Recipe) -> Iterator[str]:
     for name, network in named.items():
         if network in NETWORKS and NETWORKS[network].detects and (name == "student" or name in recipe.stages):
             yield f"{name}.network: '{network}' finds boxes, and task {recipe.task.kind} is for pictures"
+
+
+def _no_objects(recipe: Recipe) -> Iterator[str]:
+    if any(hint.by == "objects" for hint in recipe.distill.hints):
+        yield f"distill.hints: by objects weighs boxes, and task {recipe.task.kind} has none; use values or affinity"
 
 
 def _networks(recipe: Recipe) -> Iterator[str]:

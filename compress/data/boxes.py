@@ -1,4 +1,7 @@
-"""A folder of pictures with boxes: ``images/``, ``labels/`` (YOLO), ``classes.txt`` and perhaps ``split.csv``."""
+"""A folder of pictures with boxes: ``images/``, what is written of them, and perhaps ``split.csv``.
+
+Boxes are written as YOLO has it (``labels/`` and ``classes.txt``) or as COCO does (``annotations.json``).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.data.box_labels import BoxLabels, Marks
+from compress.data.coco import ANNOTATIONS, CocoLabels
 from compress.data.pictures import SUFFIXES, picture_size, read_picture
 from compress.data.source import Source
-from compress.data.yolo import CLASSES, Labelled, read_classes, read_labels
+from compress.data.yolo import CLASSES, FOLDER, YoloLabels
 from compress.detection.placing import placed, placing
 from compress.detection.truth import BoxTruth
 from compress.errors import DataError
@@ -27,6 +32,15 @@ _SPLITS: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "va
 _SHOWN = 3
 
 
+def open_labels(root: Path) -> BoxLabels:
+    """What is written of the pictures below ``root``, in the format that lies there. Raises DataError for both."""
+    if not (root / ANNOTATIONS).is_file():
+        return YoloLabels(root)
+    if (root / FOLDER).is_dir():
+        raise DataError(f"{root}: has {FOLDER}/ and {ANNOTATIONS}, and they may say different things; keep one of them")
+    return CocoLabels(root / ANNOTATIONS)
+
+
 @dataclass(frozen=True)
 class BoxFolder:
     """A folder with boxes, as its settings say. Nothing is read before it is asked for. All raise DataError."""
@@ -35,17 +49,23 @@ class BoxFolder:
     spec: DataSpec
 
     @cached_property
+    def labels(self) -> BoxLabels:
+        """What is written of the pictures."""
+        return open_labels(self.root)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class names, by number."""
-        return read_classes(self.root / CLASSES)
+        return self.labels.classes
 
     @cached_property
     def pictures(self) -> dict[str, Path]:
-        """Every picture by its stem, sorted; each has a label file, and each label file a picture."""
-        images, labels = self.root / "images", self.root / "labels"
-        for folder in (images, labels):
-            if not folder.is_dir():
-                raise DataError(f"{folder}: no such folder; a set with boxes needs images/, labels/ and {CLASSES}")
+        """Every picture by its stem, sorted; of each something is written, and nothing of any other."""
+        images, where = self.root / "images", self.labels.where
+        for folder in (images, where):
+            if not folder.exists():
+                ways = f"images/, and {FOLDER}/ with {CLASSES} or {ANNOTATIONS}"
+                raise DataError(f"{folder}: no such folder; a set with boxes needs {ways}")
         found: dict[str, Path] = {}
         for path in sorted(images.iterdir()):
             if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
@@ -54,21 +74,17 @@ class BoxFolder:
                 found[path.stem] = path
         if not found:
             raise DataError(f"{images}: holds no PNG, JPEG or WebP picture")
-        written = {path.stem for path in labels.glob("*.txt")} - {Path(CLASSES).stem}
+        written = self.labels.stems()
         bare, lost = sorted(found.keys() - written), sorted(written - found.keys())
         if bare:
-            way = "add one, empty where nothing is to be found"
-            raise DataError(f"{labels}: no label file for {len(bare)} picture(s) ({_some(bare)}); {way}")
+            way = "add what is in it, nothing where there is nothing to be found"
+            raise DataError(f"{where}: says nothing of {len(bare)} picture(s) ({_some(bare)}); {way}")
         if lost:
-            raise DataError(f"{images}: no picture for {len(lost)} label file(s) ({_some(lost)})")
+            raise DataError(f"{images}: no picture for {len(lost)} that {where.name} names ({_some(lost)})")
         unknown = [name for name in self.spec.exclude if name not in found]
         if unknown:
             raise DataError(f"{self.root}: exclude names {_some(unknown)}, but there is no such picture")
         return {stem: path for stem, path in found.items() if stem not in self.spec.exclude}
-
-    def labels_file(self, stem: str) -> Path:
-        """Where the boxes of a picture are written."""
-        return self.root / "labels" / f"{stem}.txt"
 
     def split_of(self) -> dict[str, Split]:
         """The split of each picture: as ``split.csv`` has it, else by a salted hash of its name."""
@@ -100,7 +116,7 @@ class BoxFolder:
 
     def files(self) -> dict[str, Path]:
         """Everything that decides the set, by its name relative to the root."""
-        paths = [self.root / CLASSES, *self.pictures.values(), *map(self.labels_file, self.pictures)]
+        paths = [*self.pictures.values(), *self.labels.files(tuple(self.pictures))]
         paths += [path for path in (self.root / SPLIT_FILE,) if path.is_file()]
         return {path.relative_to(self.root).as_posix(): path for path in paths}
 
@@ -115,8 +131,10 @@ class BoxSource(Source[BoxTruth]):
         splits = folder.split_of()
         self.names = tuple(stem for stem in folder.pictures if splits[stem] == split)
         self.scenes = self.names
-        self._labels = {stem: read_labels(folder.labels_file(stem), self.classes) for stem in self.names}
+        self._marks = {stem: folder.labels.read(stem) for stem in self.names}
         self._sizes = {stem: picture_size(folder.pictures[stem]) for stem in self.names}
+        for stem, marks in self._marks.items():
+            _refuse_other_size(folder, stem, marks, self._sizes[stem])
         self._kept: dict[int, Picture] = {}
         self._room = folder.spec.memory_mib * 2**20 // (3 * self._size[0] * self._size[1])
         self._lock = threading.Lock()
@@ -130,7 +148,8 @@ class BoxSource(Source[BoxTruth]):
         import numpy as np
 
         name = self.names[index]
-        size, labels = self._sizes[name], self._labels[name]
+        size, marks = self._sizes[name], self._marks[name]
+        labels = marks.boxes
         where = placing(size, self._size, self._spec.fit)
         with self._lock:
             picture = self._kept.get(index)
@@ -143,13 +162,25 @@ class BoxSource(Source[BoxTruth]):
                  for each in labels]  # fmt: skip
         corners = where.moved(np.asarray(edges, np.float64).reshape(-1, 4))
         boxes = Boxes(corners, np.asarray([each.label for each in labels], np.int64), np.ones(len(labels)))
-        return picture, BoxTruth(boxes, self._labelled(labels))
+        return picture, BoxTruth(boxes, self._labelled(marks))
 
-    def _labelled(self, labels: tuple[Labelled, ...]) -> frozenset[int] | None:
-        """Where a picture's file names all that was looked for, an empty one was looked through for every class."""
-        if self._spec.labelled == "all" or not labels:
+    def _labelled(self, marks: Marks) -> frozenset[int] | None:
+        """Where a picture's file names all that was looked for, an empty one was looked through for every class.
+
+        Of a class that has a group, there are objects without a box of their own.
+        """
+        every = self._spec.labelled == "all" or not marks.boxes
+        if every and not marks.groups:
             return None
-        return frozenset(each.label for each in labels)
+        known = range(len(self.classes)) if every else (each.label for each in marks.boxes)
+        return frozenset(known) - marks.groups
+
+
+def _refuse_other_size(folder: BoxFolder, stem: str, marks: Marks, size: tuple[int, int]) -> None:
+    if marks.size is not None and marks.size != size:
+        (height, width), path = size, folder.pictures[stem]
+        said = f"{marks.size[1]}x{marks.size[0]} in {folder.labels.where.name}"
+        raise DataError(f"{path}: is {width}x{height}, but {said}; its boxes would lie elsewhere")
 
 
 def size_of(spec: DataSpec) -> tuple[int, int]:
@@ -162,10 +193,10 @@ def size_of(spec: DataSpec) -> tuple[int, int]:
 def open_folder(spec: DataSpec) -> BoxFolder:
     """The folder of a set of kind boxes. Raises DataError where there is none."""
     if not spec.root:
-        raise DataError("data.root is not set: say where images/ and labels/ lie, data.root=FOLDER")
+        raise DataError("data.root is not set: say where images/ and what is in them lie, data.root=FOLDER")
     root = Path(spec.root).expanduser()
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; set data.root to the folder that holds images/ and labels/")
+        raise DataError(f"{root}: no such folder; set data.root to the folder that holds images/ and what is in them")
     return BoxFolder(root, spec)
 
 

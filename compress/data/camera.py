@@ -13,7 +13,7 @@ Sources, cited below by their initials:
 - [B] Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019: the pipeline, the
   tone curve, the colour matrices and gains, and the noise ranges (fitted to the Darmstadt set).
 - [C] Cui et al., "Multitask AET with Orthogonal Tangent Regularity for Dark Object Detection",
-  ICCV 2021 (MAET): the use for low light, gamma, exposure and raw bit depth.
+  ICCV 2021 (MAET): the use for low light, gamma, exposure and its law, raw bit depth.
 
 Left out: the colour filter mosaic (so noise is white, not smeared over neighbours), lens, motion
 blur, fixed-pattern noise and the overall gain of [B] (it is one factor with the exposure).
@@ -60,6 +60,7 @@ class NightCamera:
     """From which ranges a shot is drawn. Raw values are in [0, 1], 1 is full well.
 
     - ``exposure``: light against the well-lit picture, a factor, log-uniform. [C] has .01 to .1.
+    - ``exposure_normal``: mean and deviation of a normal law for it, cut at ``exposure``, in the place of log-uniform.
     - ``gamma``: exponent between linear light and the encoded picture, uniform [C].
     - ``red_gain``, ``blue_gain``: white balance factors against green, uniform [B].
     - ``shot``: variance of the photon noise per unit of signal, log-uniform [B].
@@ -70,6 +71,7 @@ class NightCamera:
     """
 
     exposure: Range = (0.01, 0.1)
+    exposure_normal: Range | None = None
     gamma: Range = (2.0, 3.5)
     red_gain: Range = (1.9, 2.4)
     blue_gain: Range = (1.5, 1.9)
@@ -84,6 +86,8 @@ class NightCamera:
             low, high = getattr(self, name)
             if not (least <= low <= high <= most and low > 0):
                 problems.append(f"camera.{name}: ({low}, {high}) should rise within ({least}, {most}] and be above 0")
+        if self.exposure_normal is not None and not self.exposure_normal[1] > 0:
+            problems.append(f"camera.exposure_normal: a deviation of {self.exposure_normal[1]} should be above 0")
         if not self.raw_bits or any(not 8 <= bits <= 16 for bits in self.raw_bits):
             problems.append(f"camera.raw_bits: {self.raw_bits} should be bit depths from 8 to 16")
         if problems:
@@ -96,6 +100,9 @@ EMBEDDED_CAMERA = NightCamera(exposure=(0.05, 0.16), gamma=(2.0, 3.0), shot=(1e-
 Chosen so that the dark pictures' mean luminance is about 5 to 15 % of white, as in real low-light pairs
 (the dark pictures of LOL-v1, Wei et al., BMVC 2018: median 6 %), and still carry signal in 8 bits.
 """
+
+PUBLISHED_CAMERA = NightCamera(exposure_normal=(0.1, 0.08))
+"""The night of [C] as it is published: exposures around .1, of which more are dark than by the embedded pictures'."""
 
 NOISY_CAMERA = NightCamera(exposure=(1.0, 1.0), gamma=(2.0, 3.0), shot=(1e-3, 0.012))
 """All the light there was, and the upper half of the published noise: PSNR of some 17 to 27 dB when developed."""
@@ -131,7 +138,16 @@ def sample_night(camera: NightCamera, count: int, generator: Generator) -> Night
     def log_uniform(bounds: Range) -> Tensor:
         return uniform((math.log(bounds[0]), math.log(bounds[1]))).exp()
 
-    exposure, gamma = log_uniform(camera.exposure), uniform(camera.gamma)
+    def exposures() -> Tensor:
+        if camera.exposure_normal is None:
+            return log_uniform(camera.exposure)
+        mean, deviation = camera.exposure_normal
+        shares = torch.special.ndtr((torch.tensor(camera.exposure, dtype=torch.float64) - mean) / deviation)
+        drawn = torch.special.ndtri(uniform((float(shares[0]), float(shares[1]))).double())
+        found: Tensor = (mean + deviation * drawn).clamp(*camera.exposure).float()
+        return found
+
+    exposure, gamma = exposures(), uniform(camera.gamma)
     red, blue = uniform(camera.red_gain), uniform(camera.blue_gain)
     shot = log_uniform(camera.shot)
     spread = _READ_SPREAD * torch.randn(count, generator=generator)

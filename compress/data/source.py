@@ -69,8 +69,9 @@ def open_source(spec: DataSpec, split: Split, labels: Labels | None = None) -> S
     """
     if spec.kind == "boxes":
         from compress.data.boxes import BoxSource, open_folder
+        from compress.tasks import task_of
 
-        return BoxSource(open_folder(spec), split)
+        return task_of(spec).made_of(BoxSource(open_folder(spec), split))
     return open_data(spec, split, labels)
 
 
@@ -128,8 +129,9 @@ def data_digest(spec: DataSpec) -> str:
         files, version = scene_files(spec), ""
     elif spec.kind == "boxes":
         from compress.data.boxes import open_folder
+        from compress.tasks import task_of
 
-        files, version = open_folder(spec).files(), ""
+        files, version = open_folder(spec).files(), task_of(spec).mark_of_boxes
     else:
         from compress.data.paired import paired_files
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from compress.data.night import NightSource
 from compress.data.source import PairSource, Source
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ class TruthPairs(PairSource):
 Seen = TypeVar("Seen", bound=Source[Any])
 
 
-def seen_by(sees: Sees, source: Seen) -> Seen | TruthPairs:
+def seen_by(sees: Sees, source: Seen) -> Seen | TruthPairs | NightSource:
     """``source`` as a network sees it that sees the dark pictures, or the truth, which then has to be pictures."""
     if sees == "dark":
         return source
+    if isinstance(source, NightSource):
+        return NightSource(source.pictures, lit=True)
     assert isinstance(source, PairSource)
     return TruthPairs(source)

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from compress.data.box_labels import BoxLabels, Labelled, Marks, leaves_picture, on_picture
 from compress.errors import DataError
 
 CLASSES = "classes.txt"
-
-_OUTSIDE = 2e-3
-"""Share of a side by which rounding may put an edge outside; such an edge is put on the picture's."""
+FOLDER = "labels"
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """One box; edges are shares of the picture's width and height, in [0, 1]."""
+class YoloLabels(BoxLabels):
+    """``labels/`` with a file a picture, and ``classes.txt``, below ``root``."""
 
-    label: int
-    left: float
-    top: float
-    right: float
-    bottom: float
+    root: Path
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return read_classes(self.root / CLASSES)
+
+    @property
+    def where(self) -> Path:
+        return self.root / FOLDER
+
+    def stems(self) -> frozenset[str]:
+        return frozenset(path.stem for path in self.where.glob("*.txt")) - {Path(CLASSES).stem}
+
+    def read(self, stem: str) -> Marks:
+        return Marks(read_labels(self._file(stem), self.classes))
+
+    def files(self, stems: tuple[str, ...]) -> tuple[Path, ...]:
+        return (self.root / CLASSES, *map(self._file, stems))
+
+    def _file(self, stem: str) -> Path:
+        return self.where / f"{stem}.txt"
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -71,6 +87,6 @@ def _read_line(line: str, classes: tuple[str, ...], where: str) -> Labelled:
     edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if not all(map(math.isfinite, edges)) or width <= 0 or height <= 0:
         raise DataError(f"{where}: a box of {width:g} x {height:g} at ({x:g}, {y:g}) has no area")
-    if min(edges) < -_OUTSIDE or max(edges) > 1 + _OUTSIDE:
+    if leaves_picture(edges):
         raise DataError(f"{where}: the box at ({x:g}, {y:g}) of {width:g} x {height:g} leaves the picture")
-    return Labelled(label, *(min(max(edge, 0.0), 1.0) for edge in edges))
+    return on_picture(label, edges)

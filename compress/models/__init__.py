@@ -23,7 +23,7 @@ class Network:
     brightens: bool = True
     """Whether it is made for the dark alone."""
     detects: bool = False
-    """Whether it answers with maps of boxes instead of a picture."""
+    """Whether it answers with maps of boxes: instead of a picture, or where it ``brightens`` beside one."""
 
 
 LDFC = {
@@ -46,6 +46,9 @@ NETWORKS = {
     "fcos_lite": Network(
         "compress.models.fcos_lite:FcosLite", {"width": 16, "classes": 1}, brightens=False, detects=True
     ),
+    "night_pair": Network(
+        "compress.models.night_pair:NightPair", {"width": 20, "mend": 24, "classes": 1}, detects=True
+    ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
     "rir_autoencoder": Network(
         "compress.models.rir_autoencoder:RirAutoencoder", {"width": 64, "depth": 6, "blocks": 4}, is_student=False
@@ -53,8 +56,9 @@ NETWORKS = {
 }
 NETWORK_NAMES = tuple(NETWORKS)
 PICTURE_NETWORKS = tuple(name for name, network in NETWORKS.items() if not network.detects)
-"""Those that answer with pictures."""
-STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student and network.brightens)
+"""Those that answer with pictures alone."""
+STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_student and network.brightens
+                      and not network.detects)  # fmt: skip
 """Those for low light."""
 
 
@@ -64,8 +68,13 @@ def students_of_any_task() -> tuple[str, ...]:
 
 
 def detectors() -> tuple[str, ...]:
-    """Those that answer with maps of boxes."""
-    return tuple(name for name, network in NETWORKS.items() if network.detects)
+    """Those that answer with maps of boxes alone."""
+    return tuple(name for name, network in NETWORKS.items() if network.detects and not network.brightens)
+
+
+def two_headed() -> tuple[str, ...]:
+    """Those that answer with a bright picture and with maps of boxes."""
+    return tuple(name for name, network in NETWORKS.items() if network.detects and network.brightens)
 
 
 def network_class(name: str) -> type[nn.Module]:
@@ -79,8 +88,8 @@ def build_net(name: str, settings: Mapping[str, int]) -> nn.Module:
     """A freshly initialised network; ``settings`` are integer arguments of its constructor, the rest are its defaults.
 
     Every network takes dark RGB (N, 3, H, W) float32 in [0, 1] and gives the bright picture in the
-    same form, clipped in eval mode, or if it detects, maps (``compress.detection.decode``); H and W are multiples of
-    its ``size_multiple``. Its ``settings``
+    same form, clipped in eval mode, or if it detects, maps (``compress.detection.decode``), or both; H and W
+    are multiples of its ``size_multiple``. Its ``settings``
     attribute holds what rebuilds it. A second argument says at which fraction of the given picture the
     thumbnail is looked at, where there is one (``brighten.thumbnail``).
 

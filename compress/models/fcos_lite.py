@@ -116,8 +116,12 @@ class FcosLite(nn.Module):
         fine = self.fine(self.stem(self.unshuffle(x)))
         middle = self.middle(fine)
         levels = self.neck(fine, middle, self.coarse(middle))
-        answers = [self.head(level) for level in levels]
-        parts = [answers[0]]
-        for place, answer in enumerate(answers[1:], 1):
-            parts.append(F.interpolate(answer, scale_factor=float(2**place), mode="nearest"))
-        return torch.cat(parts, 1)
+        return laid_together([self.head(level) for level in levels])
+
+
+def laid_together(answers: list[Tensor]) -> Tensor:
+    """What a head says of each level, the finest first, as maps of the finest level's size side by side."""
+    parts = [answers[0]]
+    for place, answer in enumerate(answers[1:], 1):
+        parts.append(F.interpolate(answer, scale_factor=float(2**place), mode="nearest"))
+    return torch.cat(parts, 1)

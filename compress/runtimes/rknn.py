@@ -53,6 +53,7 @@ PLATFORMS = ("rk3588", "rk3566", "rk3576", "rv1106", "rv1126b")
 INTEGER_ONLY = ("rv1106",)
 """NPUs without float16, which take a graph with float islands only with scales of the toolkit's own."""
 
+
 class RknnRoute(Record):
     """One way to scales. ``psnr_db``: the simulator against the interchange file, frame by frame, if measured."""
 

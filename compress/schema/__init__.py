@@ -48,7 +48,7 @@ from compress.schema.target import (
     Scheme,
     Target,
 )
-from compress.schema.task import TaskSpec
+from compress.schema.task import TaskSpec, TaskWeights
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Retinex, Train
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "Target",
     "TaskData",
     "TaskSpec",
+    "TaskWeights",
     "TeachSpec",
     "TeacherSpec",
     "Train",

@@ -82,6 +82,7 @@ class StudentSpec(Section):
     deep_width: PositiveInt | None = Field(None, description="of ldfc: channels at half of the suppression's size")
     deep: int | None = Field(None, ge=0, description="of ldfc: layers there, after the one that leads down; 0: none")
     fold: Literal[1, 2] | None = Field(None, description="of ldfc: suppresses at full size (1) or half (2)")
+    mend: PositiveInt | None = Field(None, description="of night_pair: channels that repair the picture, at half size")
     iterations: PositiveInt | None = Field(None, description="how often the picture goes through its curve")
     scale: PositiveInt | None = Field(None, description="sides of the answer over the input's; none: the task's")
     classes: PositiveInt | None = Field(None, description="of a detector: how many; none: those of the pictures")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from compress.schema.section import Section
+from compress.schema.section import WHOLE, Section, Weight
 
-TaskKind = Literal["enhance", "denoise", "super_resolution", "detect"]
+TaskKind = Literal["enhance", "denoise", "super_resolution", "detect", "night"]
+
+
+class TaskWeights(Section):
+    """What the losses of a network's two heads weigh, in every training of its chain."""
+
+    boxes: Weight = 1.0
+    picture: Weight = 5.0
 
 
 class TaskSpec(Section):
@@ -16,10 +23,14 @@ class TaskSpec(Section):
 
     kind: TaskKind = Field("enhance", description="compress.tasks has a file for each")
     scale: int | None = Field(None, ge=2, description="super_resolution: the answer's sides over the input's")
-    classes: tuple[str, ...] = Field((), description="detect: class names; none: those in the set's classes.txt")
+    classes: tuple[str, ...] = Field((), description="detect, night: class names; none: those that the set names")
+    weights: TaskWeights = Field(TaskWeights(), description="night: of the losses of its two heads")
 
     @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without classes where there are none: pictures for tasks of pictures are what they were."""
+    def _as_before(self, plain: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Without classes where there are none, and weights of one task: pictures for those are what they were."""
         data: dict[str, Any] = plain(self)
-        return {name: value for name, value in data.items() if name != "classes" or value}
+        if info.context == WHOLE:
+            return data
+        left_out = {"classes": not self.classes, "weights": self.kind != "night"}
+        return {name: value for name, value in data.items() if not left_out.get(name)}

@@ -101,8 +101,10 @@ class Hint(Section):
     teacher: str
     student: str
     weight: Weight = 0.1
-    by: Literal["values", "affinity"] = Field(
-        "values", description="values, through a learned 1x1 adapter; or how alike any two places are (FAKD)"
+    by: Literal["values", "affinity", "objects"] = Field(
+        "values",
+        description="values, through a learned 1x1 adapter; how alike any two places are (FAKD); or, of the task "
+        "night, normed values, within boxes above all",
     )
 
     @model_serializer(mode="wrap")

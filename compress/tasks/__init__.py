@@ -12,6 +12,7 @@ from compress.tasks.base import Task
 from compress.tasks.denoise import Denoise
 from compress.tasks.detect import Detect
 from compress.tasks.enhance import Enhance
+from compress.tasks.night import Night
 from compress.tasks.picture import PictureTask
 from compress.tasks.super_resolution import SuperResolution
 
@@ -20,6 +21,7 @@ TASKS: dict[TaskKind, Callable[[TaskSpec], Task[Any, Any]]] = {
     "denoise": lambda _spec: Denoise(),
     "super_resolution": lambda spec: SuperResolution(spec.scale or 2),
     "detect": lambda spec: Detect(spec.classes),
+    "night": lambda spec: Night(spec.classes, spec.weights),
 }
 
 

@@ -63,13 +63,18 @@ class Task(ABC, Generic[Answer, Truth]):
     - ``brightness_is_free``: whether training may vary how bright low is.
     """
 
-    answers: ClassVar[Literal["pictures", "boxes"]]
+    answers: ClassVar[Literal["pictures", "boxes", "both"]]
     outputs: ClassVar[tuple[str, ...]]
     version: ClassVar[int] = 1
     input_label: ClassVar[str]
     metrics: ClassVar[tuple[MetricName, ...]]
     brightness_is_free: ClassVar[bool] = False
     scale: int = 1
+    mark_of_boxes: ClassVar[str] = ""
+
+    def made_of(self, source: Source[Any]) -> Source[Any]:
+        """A set with boxes as this task has it; ``mark_of_boxes`` sets it apart from that of another."""
+        return source
 
     @abstractmethod
     def untouched(self, low: Picture) -> Answer:

@@ -67,10 +67,10 @@ class Detect(Task[Boxes, "BoxTruth"]):
         return BoxDistill(lesson.teacher, lesson.spec.output_weight), None
 
     def watch(self, source: Source[Any]) -> Watch:
-        from compress.training.loop import Watch
+        from compress.training.loop import Watched
         from compress.training.watched import map50_of
 
-        return Watch("map50", lambda net: map50_of(net, source))
+        return lambda net: Watched(map50=map50_of(net, source))
 
     def ask(self, net: nn.Module) -> Callable[[Picture], Boxes]:
         from compress.models.detect import asked

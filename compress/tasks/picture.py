@@ -94,10 +94,10 @@ class PictureTask(Task["Picture", "Picture"]):
         return picture_lesson(lesson, self.loss)
 
     def watch(self, source: Source[Any]) -> Watch:
-        from compress.training.loop import Watch
+        from compress.training.loop import Watched
         from compress.training.watched import mean_psnr_db
 
-        return Watch("psnr", lambda net: mean_psnr_db(net, source))
+        return lambda net: Watched(psnr_db=mean_psnr_db(net, source))
 
     def ask(self, net: nn.Module) -> Callable[[Picture], Picture]:
         from compress.models.enhance import enhance

@@ -10,7 +10,7 @@ from torch import nn
 
 from compress.artefacts import Labels
 from compress.data.batches import Guide
-from compress.data.source import open_data
+from compress.data.source import PairSource, open_data
 from compress.data.truth import seen_by
 from compress.losses.distill import Distill, Loss
 from compress.schema import DataSpec, DistillSpec, Train
@@ -42,6 +42,7 @@ def picture_lesson(lesson: Lesson, loss: Loss) -> tuple[Objective, Guide | None]
         hints = lesson.spec.hints
         asked = lesson.labels is None or hints
         seen = seen_by(lesson.spec.teacher_sees, source)
+        assert isinstance(seen, PairSource)
         stored = consult(lesson.teacher, seen, hints, lesson.scratch, lesson.progress) if asked else None
         guide = stored if lesson.labels is None else TruthGuide(source, stored)
     torch.manual_seed(lesson.seed)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -64,14 +64,15 @@ class Objective(nn.Module):
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What is looked at during training, never selected by: ``of`` gives ``metric`` on the validation split.
+class Watched:
+    """Figures of the validation split at one moment, in dB and in [0, 1]; looked at, never selected by."""
 
-    In dB for psnr, in [0, 1] for map50.
-    """
+    psnr_db: float | None = None
+    map50: float | None = None
 
-    metric: Literal["psnr", "map50"]
-    of: Callable[[nn.Module], float]
+
+Watch = Callable[[nn.Module], Watched]
+"""Looks at a network, in eval mode, during its training."""
 
 
 @dataclass(frozen=True)
@@ -269,14 +270,14 @@ def _is_part(name: str, prefixes: tuple[str, ...]) -> bool:
 
 
 def _point(state: _State, watch: Watch | None) -> CurvePoint:
-    means, val = state.means.take(), None
+    means, seen = state.means.take(), Watched()
     if watch is not None:
         was_training = state.net.training
         with state.average.worn_by(state.net), torch.no_grad():
-            val = round(watch.of(state.net.eval()), 4)
+            seen = watch(state.net.eval())
         state.net.train(was_training)
     lr = float(state.optimizer.param_groups[0]["lr"])
-    psnr_db, map50 = (val if watch is not None and watch.metric == name else None for name in ("psnr", "map50"))
+    psnr_db, map50 = (None if value is None else round(value, 4) for value in (seen.psnr_db, seen.map50))
     return CurvePoint(step=state.step, lr=lr, loss=means.pop("loss"), parts=means, val_psnr_db=psnr_db, val_map50=map50)
 
 

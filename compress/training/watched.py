@@ -10,9 +10,11 @@ from compress.data.source import Source
 from compress.detection.truth import known_only
 from compress.errors import DataError
 from compress.metrics import psnr_db
-from compress.metrics.detection import map50
+from compress.metrics.detection import Boxes, map50
+from compress.models.both import asked_both
 from compress.models.detect import asked
 from compress.models.enhance import enhance
+from compress.training.loop import Watched
 
 
 def mean_psnr_db(net: nn.Module, source: Source[Any]) -> float:
@@ -28,6 +30,22 @@ def map50_of(net: nn.Module, source: Source[Any]) -> float:
         picture, truth = source.pair(index)
         found.append(known_only(ask(picture), truth))
         truths.append(truth.boxes)
+    return _map50(found, truths)
+
+
+def both_of(net: nn.Module, source: Source[Any]) -> Watched:
+    """Mean PSNR and mAP50 of a network with two heads. Raises DataError as ``map50_of``."""
+    ask, found, truths, dbs = asked_both(net), [], [], []
+    for index in range(len(source)):
+        dark, truth = source.pair(index)
+        answer = ask(dark)
+        dbs.append(psnr_db(answer.picture, truth.bright))
+        found.append(known_only(answer.boxes, truth.boxes))
+        truths.append(truth.boxes.boxes)
+    return Watched(psnr_db=sum(dbs) / len(dbs), map50=_map50(found, truths))
+
+
+def _map50(found: list[Boxes], truths: list[Boxes]) -> float:
     if not any(map(len, truths)):
         raise DataError("no validation picture has a box; put some with boxes into that split")
     return map50(found, truths)

@@ -40,7 +40,7 @@ def test_every_method_and_recipe_is_a_row_and_a_second_run_makes_nothing(
 ) -> None:
     assert low_light.main(_words(home)) == 0
     first = LowLightFile.read(home / "out" / "low_light.json")
-    assert [row.name for row in first.fixed] == ["dark input", "clahe", "lime", "msrcr", "teacher low_light"]
+    assert [row.name for row in first.fixed] == ["dark input", "clahe", "gamma", "lime", "msrcr", "teacher low_light"]
     assert [(row.recipe, row.seed) for row in first.trained] == [("tiny", 3)]
     (run,) = first.trained
     assert {each.variant for each in run.networks} >= {"student", "control", "pruned", "int8"}

@@ -18,8 +18,8 @@ def pair() -> tuple[Picture, Picture]:
     return open_data(DataSpec(licence="with scikit-image", kind="embedded", size=(96, 144), copies=1), "test").pair(0)
 
 
-def test_there_are_three_and_their_names_are_told() -> None:
-    assert list(CLASSICAL) == ["clahe", "lime", "msrcr"]
+def test_there_are_four_and_their_names_are_told() -> None:
+    assert list(CLASSICAL) == ["clahe", "gamma", "lime", "msrcr"]
 
 
 @pytest.mark.parametrize("name", CLASSICAL)

@@ -73,9 +73,10 @@ def test_sections_of_pictures_are_what_they_were() -> None:
         ("student.network=anchor_cnn", "student.network: 'anchor_cnn' answers with pictures; for task detect"),
         ("teach.network=retinex_unet", "teach.network: 'retinex_unet' answers with pictures"),
         ("student.classes=3", "student.classes: 3, but the set has 2; leave it out"),
-        ("task.classes=[cat]", "task.classes: cat, but classes.txt has square, disc"),
+        ("task.classes=[cat]", "labels has square, disc; leave it out"),
         ("sensitivity.run=true", "stages: 'sensitivity' can't take boxes yet"),
-        ("distill.train.augment.zoom=0.8", "distill.train.augment.zoom: boxes can't be cut along yet"),
+        ("task.weights.picture=2.0", "task.weights: of night only"),
+        ("student.network=night_pair", "student.network: 'night_pair' answers with a picture and boxes; for"),
         ("teach.train.phases=[{epochs: 1, crop: 64}]", "teach.train.phases.0.crop: is for pictures as truth"),
         ("distill.loss.ssim=0.5", "distill.loss: weighs terms of pictures"),
         ("distill.hints=[{teacher: neck, student: neck}]", "distill.hints: can't be taken of a detector"),
@@ -108,4 +109,5 @@ def test_boxes_and_pictures_are_not_mixed(root: Path) -> None:
     found = _problems("recipe=sr", "target=x86_edge", "data=boxes", f"data.root={root}", "student.network=fcos_lite")
     assert "data: 'boxes' has boxes, and task super_resolution is for pictures" in found
     assert "student.network: 'fcos_lite' finds boxes" in found
-    assert "task.classes: of detect only" in _problems("recipe=denoise", "target=x86_edge", "task.classes=[a]")
+    found = _problems("recipe=denoise", "target=x86_edge", "task.classes=[a]")
+    assert "task.classes: of detect and night only" in found

@@ -93,8 +93,8 @@ def test_boxes_are_no_pairs(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda root: (root / "labels/p000.txt").unlink(), r"no label file for 1 picture\(s\) \(p000\)"),
-        (lambda root: (root / "images/p000.png").unlink(), r"no picture for 1 label file\(s\) \(p000\)"),
+        (lambda root: (root / "labels/p000.txt").unlink(), r"labels: says nothing of 1 picture\(s\) \(p000\)"),
+        (lambda root: (root / "images/p000.png").unlink(), r"images: no picture for 1 that labels names \(p000\)"),
         (lambda root: (root / "images/p000.png").write_bytes(b""), "p000.png: is empty"),
         (lambda root: (root / "labels/p001.txt").write_text("0 2 0.5 0.1 0.1\n"), "p001.txt:1: the box .* leaves"),
         (lambda root: (root / "classes.txt").unlink(), "classes.txt: can't be read"),

@@ -10,7 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.data.camera import NightCamera, NightShot, darken, develop, expose, sample_night, to_raw
+from compress.data.camera import (
+    PUBLISHED_CAMERA,
+    NightCamera,
+    NightShot,
+    darken,
+    develop,
+    expose,
+    sample_night,
+    to_raw,
+)
 from compress.errors import ConfigError
 
 
@@ -62,6 +71,26 @@ def test_draws_stay_in_range_and_fill_it() -> None:
     assert set(shot.raw_levels.tolist()) == {4095.0, 16383.0, 65535.0}
     assert torch.equal(shot.gains[:, 1], torch.ones(5_000))
     assert torch.allclose(shot.rgb_to_camera.sum(2), torch.ones(5_000, 3), atol=1e-5)  # white stays white
+
+
+def test_published_exposures_follow_their_truncated_normal() -> None:
+    """Mean and deviation of N(.1, .08) cut at .01 and .1, by the textbook's formulas."""
+    drawn = sample_night(PUBLISHED_CAMERA, 40_000, seeded(7)).exposure
+    assert drawn.dtype == torch.float32 and 0.01 <= float(drawn.min()) < 0.0105 and 0.0995 < float(drawn.max()) <= 0.1
+    law = torch.distributions.Normal(0.0, 1.0)
+    ends = (torch.tensor((0.01, 0.1)) - 0.1) / 0.08
+    heights, mass = law.log_prob(ends).exp(), float(law.cdf(ends).diff())
+    shift = float(heights[0] - heights[1]) / mass
+    variance = 1 + float((ends * heights)[0] - (ends * heights)[1]) / mass - shift**2
+    assert float(drawn.mean()) == pytest.approx(0.1 + 0.08 * shift, rel=0.01)
+    assert float(drawn.std()) == pytest.approx(0.08 * math.sqrt(variance), rel=0.02)
+
+
+def test_the_law_of_exposures_leaves_all_else_of_a_shot_as_it_was() -> None:
+    """The demo's pictures are drawn by these numbers in this order."""
+    some, others = (sample_night(camera, 64, seeded(3)) for camera in (NightCamera(), PUBLISHED_CAMERA))
+    assert torch.equal(some.gamma, others.gamma) and torch.equal(some.read_variance, others.read_variance)
+    assert torch.equal(some.rgb_to_camera, others.rgb_to_camera) and not torch.equal(some.exposure, others.exposure)
 
 
 def test_developing_undoes_the_way_to_raw() -> None:
@@ -133,6 +162,7 @@ def test_each_picture_of_a_batch_has_its_own_shot() -> None:
         ({"exposure": (0.2, 0.1)}, "camera.exposure"),
         ({"exposure": (0.0, 0.1)}, "camera.exposure"),
         ({"exposure": (0.1, 1.5)}, "camera.exposure"),
+        ({"exposure_normal": (0.1, 0.0)}, "camera.exposure_normal"),
         ({"gamma": (0.5, 2.0)}, "camera.gamma"),
         ({"red_gain": (0.5, 2.0)}, "camera.red_gain"),
         ({"shot": (0.0, 0.01)}, "camera.shot"),

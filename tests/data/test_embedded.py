@@ -50,6 +50,17 @@ def test_counts_follow_the_settings_and_the_yardstick_stays() -> None:
     assert np.array_equal(open_data(SPEC, "train").pair(3)[0], open_data(more, "train").pair(3)[0])
 
 
+def test_the_demos_pictures_stay() -> None:
+    """Those of ``PICTURES_VERSION``: figures are compared over years. One code for another processor's rounding."""
+    name, (low, high) = open_data(SPEC, "test").names[0], open_data(SPEC, "test").pair(0)
+    assert name == "coffee-0" and embedded.PICTURES_VERSION == "2.1"
+    kept = [[[44, 19, 7], [72, 57, 49], [46, 21, 2]], [[31, 9, 5], [64, 33, 9], [37, 11, 5]]]
+    assert np.abs(low[::32, ::32].astype(int) - kept).max() <= 1
+    lit = [[[188, 86, 34], [244, 223, 200], [188, 95, 42]], [[170, 44, 15], [234, 154, 65], [178, 46, 17]]]
+    assert np.abs(high[::32, ::32].astype(int) - lit).max() <= 1
+    assert low.mean() == pytest.approx(25.838, abs=0.05)
+
+
 def test_dark_pictures_are_dark_but_carry_signal() -> None:
     source = open_data(DataSpec(licence="test", kind="embedded"), "test")
     pairs = [source.pair(index) for index in range(len(source))]

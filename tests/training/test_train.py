@@ -30,7 +30,7 @@ from compress.losses.distill import Supervised
 from compress.models import PICTURE_NETWORKS, build_net
 from compress.models.brighten import THUMB_STRIDE
 from compress.schema import Augment, Phase, PictureLoss, Train
-from compress.training.loop import Average, Curve, Watch, fit, learning_rate
+from compress.training.loop import Average, Curve, Watched, fit, learning_rate
 
 if TYPE_CHECKING:
     from compress.data.source import Pair
@@ -77,7 +77,7 @@ def _train(scratch: Path, progress: Silent, train: Train) -> tuple[nn.Module, Cu
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     plan = BatchPlan(Noise(), train.phases, train.augment, seed=7)
-    return net, fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, Watch("psnr", lambda n: 1.0),
+    return net, fit(net, Supervised(PictureLoss()), plan, train, scratch, progress, lambda n: Watched(psnr_db=1.0),
                     points=3)  # fmt: skip
 
 
@@ -120,12 +120,12 @@ def test_a_phase_leaves_what_it_freezes(ema: float, tmp_path: Path) -> None:
     train = Train(phases=phases, lr=3e-3, warmup=0.0, ema=ema, precision="fp32")
     states: list[dict[str, torch.Tensor]] = []
 
-    def look(seen: nn.Module) -> float:
+    def look(seen: nn.Module) -> Watched:
         states.append({name: value.clone() for name, value in seen.state_dict().items()})
-        return 1.0
+        return Watched(psnr_db=1.0)
 
     fit(net, Supervised(PictureLoss()), BatchPlan(Noise(), phases, train.augment, seed=7), train, tmp_path, Silent(),
-        Watch("psnr", look), points=8)  # fmt: skip
+        look, points=8)  # fmt: skip
     for name, value in states[0].items():
         if name.startswith("light."):
             assert torch.equal(states[3][name], states[-1][name]) and not torch.equal(value, states[3][name]), name
@@ -143,13 +143,13 @@ def test_a_phase_trains_without_what_it_leaves_out(tmp_path: Path) -> None:
     phases = (Phase(epochs=2, batch=6, without=("repair",)), Phase(epochs=2, batch=6))
     states: list[dict[str, Tensor]] = []
 
-    def look(seen: nn.Module) -> float:
+    def look(seen: nn.Module) -> Watched:
         states.append({name: value.clone() for name, value in seen.state_dict().items()})
-        return 1.0
+        return Watched(psnr_db=1.0)
 
     train = Train(phases=phases, lr=1e-3, warmup=0.0, weight_decay=0.1, ema=0.0, precision="fp32")
     plan = BatchPlan(Noise(), phases, train.augment, seed=7)
-    fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), Watch("psnr", look), points=4)
+    fit(net, Supervised(PictureLoss()), plan, train, tmp_path, Silent(), look, points=4)
     assert [bool(answer.any()) for answer in answers] == [False, False, True, True]
     for name, value in first.items():
         assert torch.equal(value, states[1][name]) == name.startswith("repair."), name

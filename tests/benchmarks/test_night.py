@@ -1,0 +1,93 @@
+"""The night benchmark in a handful of steps: its rows, its resume, its looks, its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import night
+import pytest
+import tiny_boxes
+from night_bench import chains
+from night_bench.records import ASKED, NightFile, Pictures, Run, Scores, Size
+from night_bench.table import interval, markdown
+
+WITH = ("data.size=[96,96]", "teach.width=8", "student.width=8", "student.mend=8", "data.labelled=named")
+
+
+def _words(home: Path, *more: str) -> list[str]:
+    return ["--root", str(home / "set"), "--seeds", "3", "--steps", "1", "--store", str(home / "store"),
+            "--out", str(home / "out"), "--with", *WITH, *more]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("night")
+    tiny_boxes.write_set(folder / "set", 16)
+    return folder
+
+
+def test_everything_is_a_row_and_a_second_run_makes_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three trainings of one step and five answers to four pictures."""
+    assert night.main(_words(home, "--looks", "1", "--night", str(home / "set" / "images"))) == 0
+    first = NightFile.read(home / "out" / "night.json")
+    assert [row.name for row in first.fixed] == ["dark input", "clahe", "gamma"]
+    assert [len(row.psnr_db) for row in first.fixed] == [4, 4, 4]
+    (run,) = first.runs
+    assert run.seed == 3 and tuple(each.asked for each in run.scores) == ASKED
+    assert set(run.digests) == {"teach", "distill", "control"} and run.student.macs > 0
+    assert all(0 <= each.map50_95 <= each.map50 <= 1 and len(each.psnr_db) == 4 for each in run.scores)
+    looks = sorted(path.name for path in (home / "out" / "night").glob("*.png"))
+    assert len(looks) == 1 + 16 and "p012.png" in looks and "night-p000.png" in looks
+    said = capsys.readouterr().out
+    assert "| **student, distilled**, on dark |" in said and "cut to 1 steps: a try of the way, no result" in said
+
+    monkeypatch.setattr(chains, "_scores", None)  # would be called to ask a network again
+    assert night.main(_words(home)) == 0
+    again = NightFile.read(home / "out" / "night.json")
+    assert again.runs == first.runs and again.fixed == first.fixed
+
+
+def test_a_folder_without_boxes_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert night.main(["--root", str(tmp_path / "no"), "--out", str(tmp_path)]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def _run(seed: int, gain: float) -> Run:
+    values = dict(zip(ASKED, (0.40, 0.40 + gain, 0.20, 0.60, 0.45), strict=True))
+    scores = tuple(
+        Scores(asked=asked, psnr_db=(17.0, 19.0), ssim=(0.6, 0.8), map50=value + seed / 100, map50_95=value / 2)
+        for asked, value in values.items()
+    )
+    return Run(seed=seed, words=(), digests={}, student=Size(params=152_832, macs=324_000_000),
+               teacher=Size(params=519_264, macs=424_000_000), scores=scores)  # fmt: skip
+
+
+FOUND = NightFile(
+    command="python benchmarks/night.py", commit="abc1234", data_digest="a" * 64, split_digest="b" * 64,
+    images=("p1", "p2"), definition="", size=(256, 256), seeds=(0, 1), steps=None, fingerprint={}, versions={},
+    fixed=(Pictures(name="clahe", psnr_db=(10.0, 12.0), ssim=(0.3, 0.5)),), runs=(_run(0, 0.08), _run(1, 0.08)),
+)  # fmt: skip
+
+
+def test_the_table_says_what_the_file_holds() -> None:
+    text = markdown(FOUND)
+    for line in (
+        "| clahe | – | – | – | – | 11.00 | 0.400 |",
+        "| student without a teacher, on dark | 152,832 | 0.324 | 0.405 ± 0.007 | 0.200 ± 0.000 | 18.00 ± 0.00 | 0.7",
+        "| **student, distilled**, on dark | 152,832 | 0.324 | 0.485 ± 0.007 | 0.240 ± 0.000 | 18.00 ± 0.00 | 0.7",
+        "| teacher, on clean | 519,264 | 0.424 | 0.605 ± 0.007 | 0.300 ± 0.000 | – | – |",
+        "| student's picture, then the teacher | 672,096 | 0.748 | 0.455 ± 0.007 |",
+        "- map50: +0.080, relative +19.8 %; 95 % intervals 0.421 to 0.549 against 0.341 to 0.469: not apart",
+        "- map50_95: +0.040, relative +20.0 %; 95 % intervals 0.240 to 0.240 against 0.200 to 0.200: apart",
+        "published, of another set: 16.58 %",
+    ):
+        assert line in text, line
+    assert "no result" not in text
+
+
+def test_of_one_seed_nothing_is_claimed() -> None:
+    text = markdown(FOUND.model_copy(update={"runs": FOUND.runs[:1]}))
+    assert "±" not in text.split("\n\n", 1)[1] and "95 % intervals need two seeds and more" in text
+    assert interval([1.0]) is None and interval([1.0, 3.0]) == pytest.approx((2 - 12.706, 2 + 12.706), abs=0.01)
