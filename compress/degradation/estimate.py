@@ -73,12 +73,18 @@ def estimate(pictures: Sequence[Picture], seed: int, restarts: int = 20, noise: 
     greys = [_grey(picture) for picture in pictures if min(picture.shape[:2]) >= 2 * _WINDOW]
     if not greys:
         raise DataError(f"the kernel can't be found: a picture of {2 * _WINDOW}x{2 * _WINDOW} and larger is needed")
-    level = float(np.median([noise_level(grey) for grey in greys])) / _OF_COLOURS if noise is None else noise
+    level = float(np.median([_noise(picture) for picture in pictures])) if noise is None else noise
     spectra = np.concatenate([_spectra(grey) for grey in greys])
     rng = np.random.default_rng((seed, 7))
     draws = (spectra[rng.integers(0, len(spectra), len(spectra))] for _ in range(restarts))
     others = tuple(_blur(draw.mean(0), level) for draw in draws)
     return Estimate(_blur(spectra.mean(0), level), others)
+
+
+def _noise(picture: Picture) -> float:
+    """The least of the three colours': structure adds to it, and nothing takes away."""
+    planes = np.moveaxis(picture, 2, 0).astype(np.float32) / 255
+    return min(noise_level(plane) for plane in planes)
 
 
 def _grey(picture: Picture) -> NDArray[np.float32]:

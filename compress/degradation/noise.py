@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PATCH = 7
-_CODE = 1.0 / 255
+_LEAST = 2.5 / 255
+"""Fine texture of clean pictures looks like noise of up to this."""
 
 
 def noise_level(grey: NDArray[np.float32]) -> float:
-    """Standard deviation, in [0, 1], of the white noise of a picture (H, W) in [0, 1]; 0 where it has less than a code.
+    """Standard deviation of the white noise of a picture (H, W), both in [0, 1]; 0 where it is less than 2.5
+    codes, which texture is taken for as well.
 
     The eigenvalues of the patches' covariance that no structure has raised are the noise's variance: the largest ones
     are left out until mean and median of the rest are one (Chen, Zhu, Heng, ICCV 2015).
@@ -23,4 +25,4 @@ def noise_level(grey: NDArray[np.float32]) -> float:
         if rest.mean() <= np.median(rest):
             break
     level = float(np.sqrt(max(0.0, rest.mean())))
-    return level if level > _CODE else 0.0
+    return level if level > _LEAST else 0.0

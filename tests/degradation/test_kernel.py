@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from known_kernels import photograph
 from PIL import Image
 
 from compress.degradation.kernel import (
@@ -16,7 +17,6 @@ from compress.degradation.kernel import (
     side,
 )
 from compress.models.enhance import to_picture, to_tensor
-from tests.degradation.known import photograph
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

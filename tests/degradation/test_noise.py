@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from known_kernels import given, known_kernel
 
 from compress.degradation.noise import noise_level
-from tests.degradation.known import given, known_kernel
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.02, 0.05])

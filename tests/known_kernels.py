@@ -14,6 +14,8 @@ from compress.degradation.kernel import Taps, oriented, shrunk
 from compress.models.enhance import to_picture, to_tensor
 from compress.schema import DataSpec
 
+PHOTOGRAPHS = ("coffee", "chelsea", "astronaut", "rocket", "china", "flower")
+
 KNOWN = ((0.45, 0.3, 0), (0.6, 0.3, 45), (0.75, 0.4, 90), (0.9, 0.5, 30), (1.0, 0.35, 120), (1.1, 0.65, 150))
 """Standard deviations in pixels of the small picture, and degrees."""
 
