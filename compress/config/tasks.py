@@ -63,7 +63,7 @@ def task_problems(plan: Plan) -> Iterator[str]:
     scale = open_task(spec).scale
     for name in plan.target.export.builds:
         if scale != 1 and not open_runtime(name).enlarges:
-            yield f"target.export.builds: a {name} build that enlarges can't be made yet; take onnx, openvino or tflite"
+            yield f"target.export.builds: {name} builds that enlarge can't be made yet; leave {name} out"
 
 
 def _no_detectors(recipe: Recipe) -> Iterator[str]:
