@@ -62,6 +62,12 @@ class Labels(Artefact):
     def listed(self) -> Path:
         return self.folder / "frames.json"
 
+    @property
+    def kernel(self) -> Path | None:
+        """``kernel.json``, ``kernel.svg`` beside it, where the stage degrade made the pairs; else None."""
+        path = self.folder / "kernel.json"
+        return path if path.is_file() else None
+
 
 @dataclass(frozen=True)
 class FloatNet(Net):

@@ -17,6 +17,7 @@ import click
 
 from compress import __version__
 from compress.cli_comparing import COMPARING, store_option
+from compress.cli_enlarging import ENLARGING
 from compress.cli_handoff import HANDING_OFF
 from compress.cli_signing import SIGNING
 from compress.environment_secrets import take_out
@@ -249,7 +250,7 @@ def parity(
     return compare_builds(builds, store, root, reference, golden, images, layers, json_file)
 
 
-for _command in (*COMPARING, *SIGNING, *HANDING_OFF):
+for _command in (*COMPARING, *ENLARGING, *SIGNING, *HANDING_OFF):
     cli.add_command(_command)
 
 

@@ -57,8 +57,9 @@ class Plan:
         ``label`` comes behind ``teacher``, else behind ``student``, where the pictures have no ground truth.
         """
         recipe = self.recipe
+        labelled = self.reference in ("teacher", "float network")
         behind = {
-            "teacher" if self.reference == "teacher" else "student": ("label", self.reference is not None),
+            "teacher" if self.reference == "teacher" else "student": ("label", labelled),
             "distill": ("control", recipe.distill.control),
             "quantize": ("sensitivity", recipe.sensitivity.run),
         }
@@ -75,6 +76,8 @@ class Plan:
         """Whose pictures stand for a ground truth; None where there is one."""
         if self.data.kind != "frames":
             return None
+        if "degrade" in self.recipe.stages:
+            return "given frame"
         return "teacher" if "teacher" in self.recipe.stages else "float network"
 
     @property
@@ -119,7 +122,7 @@ class Plan:
         recipe, target, device = self.recipe, self.target, self.target.device
         budget = UntrainedBudget(**dict(self.budget)) if self.untrained else self.budget
         found: tuple[Section, ...] = (
-            recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
+            recipe.degrade, recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
             recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),

@@ -242,12 +242,16 @@ class Slice(Record):
 DARK_INPUT = "dark input"
 
 
-Reference = Literal["teacher", "float network"]
-"""Whose pictures stand for a ground truth: a teacher's, or those of the network that is brought, before anything."""
+Reference = Literal["teacher", "float network", "given frame"]
+"""Whose pictures stand for a ground truth: a teacher's, or those of the network that is brought, before anything.
+
+Or the frame as it was given, of what was made of it by the camera's own kernel."""
 
 
 class Fidelity(Record):
     """Of frames without ground truth: figures are against the 8-bit pictures of the network ``to``, by its ``digest``.
+
+    ``given frame``: against the frame itself, at the scale below the one that is wanted; the digest is the kernel's.
 
     ``frames``: in words, how the frames were chosen and split.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compress.config.boxes import box_problems, with_classes
-from compress.models import NETWORKS, STUDENT_NAMES, students_of_any_task
+from compress.models import NETWORKS, STUDENT_NAMES, students_of_any_task, teachers_of_any_task
 from compress.plan import Plan
 from compress.runtimes import open_runtime
 from compress.schema import DataSpec, Recipe, TaskData, TaskSpec, TaskWeights, Train
@@ -66,7 +66,7 @@ def task_problems(plan: Plan) -> Iterator[str]:
     scale = open_task(spec).scale
     for name in plan.target.export.builds:
         if scale != 1 and not open_runtime(name).enlarges:
-            yield f"target.export.builds: a {name} build that enlarges can't be made yet; take onnx, openvino or tflite"
+            yield f"target.export.builds: {name} builds that enlarge can't be made yet; leave {name} out"
 
 
 def _no_detectors(recipe: Recipe) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _networks(recipe: Recipe) -> Iterator[str]:
         yield f"student.network: '{student.network}' brightens; for task {spec.kind} there are: {', '.join(able)}"
     named = {"student": student.scale or 1} if student.network in able else {}
     if "teach" in recipe.stages:
-        if recipe.teach.network in able:
+        if recipe.teach.network in (*able, *teachers_of_any_task()):
             named["teach"] = recipe.teach.scale or 1
         elif recipe.teach.network in NETWORKS:
             yield f"teach.network: '{recipe.teach.network}' brightens; for task {spec.kind}: {', '.join(able)}"

@@ -45,6 +45,9 @@ def open_labelled(spec: DataSpec, labels: Labels, split: Split) -> CachedPairs:
     Training and validation share ``spec.memory_mib`` in proportion to their frames, for both are open during training.
     Raises DataError where the set's pictures are no longer there.
     """
+    from compress.tasks import picture_task_of
+
+    task = picture_task_of(spec)
     listed = LabelList.read(labels.listed).frames
     frames = tuple(frame for frame in listed if frame.split == split)
     budget_bytes = spec.memory_mib * 2**20
@@ -54,7 +57,7 @@ def open_labelled(spec: DataSpec, labels: Labels, split: Split) -> CachedPairs:
     def make(index: int) -> Pair:
         frame = frames[index]
         dark, truth = read_picture(_dark(spec, labels, frame)), read_picture(labels.folder / frame.truth)
-        if dark.shape != truth.shape:
+        if task.high_size((dark.shape[0], dark.shape[1])) != truth.shape[:2]:
             raise DataError(f"{frame.dark}: has another size than when it was labelled; start the run again")
         return dark, truth
 

@@ -19,6 +19,12 @@ DEFINITION = (
 
 def fidelity_definition(to: str) -> str:
     """Where pictures of the network ``to`` stand for a ground truth; it says how bright, so nothing is corrected."""
+    if to == "given frame":
+        return (
+            "fidelity to the given frame: PSNR and SSIM on RGB in [0, 1] of what is made of the frame shrunk by the "
+            "camera's estimated kernel, against the frame, output rounded to 8 bit, whole picture, border included; "
+            "SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"
+        )
     return (
         f"fidelity to the {to}: PSNR and SSIM on RGB in [0, 1] against the {to}'s picture, both rounded to 8 bit, "
         "whole picture; SSIM Gaussian 11x11, sigma 1.5 (Wang et al. 2004); mean over pictures"

@@ -43,6 +43,10 @@ NETWORKS = {
     "anchor_cnn": Network(
         "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
     ),
+    "restored_anchor": Network(
+        "compress.models.restored_anchor:RestoredAnchor", {"width": 64, "depth": 4, "scale": 2, "restore": 32},
+        is_student=False, brightens=False,
+    ),
     "fcos_lite": Network(
         "compress.models.fcos_lite:FcosLite", {"width": 16, "classes": 1}, brightens=False, detects=True
     ),
@@ -65,6 +69,11 @@ STUDENT_NAMES = tuple(name for name, network in NETWORKS.items() if network.is_s
 def students_of_any_task() -> tuple[str, ...]:
     """Those that leave a picture as bright as it was, for every task of pictures but low-light enhancement."""
     return tuple(name for name in PICTURE_NETWORKS if NETWORKS[name].is_student and not NETWORKS[name].brightens)
+
+
+def teachers_of_any_task() -> tuple[str, ...]:
+    """The same of networks that are too large to ship."""
+    return tuple(name for name in PICTURE_NETWORKS if not (NETWORKS[name].is_student or NETWORKS[name].brightens))
 
 
 def detectors() -> tuple[str, ...]:

@@ -51,6 +51,9 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
         shown = f"![by layer](sensitivity.svg)\n\n{layers}\n" if results.sensitivity.rows else ""
         parts.append(f"## What int8 costs each layer\n\n{shown}")
         parts.append(_bullets(tuple(summary(results.sensitivity))))
+    if results.kernel:
+        parts.append("## The camera's kernel\n\n![taps, and how unsure they are](kernel.svg)\n")
+        parts.append(_bullets((results.kernel.summary,)))
     parts.append(f"## Verdict: {verdict.result}\n")
     if verdict.checks:
         rows = [_line(CHECK_HEADINGS), _line(["---"] * len(CHECK_HEADINGS))]

@@ -21,6 +21,13 @@ def reference_lines(quality: QualityReport) -> tuple[str, ...]:
     """What there is to know of figures that are not against ground truth."""
     if quality.fidelity is None:
         return ()
+    if quality.fidelity.to == "given frame":
+        return (
+            f"No ground truth: PSNR and SSIM are {quality.fidelity.name}, of it shrunk by the estimated kernel "
+            f"{quality.fidelity.digest[:12]}. They are of the scale below the one that is wanted, where nobody has a "
+            "truth, and say nothing of whether the kernel is right.",
+            f"Frames: {quality.fidelity.frames}.",
+        )
     return (
         f"No ground truth: PSNR and SSIM are {quality.fidelity.name}. They say how near a network comes to the "
         f"pictures of {quality.fidelity.to} {quality.fidelity.digest[:12]}, rounded to 8 bit when stored, not their "
@@ -35,4 +42,4 @@ def is_reference(variant: Variant, quality: QualityReport) -> bool:
     Pruning makes another network of the one that is brought; the student is still that one.
     """
     stands: dict[str, Variant] = {"teacher": "teacher", "float network": "student"}
-    return quality.fidelity is not None and stands[quality.fidelity.to] == variant
+    return quality.fidelity is not None and stands.get(quality.fidelity.to) == variant

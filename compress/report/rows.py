@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from compress.degradation.records import KernelReport
 from compress.records import (
     DARK_INPUT,
     BuildList,
@@ -70,13 +71,17 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Results:
-    """What a chain measured, as far as it got. ``runtime`` is the device's, ``sensitivity`` None where not asked."""
+    """What a chain measured, as far as it got. ``runtime`` is the device's, ``sensitivity`` None where not asked.
+
+    ``kernel``: the camera's, where frames were made smaller by it.
+    """
 
     builds: BuildList
     quality: QualityReport
     speed: SpeedReport
     runtime: str
     sensitivity: SensitivityReport | None = None
+    kernel: KernelReport | None = None
 
 
 def row_headings(quality: QualityReport) -> tuple[str, ...]:

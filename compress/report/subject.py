@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.bundle.provenance import Provenance
+from compress.degradation.records import KernelReport
 from compress.errors import SignatureError, UserError
 from compress.looks.records import FOLDER, Looks, read_looks
 from compress.records import BuildList, QualityReport, Record, SpeedReport, VerdictRecord
@@ -68,6 +69,7 @@ def read_subject(
         verdict = VerdictRecord.read(report / "verdict.json")
         speed = _read(SpeedReport, report / "speed.json") or no_speed()
         sensitivity = _read(SensitivityReport, report / "sensitivity.json")
+        kernel = _read(KernelReport, report / "kernel.json")
         reported = _read(ReportedBuilds, report / REPORTED)
         provenance = _read(Provenance, folder / "provenance.json")
         looks = read_looks(report / FOLDER)
@@ -79,8 +81,9 @@ def read_subject(
     listed = reported.listed if reported else _exported(provenance, exported) or shipped
     runtime = reported.runtime if reported else device_runtime(quality, listed)
     named = f"{provenance.recipe} on {provenance.target}, data {provenance.data}" if provenance else folder.name
+    results = Results(listed, quality, speed, runtime, sensitivity, kernel)
     return Subject(
-        title=named, results=Results(listed, quality, speed, runtime, sensitivity), verdict=verdict, looks=looks,
+        title=named, results=results, verdict=verdict, looks=looks,
         looks_folder=report / FOLDER if looks else None, provenance=provenance, reasons=_reasons(folder),
     )  # fmt: skip
 

@@ -84,7 +84,7 @@ class Rknn(Runtime):
     toolchain = "rknn"
     platforms = PLATFORMS
     needs_platform = True
-    simulates = one_size = True
+    simulates = one_size = enlarges = True
 
     def why_not_here(self) -> str | None:
         return why_not_ready("rknn")

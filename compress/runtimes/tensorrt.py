@@ -143,6 +143,7 @@ class TensorRt(Runtime):
     name = "tensorrt"
     toolchain = "tensorrt"
     platforms = (ORIN,)
+    enlarges = True
     written_precisions = ("f32", "f16")
     made_on_board = True
 

@@ -9,6 +9,7 @@ digested outside (``data.source.data_identity``), as this package imports nothin
 from __future__ import annotations
 
 from compress.schema.calibration import DataSpec, NamedSlice, Slices
+from compress.schema.degrade import DegradeSpec
 from compress.schema.derived import (
     Board,
     ControlSpec,
@@ -60,6 +61,7 @@ __all__ = [
     "Channels",
     "ControlSpec",
     "DataSpec",
+    "DegradeSpec",
     "DeviceSpec",
     "DistillSpec",
     "ExportSpec",

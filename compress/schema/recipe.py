@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from compress.schema.degrade import DegradeSpec
 from compress.schema.search import SearchSpec
 from compress.schema.section import Section
 from compress.schema.stages import (
@@ -22,6 +23,7 @@ from compress.schema.stages import (
 from compress.schema.task import TaskSpec
 
 StageName = Literal[
+    "degrade",
     "teach",
     "teacher",
     "label",
@@ -46,6 +48,7 @@ class Recipe(Section):
     data: str = Field("embedded", description="calibration set used unless the command names another")
     seed: int = Field(0, ge=0)
     task: TaskSpec = TaskSpec()
+    degrade: DegradeSpec = DegradeSpec()
     teach: TeachSpec = TeachSpec()
     teacher: TeacherSpec = TeacherSpec()
     student: StudentSpec = StudentSpec()

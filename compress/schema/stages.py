@@ -49,6 +49,9 @@ class TeachSpec(Section):
     classes: PositiveInt | None = Field(None, description="of a detector: how many; none: those of the pictures")
     sees: Sees = Field("dark", description="its input; truth: it is an auto-encoder of well-lit pictures")
     noise: Fraction = Field(0.0, description="largest standard deviation of Gaussian noise on its input, of 1")
+    restored: Weight = Field(
+        0.0, description="of restored_anchor: of the error of its pre-processing network, behind the stage degrade"
+    )
     train: Train = Train()
     loss: PictureLoss = PictureLoss()
 
@@ -62,7 +65,7 @@ class TeachSpec(Section):
         """Without what is as it was before it could be set, and settings of some networks where they are not given."""
         unset = {
             "scale": self.scale is None, "classes": self.classes is None, "sees": self.sees == "dark",
-            "noise": not self.noise,
+            "noise": not self.noise, "restored": not self.restored,
         }  # fmt: skip
         return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 
@@ -123,6 +126,9 @@ class DistillSpec(Section):
     hints: tuple[Hint, ...] = ()
     hints_end: Fraction = Field(1.0, description="share of the hints' weights that half a cosine leaves at the end")
     retinex: Retinex = Retinex()
+    consistency: Weight = Field(
+        0.0, description="of what the answer to the given frame shrinks back to, behind the stage degrade"
+    )
     teacher_sees: Sees = Field("dark", description="what the teacher is asked about; truth: it knows clean pictures")
     control: bool = Field(False, description="also train the same student without a teacher, for the report")
 
@@ -133,7 +139,7 @@ class DistillSpec(Section):
         """
         unset = {
             "control": True, "hints_end": self.hints_end == 1, "teacher_sees": self.teacher_sees == "dark",
-            "retinex": not self.retinex.weights,
+            "retinex": not self.retinex.weights, "consistency": not self.consistency,
         }  # fmt: skip
         return self.model_dump(mode="json", exclude={name for name, left_out in unset.items() if left_out})
 

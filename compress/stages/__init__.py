@@ -7,6 +7,7 @@ from importlib import import_module
 from compress.stage import Stage
 
 STAGES = {
+    "degrade": "compress.stages.degrade",
     "teach": "compress.stages.teach",
     "teacher": "compress.stages.teacher",
     "label": "compress.stages.label",

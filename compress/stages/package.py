@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Bundle, Labels, Measurements, Net, Promoted, Quantized, Teacher, Verdict
 from compress.bundle.contract import BuildContract
+from compress.degradation.records import KernelReport
 from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
 from compress.report.rows import Results
 from compress.schema import DataSpec, DeviceSpec, Names, PackageSpec
@@ -57,7 +58,7 @@ def package(
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
-    found = _Found.read(builds, measurements, verdict, promoted, device)
+    found = _Found.read(builds, measurements, verdict, promoted, device, labels)
     reasons = reasons_against(package, found.verdict, chain)
     folder = out / "bundle"
     folder.mkdir()
@@ -91,18 +92,21 @@ class _Found:
     @classmethod
     def read(
         cls, builds: Builds, measurements: Measurements, verdict: Verdict, promoted: Promoted | None,
-        device: DeviceSpec,
+        device: DeviceSpec, labels: Labels | None,
     ) -> _Found:  # fmt: skip
+        kernel = labels.kernel if labels is not None else None
         results = Results(
             builds=BuildList.read(builds.folder / "builds.json"),
             quality=QualityReport.read(measurements.folder / "quality.json"),
             speed=SpeedReport.read(measurements.folder / "speed.json"),
             runtime=device.runtime, sensitivity=SensitivityReport.read(promoted.report) if promoted else None,
+            kernel=KernelReport.read(kernel) if kernel else None,
         )  # fmt: skip
         return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
 
 
 def _write_report(found: _Found, names: Names, folder: Path) -> None:
+    from compress.degradation.plot import kernel_svg
     from compress.report.markdown import markdown_report
     from compress.report.subject import REPORTED, ReportedBuilds
 
@@ -113,6 +117,9 @@ def _write_report(found: _Found, names: Names, folder: Path) -> None:
     found.verdict.write(folder / "verdict.json")
     if found.results.sensitivity:
         found.results.sensitivity.write(folder / "sensitivity.json")
+    if found.results.kernel:
+        found.results.kernel.write(folder / "kernel.json")
+        (folder / "kernel.svg").write_text(kernel_svg(found.results.kernel), encoding="utf-8")
     title = f"{names.recipe} on {names.target}, data {names.data}"
     (folder / "report.md").write_text(markdown_report(title, found.results, found.verdict), encoding="utf-8")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compress.artefacts import Teacher
+from compress.artefacts import Labels, Teacher
 from compress.schema import DataSpec, Seed, TeachSpec
 from compress.stage import Progress, stage
 
 
 @stage(gives=Teacher, version=1, environment=("torch",))
-def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress) -> None:
+def teach(
+    teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path, progress: Progress,
+    labels: Labels | None = None,
+) -> None:  # fmt: skip
     """Writes ``net.safetensors`` (float16 weights) and ``curve.json``.
 
     The last averaged weights are kept; validation pictures are looked at, never selected on. With ``sees: truth`` it is
@@ -18,6 +21,7 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     """
     import torch
 
+    from compress.losses.degraded import Restored
     from compress.losses.noisy import Noisy
     from compress.models import build_net
     from compress.models.weights import save_net
@@ -30,5 +34,7 @@ def teach(teach: TeachSpec, data: DataSpec, seed: Seed, out: Path, scratch: Path
     objective: Objective = task_of(data).objective(teach.loss)
     if teach.noise:
         objective = Noisy(objective, teach.noise)
-    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress, sees=teach.sees)
+    if teach.restored:
+        objective = Restored(objective, net, task_of(data).scale, teach.restored)
+    train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress, labels=labels, sees=teach.sees)
     save_net(net, out / "net.safetensors", half=True)

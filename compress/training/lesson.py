@@ -35,15 +35,19 @@ class Lesson:
 
 
 def picture_lesson(lesson: Lesson, loss: Loss) -> tuple[Objective, Guide | None]:
-    """Of frames without ground truth the teacher's pictures, ``labels``, are both truth and guide."""
+    """Of frames without ground truth the teacher's pictures, ``labels``, are both truth and guide.
+
+    Not of those that a kernel made smaller: there the frame is the truth, and the teacher is asked.
+    """
     guide: Guide | None = None
     if not all(phase.ask for phase in lesson.train.phases):
         source = open_data(lesson.data, "train", lesson.labels)
         hints = lesson.spec.hints
-        asked = lesson.labels is None or hints
+        labelled = lesson.labels is not None and lesson.labels.kernel is None
+        asked = hints or not labelled
         seen = seen_by(lesson.spec.teacher_sees, source)
         assert isinstance(seen, PairSource)
         stored = consult(lesson.teacher, seen, hints, lesson.scratch, lesson.progress) if asked else None
-        guide = stored if lesson.labels is None else TruthGuide(source, stored)
+        guide = TruthGuide(source, stored) if labelled else stored
     torch.manual_seed(lesson.seed)
     return Distill(lesson.spec, lesson.net, lesson.teacher, torch.rand(1, 3, 64, 64), loss), guide

@@ -8,9 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from compress.artefacts import Labels
+from compress.degradation.records import KernelReport
 from compress.errors import ConfigError
 from compress.foreign.adapted import Adapted, listened
 from compress.foreign.asking import shrunken_asks
+from compress.losses.degraded import Consistent
 from compress.losses.itself import Itself
 from compress.models.enhance import scale_of
 from compress.models.weights import load_net
@@ -41,6 +43,9 @@ def train_under(
     check_names(spec, train, net, teacher)
     lesson = Lesson(teacher, net, spec, train, data, seed, scratch, progress, labels)
     objective, guide = task_of(data).lesson(lesson)
+    if spec.consistency and labels is not None and labels.kernel is not None:
+        kernel = KernelReport.read(labels.kernel)
+        objective = Consistent(objective, kernel.kernel, kernel.scale, spec.consistency)
     if before is not None and before.share > 0:
         objective = Itself(objective, net, load_net(before.weights), before.share)
     train_net(net, objective, train, data, seed, out, scratch, progress, guide, labels)

@@ -75,3 +75,25 @@ def test_a_video_without_the_library_is_told_before_any_work(tmp_path: Path, mon
     monkeypatch.setattr(frames_checks, "find_spec", lambda name: None)
     told = problems("recipe=label_free", "target=x86_edge", f"data.root={tmp_path / 'a.mp4'}")
     assert "a.mp4: videos need PyAV; install it with: pip install 'compress[video]'" in told
+
+
+def test_real_sr_makes_its_own_pairs_and_labels_nothing(folder: str) -> None:
+    plan = load_plans(("recipe=real_sr", "target=x86_edge", folder))[0]
+    assert plan.stages[:3] == ("degrade", "teach", "distill") and "label" not in plan.stages
+    assert plan.reference == "given frame" and plan.recipe.teach.scale == plan.recipe.student.scale == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("stages=[teach,distill]",), "distill.consistency: needs the kernel that the stage 'degrade' finds"),
+        (("stages=[teach,degrade,distill]",), "stages: 'degrade' makes the pairs that all others look at; put"),
+        (("data=embedded",), "stages: 'degrade' is for frames without ground truth, and 'embedded' has one"),
+        (("task.kind=denoise", "task.scale="), "stages: 'degrade' makes frames smaller; it needs task.kind="),
+        (("teach.network=anchor_cnn",), "teach.restored: 'anchor_cnn' has no pre-processing network"),
+        (("distill.control=true",), "distill.control: trains on pairs that 'degrade' does not give it"),
+    ],
+)
+def test_what_goes_against_the_stage_degrade_is_told(words: tuple[str, ...], told: str, folder: str) -> None:
+    where = () if "data=embedded" in words else (folder,)
+    assert told in problems("recipe=real_sr", "target=x86_edge", *where, *words)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from compress.bundle.provenance import Provenance
+from compress.degradation.plot import kernel_svg
 from compress.parity.records import ParityFile
 from compress.report.builds import absent_line, build_lines
 from compress.report.html.document import document
@@ -70,6 +73,8 @@ class Page:
     plots: tuple[Plot, ...]
     earlier_note: str
     parity: tuple[tuple[Table, tuple[str, ...]], ...]
+    kernel: str
+    kernel_svg: str
     sensitivity: SensitivityReport | None
     sensitivity_notes: tuple[str, ...]
     builds: tuple[tuple[str, tuple[str, ...]], ...]
@@ -118,6 +123,8 @@ def _page(subject: Subject, beside: Beside) -> Page:
         plots=plots(results, beside.earlier), earlier_note=_earlier_note(beside),
         parity=_parity(beside.parity), sensitivity=results.sensitivity,
         sensitivity_notes=tuple(summary(results.sensitivity)) if results.sensitivity else (),
+        kernel=results.kernel.summary if results.kernel else "",
+        kernel_svg=Markup(kernel_svg(results.kernel)) if results.kernel else "",
         builds=build_lines(results), absent=tuple(absent_line(each) for each in results.builds.not_built),
         device=results.speed.device, fingerprint=tuple(sorted(results.speed.fingerprint.items())),
         provenance=subject.provenance,

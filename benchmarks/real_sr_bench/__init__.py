@@ -1,0 +1,1 @@
+"""What ``benchmarks/real_sr.py`` consists of."""

@@ -1,0 +1,1 @@
+"""How a camera shrank what it saw: its blur kernel and noise, found from the pictures it gave."""

@@ -1,0 +1,1 @@
+"""One picture, enlarged by networks that learned from nothing but it."""
