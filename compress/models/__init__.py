@@ -47,6 +47,7 @@ NETWORKS = {
         "compress.models.fcos_lite:FcosLite", {"width": 16, "classes": 1}, brightens=False, detects=True
     ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
+    "isp_cnn": Network("compress.models.isp_cnn:IspCnn", {"width": 32, "depth": 3, "light_width": 8}, is_student=False),
     "rir_autoencoder": Network(
         "compress.models.rir_autoencoder:RirAutoencoder", {"width": 64, "depth": 6, "blocks": 4}, is_student=False
     ),
