@@ -99,7 +99,8 @@ class IspCnn(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> Tensor:
-        gains, exponent, amount, sharpness = self.encoder(x).float().split((3, 1, 1, 1), dim=1)
+        logits = self.encoder(x).float()
+        gains, exponent, amount, sharpness = (logits.narrow(1, *part) for part in ((0, 3), (3, 1), (4, 1), (5, 1)))
         bright = white_balance(x, GAIN.of(gains))
         bright = self.filters.gamma(bright, GAMMA.of(exponent))
         bright = self.filters.contrast(bright, CONTRAST.of(amount))

@@ -117,7 +117,8 @@ class DeviceFilters(nn.Module):
         weights = self.get_buffer("scale")
         for column in self.get_buffer("others").split(1, dim=2):
             weights = weights * (exponent - column)
-        first, *rest = reversed(weights.split(1, dim=1))
+        # Slices, for TFLite's converter here has no Split.
+        first, *rest = (weights.narrow(1, place, 1) for place in reversed(range(len(_NODES))))
         root = torch.sqrt(torch.sqrt(x.clamp(DARKEST, 1.0)))
         y: Tensor = first * root
         for weight in rest:
@@ -136,7 +137,8 @@ class DeviceFilters(nn.Module):
 
     def blur(self, x: Tensor) -> Tensor:
         """Means of 8x8 pixels, enlarged smoothly: as wide as ``gaussian``, and not the same (ADR 0042)."""
-        return smoothly_larger(F.avg_pool2d(x, _BLUR_BLOCK), _BLUR_BLOCK)
+        # In two steps: RKNN-Toolkit2 2.5.0 fails (KeyError) on a window of 8.
+        return smoothly_larger(F.avg_pool2d(F.avg_pool2d(x, _BLUR_BLOCK // 2), 2), _BLUR_BLOCK)
 
 
 _NODES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)

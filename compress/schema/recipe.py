@@ -20,10 +20,12 @@ from compress.schema.stages import (
     ValidateSpec,
 )
 from compress.schema.task import TaskSpec
+from compress.schema.unpaired import UnpairedSpec
 
 StageName = Literal[
     "teach",
     "teacher",
+    "unpaired",
     "label",
     "student",
     "distill",
@@ -48,6 +50,7 @@ class Recipe(Section):
     task: TaskSpec = TaskSpec()
     teach: TeachSpec = TeachSpec()
     teacher: TeacherSpec = TeacherSpec()
+    unpaired: UnpairedSpec = UnpairedSpec()
     student: StudentSpec = StudentSpec()
     distill: DistillSpec = DistillSpec()
     prune: PruneSpec = PruneSpec()

@@ -30,9 +30,12 @@ class ScorerSpec(Section):
         """Of a folder the digests of what is read of it; of CLIP nothing of how a critic is trained."""
         if self.kind == "critic":
             return self.model_dump(mode="json", exclude={"weights", "context"})
+        from importlib.metadata import version
+
         from compress.scorers.clip_folder import folder_digests
 
-        return {"kind": self.kind, "context": self.context, "weights": folder_digests(self.weights)}
+        found = folder_digests(self.weights)  # before the version: it says what is missing
+        return {"kind": self.kind, "context": self.context, "weights": found, "library": version("transformers")}
 
 
 class Margins(Section):

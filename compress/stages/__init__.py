@@ -9,6 +9,7 @@ from compress.stage import Stage
 STAGES = {
     "teach": "compress.stages.teach",
     "teacher": "compress.stages.teacher",
+    "unpaired": "compress.stages.unpaired",
     "label": "compress.stages.label",
     "student": "compress.stages.student",
     "distill": "compress.stages.distill",
