@@ -4,6 +4,7 @@
 # make bench   the measurements    make clean   removes environment and caches, keeps artifacts/
 # make bench-lowlight   classical methods, teacher, students over seeds with their controls, hours; it goes on where it
 #              was stopped. LOWLIGHT="--root LOL --recipes kd_int8 --seeds 0" says otherwise (benchmarks/low_light.py)
+# make bench-isp   ISP-CNN without pairs, its ablation and its student on LOL's eval15, hours; goes on (benchmarks/isp_cnn.py)
 # make peers   environment of Olive, which make bench compares with (1.3 GB); without it, its rows say that it lacks
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench bench-lowlight peers toolchains clean
+.PHONY: demo test lint bench bench-lowlight bench-isp peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -35,13 +36,16 @@ toolchains: $(READY)
 bench: $(READY)
 	@set -e; for script in benchmarks/*.py; do \
 	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
-	  [ "$$script" = benchmarks/low_light.py ] && continue; \
+	  case "$$script" in benchmarks/low_light.py|benchmarks/isp_cnn.py) continue;; esac; \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
 
 LOWLIGHT ?= $(if $(wildcard ../shared/data/lol_v1),--root ../shared/data/lol_v1)
 
 bench-lowlight: $(READY)
 	$(BIN)/python benchmarks/low_light.py $(LOWLIGHT)
+
+bench-isp: $(READY)
+	$(BIN)/python benchmarks/isp_cnn.py $(if $(wildcard ../shared/data/lol_v1),--root ../shared/data/lol_v1)
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup

@@ -84,6 +84,11 @@ class Student(FloatNet):
 
 
 @dataclass(frozen=True)
+class Unpaired(Student, Teacher):
+    """Trained without pairs: it ships itself, or teaches a smaller one. ``unpaired.json`` says by what."""
+
+
+@dataclass(frozen=True)
 class Pruned(FloatNet):
     """The student with fewer channels, fine-tuned."""
 

@@ -107,7 +107,7 @@ class Plan:
         recipe = self.recipe
         found: dict[str, Train] = {
             "teach": recipe.teach.train, "distill": recipe.distill.train, "prune": recipe.prune.train,
-            "quantize": recipe.quantize.train,
+            "quantize": recipe.quantize.train, "unpaired": recipe.unpaired.enhance,
         }  # fmt: skip
         return {name: train for name, train in found.items() if name in self.stages}
 
@@ -122,8 +122,8 @@ class Plan:
         recipe, target, device = self.recipe, self.target, self.target.device
         budget = UntrainedBudget(**dict(self.budget)) if self.untrained else self.budget
         found: tuple[Section, ...] = (
-            recipe.degrade, recipe.teach, recipe.teacher, recipe.student, recipe.distill, recipe.prune, recipe.quantize,
-            recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
+            recipe.degrade, recipe.teach, recipe.teacher, recipe.unpaired, recipe.student, recipe.distill, recipe.prune,
+            recipe.quantize, recipe.sensitivity, recipe.validation, recipe.package, Seed(seed=recipe.seed), self.data,
             Slices(named=self.data.slices),
             Names(recipe=self.recipe_name, target=self.target_name, data=self.data_name),
             target.scheme, target.channels, target.export, device, budget,

@@ -166,6 +166,12 @@ class NetFacts(Record):
     macs_height: int
     macs_width: int
     weights_size_bytes: int
+    trained_by: str = ""
+    """In words, where that was no pairs; not written where it was."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(plain(self), "trained_by")
 
 
 class BuildList(Record):

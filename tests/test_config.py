@@ -121,7 +121,7 @@ def _names(group: str, *here: str) -> list[str]:
         ("distill.train.phases.0.epoch=1", "no such key. Did you mean 'distill.train.phases.0.epochs'?"),
         ("student={width: 3}", "student: is a group of keys; give them one by one, like student.network=…"),
         ("studnet.width=3", "studnet.width: no such key. Did you mean 'student.width'?"),
-        ("width=3", "Did you mean 'teach.width' or 'student.width'?"),
+        ("width=3", "Did you mean 'teach.width' or 'unpaired.width' or 'student.width'?"),
         ("targt.budget.min_fps=3", "targt.budget.min_fps: no such key. Did you mean 'target.budget.min_fps'?"),
         ("data.rot=x", "data.rot: no such key. Did you mean 'data.root'?"),
         ("student.width.x=3", "student.width.x: no such key."),

@@ -12,6 +12,7 @@ from compress.config.names import did_you_mean, listing
 from compress.config.operator_check import operator_problems
 from compress.config.size_checks import size_problems
 from compress.config.tasks import task_problems
+from compress.config.unpaired_checks import unpaired_problems
 from compress.errors import SignatureError
 from compress.models import NETWORK_NAMES, NETWORKS, STUDENT_NAMES, detectors, students_of_any_task, two_headed
 from compress.plan import COMMAND_LINE, NO_TARGET, Plan
@@ -32,7 +33,7 @@ def check_plan(plan: Plan, *, tries_operators: bool = True) -> tuple[str, ...]:
     from compress.flow import check
 
     problems = [*_networks(plan), *_student(plan), *task_problems(plan), *_paths(plan), *frames_problems(plan)]
-    problems.extend((*_target(plan), *size_problems(plan)))
+    problems.extend((*_target(plan), *size_problems(plan), *unpaired_problems(plan)))
     try:
         check(plan)
         problems.extend(_needs_target(plan))

@@ -54,6 +54,7 @@ NETWORKS = {
         "compress.models.night_pair:NightPair", {"width": 20, "mend": 24, "classes": 1}, detects=True
     ),
     "retinex_unet": Network("compress.models.retinex_unet:RetinexUNet", {"width": 32, "code": 128}, is_student=False),
+    "isp_cnn": Network("compress.models.isp_cnn:IspCnn", {"width": 32, "depth": 3, "light_width": 8}, is_student=False),
     "rir_autoencoder": Network(
         "compress.models.rir_autoencoder:RirAutoencoder", {"width": 64, "depth": 6, "blocks": 4}, is_student=False
     ),

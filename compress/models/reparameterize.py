@@ -4,7 +4,8 @@ Branches side by side train better than the one convolution that they add up to 
 with a widening branch, ECBSR, Zhang et al., ACM MM 2021). ``collapse`` makes that one convolution, equal but for
 the order of float sums. It belongs before quantization-aware training: a scale trained for each branch has no
 counterpart in the sum, and each branch would cost the device a layer. ``branched`` gives a plain network its
-branches, for training; ``centred`` gives one the convolutions that see their input around zero.
+branches, for training; ``centred`` gives one the convolutions that see their input around zero, ``normed`` those that
+have a BatchNorm behind them.
 """
 
 from __future__ import annotations
@@ -129,6 +130,34 @@ class Centred(nn.Module):
         return self.plain.bias - self.level * self.plain.weight.sum((1, 2, 3))
 
 
+class Normed(nn.Module):
+    """A convolution that learns with a BatchNorm behind it (Ioffe & Szegedy, ICML 2015), which ships folded in."""
+
+    def __init__(self, plain: nn.Conv2d) -> None:
+        super().__init__()
+        self.plain, self.norm = plain, nn.BatchNorm2d(plain.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.norm(self.plain(x))
+        return y
+
+    def collapsed(self) -> nn.Conv2d:
+        """The one convolution that this module is in eval mode."""
+        one: nn.Conv2d = fuse_conv_bn_eval(copy.deepcopy(self.plain).eval(), copy.deepcopy(self.norm).eval())
+        return one
+
+
+def normed(net: nn.Module) -> nn.Module:
+    """A copy of ``net`` for training: ``Normed`` where its ``normed`` (names of convolutions) says so."""
+    wide: nn.Module = copy.deepcopy(net)
+    names: tuple[str, ...] = getattr(net, "normed", ())
+    for name in names:
+        plain = wide.get_submodule(name)
+        assert isinstance(plain, nn.Conv2d)
+        wide.set_submodule(name, Normed(plain))
+    return wide
+
+
 def centred(net: nn.Module) -> nn.Module:
     """A copy of ``net`` for training: ``Centred`` where its ``fed_around`` (names of convolutions, levels) says so."""
     wide: nn.Module = copy.deepcopy(net)
@@ -159,16 +188,16 @@ def _can_branch(conv: nn.Conv2d) -> bool:
 
 
 def collapse(net: nn.Module) -> nn.Module:
-    """A copy of ``net`` in eval mode: ``Branches`` and ``Centred`` one Conv2d each, a BatchNorm behind one folded in.
+    """A copy of ``net`` in eval mode: what stands in for a Conv2d is one again, a BatchNorm behind one folded in.
 
     Only a norm that follows its convolution directly in a Sequential is folded: elsewhere the order is the
     business of some ``forward``, which can't be read here.
     """
     plain: nn.Module = copy.deepcopy(net).eval()
-    if isinstance(plain, Branches | Centred):
+    if isinstance(plain, Branches | Centred | Normed):
         return plain.collapsed().eval()
     for name, module in list(plain.named_modules()):
-        if isinstance(module, Branches | Centred):
+        if isinstance(module, Branches | Centred | Normed):
             plain.set_submodule(name, module.collapsed().eval())
     for module in plain.modules():
         if isinstance(module, nn.Sequential):

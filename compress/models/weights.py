@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtin:"
 _METADATA = "compress"
+TRAINED_BY = "trained_by"
+"""Metadata key: in words for reports, what a network was trained by, where that was no pairs."""
 PRUNED = "pruned"
 """Metadata key, "yes" where channel counts differ from what the settings alone would give."""
 

@@ -219,6 +219,11 @@ def cells(row: SummaryRow) -> tuple[str, ...]:
     )
 
 
+def trained_lines(builds: BuildList) -> tuple[str, ...]:
+    """What networks were trained by that were not trained by pairs."""
+    return tuple(f"{LABELS[net.variant].capitalize()}: {net.trained_by}." for net in builds.nets if net.trained_by)
+
+
 def _text(value: float | None, style: str, mark: str = "") -> str:
     return _NONE if value is None else style.format(value) + mark
 
@@ -228,6 +233,7 @@ def footnotes(results: Results) -> tuple[str, ...]:
     notes = []
     for height, width in sorted({(net.macs_height, net.macs_width) for net in results.builds.nets}):
         notes.append(f"Parameters and MACs: counted, MACs for one picture of {height}x{width}.")
+    notes += trained_lines(results.builds)
     if not results.builds.trained:
         notes.append("INT8: ranges from calibration pictures; nothing was trained under fake-quant.")
     quality, speed = results.quality, results.speed

@@ -51,6 +51,7 @@ from compress.schema.target import (
 )
 from compress.schema.task import TaskSpec, TaskWeights
 from compress.schema.training import Augment, Hint, Phase, PictureLoss, Retinex, Train
+from compress.schema.unpaired import UnpairedSpec
 
 __all__ = [
     "OF_PICTURES",
@@ -101,6 +102,7 @@ __all__ = [
     "TeachSpec",
     "TeacherSpec",
     "Train",
+    "UnpairedSpec",
     "UntrainedBudget",
     "ValidateSpec",
     "Weight",

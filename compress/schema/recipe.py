@@ -21,11 +21,13 @@ from compress.schema.stages import (
     ValidateSpec,
 )
 from compress.schema.task import TaskSpec
+from compress.schema.unpaired import UnpairedSpec
 
 StageName = Literal[
     "degrade",
     "teach",
     "teacher",
+    "unpaired",
     "label",
     "student",
     "distill",
@@ -51,6 +53,7 @@ class Recipe(Section):
     degrade: DegradeSpec = DegradeSpec()
     teach: TeachSpec = TeachSpec()
     teacher: TeacherSpec = TeacherSpec()
+    unpaired: UnpairedSpec = UnpairedSpec()
     student: StudentSpec = StudentSpec()
     distill: DistillSpec = DistillSpec()
     prune: PruneSpec = PruneSpec()

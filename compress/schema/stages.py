@@ -14,7 +14,7 @@ from compress.schema.foreign import AdapterSpec, SourceSpec
 from compress.schema.key_source import source_problem
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
 from compress.schema.target import MetricLimit
-from compress.schema.training import Hint, Phase, PictureLoss, Retinex, Sees, Train
+from compress.schema.training import Hint, OptionalTrain, PictureLoss, Retinex, Sees, Train
 
 
 class TeacherSpec(Section):
@@ -162,14 +162,6 @@ class PruneSpec(Section):
         if self.max_latency_ms is None:
             return self.model_dump(mode="json")
         return {**self.model_dump(mode="json", exclude={"keep_macs"}), "machine": stable_facts()}
-
-
-class OptionalTrain(Train):
-    """A training that may be left out."""
-
-    phases: tuple[Phase, ...] = Field(
-        (Phase(epochs=1),), description="none: nothing is trained, ranges alone are found"
-    )
 
 
 class QuantizeSpec(Section):

@@ -70,6 +70,12 @@ class Train(Section):
     checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints")
 
 
+class OptionalTrain(Train):
+    """A training that may be left out."""
+
+    phases: tuple[Phase, ...] = Field((Phase(epochs=1),), description="none: nothing is trained")
+
+
 class PictureLoss(Section):
     """Weights of the supervised terms, all on RGB in [0, 1]."""
 

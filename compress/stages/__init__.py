@@ -10,6 +10,7 @@ STAGES = {
     "degrade": "compress.stages.degrade",
     "teach": "compress.stages.teach",
     "teacher": "compress.stages.teacher",
+    "unpaired": "compress.stages.unpaired",
     "label": "compress.stages.label",
     "student": "compress.stages.student",
     "distill": "compress.stages.distill",

@@ -122,6 +122,8 @@ def export(
     if outside:
         progress.say(f"teacher: {_OUTSIDE}: its quality is measured through torch")
         teacher = None
+    if teacher is not None and student is not None and teacher.digest == student.digest:
+        teacher = None  # one network that could be both, and ships itself
     from compress.foreign.facts import foreign_facts
 
     nets: dict[Variant, Net | None] = {"teacher": teacher, "student": student, "control": control, "pruned": pruned}
@@ -310,11 +312,12 @@ def _tell(build: Build, progress: Progress) -> None:
 
 def _facts(variant: Variant, net: Net, shape: _Shape) -> NetFacts:
     from compress.models.pruning import count_macs
-    from compress.models.weights import load_net, weights_size_bytes
+    from compress.models.weights import TRAINED_BY, load_net, read_metadata, weights_size_bytes
 
     module = load_net(net.weights)
+    trained_by = "" if net.foreign else read_metadata(net.weights).get(TRAINED_BY, "")
     return NetFacts(
         variant=variant, params=sum(p.numel() for p in module.parameters()),
         macs=count_macs(module, shape.height, shape.width), macs_height=shape.height, macs_width=shape.width,
-        weights_size_bytes=weights_size_bytes(net.weights),
+        weights_size_bytes=weights_size_bytes(net.weights), trained_by=trained_by,
     )  # fmt: skip

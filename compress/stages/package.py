@@ -55,6 +55,7 @@ def package(
     from compress.bundle.toolbox import copy_tools
     from compress.handoff.changelog import Sealing, succeed
     from compress.report.reference import reference_lines
+    from compress.report.rows import trained_lines
 
     key = resolve_key(package.key)
     key_id = public_key_id(key)  # a bad key is found before the work, not after
@@ -78,7 +79,8 @@ def package(
     title = f"{names.recipe} on {names.target}"
     previous = Path(package.previous).expanduser() if package.previous else None
     version = succeed(folder, previous, Sealing(title, reasons, key_id, public_pem(key)))
-    _write_readme(contracts, names, reasons, key_id, folder / "README.md", reference_lines(found.results.quality))
+    lines = (*reference_lines(found.results.quality), *trained_lines(found.results.builds))
+    _write_readme(contracts, names, reasons, key_id, folder / "README.md", lines)
     seal(folder, Contents(title, reasons, link_entries(chain), version), key)
 
 

@@ -38,7 +38,7 @@ from compress.schema import (
     StudentSpec,
     Train,
 )
-from compress.schema.stages import OptionalTrain
+from compress.schema.training import OptionalTrain
 from compress.sensitivity.layers import quantized_layers, widened
 from compress.stages import load_stage
 

@@ -24,7 +24,8 @@ from compress.runtimes.rewrites import rewrite_file
 from compress.schema import QuantizeSpec, Scheme
 
 ROOT = Path(__file__).resolve().parents[2]
-MAX_PARAMS = 100_000
+MAX_PARAMS = {"isp_cnn": 150_000}
+"""Where it is not 100,000: a published network."""
 SIZE = (64, 96)
 SMALL = {
     "width": 16, "depth": 2, "light_width": 8, "iterations": 3, "blocks": 2, "deep_width": 16, "deep": 1, "fold": 2,
@@ -35,11 +36,13 @@ INT8_DISTANCE = 0.02
 OPENVINO_DISTANCE = 5e-3
 """Mean distance of OpenVINO's bytes from torch's floats: half a code of rounding, and int8 edges taken otherwise."""
 
-KEPT = {"light_twin": ("light",), "rir": ("light",)}
+KEPT = {"light_twin": ("light",), "rir": ("light",), "isp_cnn": ("encoder",)}
 """What stays float here. The light branch of ``light_twin``, which ``rir`` has too, in int8, which no recipe asks for,
-answers otherwise in OpenVINO than in torch, by .016 on average with these weights; others are in int8 throughout."""
+answers otherwise in OpenVINO than in torch, by .016 on average with these weights, and the encoder of ``isp_cnn`` by
+.014; others are in int8 throughout."""
 
-every_student = pytest.mark.parametrize("name", STUDENT_NAMES)
+every_student = pytest.mark.parametrize("name", (*STUDENT_NAMES, "isp_cnn"))
+"""And what is larger than a student, is trained without pairs, and ships like one."""
 
 
 def small(name: str) -> nn.Module:
@@ -65,7 +68,7 @@ def fake(name: str, activations: str) -> nn.Module:
 
 @every_student
 def test_it_is_small_at_its_defaults(name: str) -> None:
-    assert 1_000 < sum(p.numel() for p in build_net(name, {}).parameters()) <= MAX_PARAMS
+    assert 1_000 < sum(p.numel() for p in build_net(name, {}).parameters()) <= MAX_PARAMS.get(name, 100_000)
 
 
 @every_student
@@ -162,7 +165,7 @@ def test_every_convolution_is_quantized_and_the_cameras_codes_are_exact(name: st
     weights = {row.tensor.split("/conv2d")[0] for row in table.tensors if row.kind == "weight"}
     assert weights - {"unshuffle"} == convolutions
     fed = [row for row in table.tensors if row.tensor.startswith("x ")]
-    assert bool(fed) == (activations == "affine")
+    assert bool(fed) == (activations == "affine" and "unshuffle" in dict(small(name).named_children()))
     assert all(row.scale == pytest.approx((1 / 255,)) and row.zero_point == (0,) for row in fed)
 
 

@@ -9,7 +9,7 @@ from tiny_nets import AFFINE, DATA, Told, make_student
 
 from compress.records import QuantizationTable
 from compress.schema import DistillSpec, Phase, QuantizeSpec, Scheme, Seed
-from compress.schema.stages import OptionalTrain
+from compress.schema.training import OptionalTrain
 from compress.stages import load_stage
 
 

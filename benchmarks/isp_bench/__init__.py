@@ -1,0 +1,1 @@
+"""ISP-CNN and what it teaches, trained without pairs, beside what its paper printed."""

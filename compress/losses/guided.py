@@ -1,0 +1,57 @@
+"""What a network learns under prompts: to give what they take for well-lit, of the same scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from compress.data.batches import Batch
+from compress.losses.distill import answered
+from compress.losses.picture import total_variation
+from compress.schema.unpaired import GuidedLoss
+from compress.scorers.base import NORMAL, Scorer
+from compress.training.loop import Objective
+
+
+@dataclass(frozen=True)
+class Guides:
+    """Vectors of the prompts (2, D): as they are now, and as they were before they had learnt anything."""
+
+    learned: Tensor
+    first: Tensor
+
+
+class Guided(Objective):
+    """Equation 3, and what holds the scene. ``batch.bright`` is not looked at.
+
+    ``L = -w_s log g(y) + w_l likeness(y, dark) + w_v TV(y)`` with ``g`` of equation 2. ``printed``: over the sum stand
+    the prompts before they learnt, as the symbols of equation 3 have it, and ``g`` is no share any more.
+    """
+
+    def __init__(self, scorer: Scorer, guides: Guides, weights: GuidedLoss, printed: bool) -> None:
+        super().__init__()
+        self.scorer, self.guides, self.weights, self.printed = scorer, guides, weights, printed
+
+    def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        y = answered(net, batch)
+        with torch.autocast(batch.dark.device.type, enabled=False):
+            shown = y.float().clamp(0.0, 1.0)
+            logits = self.scorer.logits(self.scorer.encode(shown), self.guides.learned)
+            parts = {"score": self._score(shown, logits), "r_enhanced": F.softmax(logits, dim=1)[:, NORMAL].mean()}
+            total = self.weights.score * parts["score"]
+            if self.weights.likeness:
+                parts["likeness"] = self.scorer.likeness(shown, batch.dark)
+                total = total + self.weights.likeness * parts["likeness"]
+            if self.weights.total_variation:
+                parts["total_variation"] = total_variation(shown, batch.dark)
+                total = total + self.weights.total_variation * parts["total_variation"]
+            return total, parts
+
+    def _score(self, shown: Tensor, logits: Tensor) -> Tensor:
+        if not self.printed:
+            return -F.log_softmax(logits, dim=1)[:, NORMAL].mean()
+        under = self.scorer.logits(self.scorer.encode(shown), self.guides.first)
+        return (under.logsumexp(1) - logits[:, NORMAL]).mean()

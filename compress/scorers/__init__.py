@@ -1,0 +1,1 @@
+"""Who says how a picture is lit: an encoder of pictures and prompts, frozen, behind one interface."""
