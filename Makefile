@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench bench-lowlight bench-isp peers toolchains clean
+.PHONY: demo test lint bench bench-lowlight bench-isp bench-night bench-sr peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -33,19 +33,29 @@ lint: $(READY)
 toolchains: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
+# Trainings of hours, one target each below; they go on where they were stopped.
+LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py)
+SHARED := ../shared/data
+
 bench: $(READY)
 	@set -e; for script in benchmarks/*.py; do \
 	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
-	  case "$$script" in benchmarks/low_light.py|benchmarks/isp_cnn.py) continue;; esac; \
+	  case " $(LONG) " in *" $$script "*) continue;; esac; \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
 
-LOWLIGHT ?= $(if $(wildcard ../shared/data/lol_v1),--root ../shared/data/lol_v1)
+LOWLIGHT ?= $(if $(wildcard $(SHARED)/lol_v1),--root $(SHARED)/lol_v1)
 
 bench-lowlight: $(READY)
 	$(BIN)/python benchmarks/low_light.py $(LOWLIGHT)
 
 bench-isp: $(READY)
-	$(BIN)/python benchmarks/isp_cnn.py $(if $(wildcard ../shared/data/lol_v1),--root ../shared/data/lol_v1)
+	$(BIN)/python benchmarks/isp_cnn.py $(LOWLIGHT)
+
+bench-night: $(READY)
+	$(BIN)/python benchmarks/night.py $(if $(wildcard $(SHARED)/detection/vehicles),--root $(SHARED)/detection/vehicles)
+
+bench-sr: $(READY)
+	$(BIN)/python benchmarks/real_sr.py $(if $(wildcard $(SHARED)/sr),--root $(SHARED)/sr)
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup
