@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compress.artefacts import Measurements
 from compress.cluster.address import ClusterAddress
 from compress.schema import Board, DeviceSpec, LayerTiming
 from compress.wiring import Wire
@@ -47,10 +48,11 @@ def needs_of(wire: Wire, cluster: ClusterAddress) -> Needs:
 
 
 def _board(wire: Wire) -> str | None:
+    measures = issubclass(wire.stage.gives, Measurements)  # others read of a device what it is, and leave it alone
     for part in wire.sections.values():
-        if isinstance(part, DeviceSpec) and part.kind == "local":
+        if measures and isinstance(part, DeviceSpec) and part.kind == "local":
             return LOCAL
-        if isinstance(part, DeviceSpec) and part.kind != "none" and part.host is not None:
+        if measures and isinstance(part, DeviceSpec) and part.kind != "none" and part.host is not None:
             return f"board:{part.host}"
         if isinstance(part, LayerTiming) and part.local:
             return LOCAL
