@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy_chain import LimitToy, StudentToy, ToyPlan, load
+from toy_chain import LimitToy, ToyPlan, load
 
 from compress.cluster.address import ClusterAddress
 from compress.cluster.needs import LOCAL, Needs

@@ -11,27 +11,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 HEAD = {"board:pi": 1}
 SECOND = {"board:local": 1}
 
 
 @contextmanager
 def two_nodes() -> Iterator[Any]:
-    """The cluster (``ray.cluster_utils.Cluster``), and ``RAY_ADDRESS`` pointing to it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_register_timeout_seconds"] = "300"  # a worker's start beside other work
-    from ray.cluster_utils import Cluster
+    """The cluster (``ray.cluster_utils.Cluster``), which ``RAY_ADDRESS`` names; workers find the tests' modules."""
+    tests = Path(__file__).resolve().parents[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_register_timeout_seconds", "300")  # a worker's start beside other work
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")]))
+        from ray.cluster_utils import Cluster
 
-    session = f"session_{secrets.token_hex(6)}"
-    cluster = Cluster()
-    try:
-        add_node(cluster, session, HEAD, include_dashboard=False, session_name=session, no_monitor=True)
-        add_node(cluster, session, SECOND)
-        os.environ["RAY_ADDRESS"] = cluster.address
-        yield cluster
-    finally:
-        cluster.shutdown()
-        os.environ.pop("RAY_ADDRESS", None)
+        session = f"session_{secrets.token_hex(6)}"
+        cluster = Cluster()
+        try:
+            add_node(cluster, session, HEAD, include_dashboard=False, session_name=session, no_monitor=True)
+            add_node(cluster, session, SECOND)
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            yield cluster
+        finally:
+            cluster.shutdown()
 
 
 def add_node(cluster: Any, session: str, resources: dict[str, int], **more: Any) -> Any:
@@ -49,14 +53,12 @@ def add_node(cluster: Any, session: str, resources: dict[str, int], **more: Any)
     folder.mkdir(parents=True, exist_ok=True)
     for name, port in ports.items():
         (folder / f"{name}_{node}").write_text(str(port))
-    os.environ["RAY_OVERRIDE_NODE_ID_FOR_TESTING"] = node
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_OVERRIDE_NODE_ID_FOR_TESTING", node)
         return cluster.add_node(
             num_cpus=1, resources=resources, include_log_monitor=False, object_store_memory=80_000_000,
             runtime_env_agent_port=ports["runtime_env_agent_port"], **more,
         )  # fmt: skip
-    finally:
-        del os.environ["RAY_OVERRIDE_NODE_ID_FOR_TESTING"]
 
 
 def _free_port() -> int:
