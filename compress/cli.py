@@ -58,18 +58,22 @@ def cli(debug: bool) -> None:  # the flag is read in execute(); here for the hel
 @cli.command()
 @_words
 @store_option
-def run(words: tuple[str, ...], store: Path) -> int:
+@click.option("--on", metavar="ray://HOST:PORT", help="Run all points on this Ray cluster.  [default: in turn, here]")
+def run(words: tuple[str, ...], store: Path, on: str | None) -> int:
     """Run a recipe for a target.
 
     Words are recipe=NAME, target=NAME, data=NAME, and any setting by its dotted key: student.width=24,
     target.budget.min_fps=30, data.root=FOLDER. Commas make a sweep. Finished stages are reused, an
     interrupted run goes on where it stopped.
 
+    With --on, a sweep's points run side by side on a cluster whose nodes share the store's folder, what they have in
+    common once; ray://auto is the cluster that this machine belongs to (docs/many-points.md).
+
     Exit code: 0 all gates passed, 1 a gate failed, 3 a gate is incomplete (something could not be measured).
     """
     from compress.commands.run import run_plans
 
-    return run_plans(words, store)
+    return run_plans(words, store, on)
 
 
 @cli.command()

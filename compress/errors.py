@@ -1,6 +1,7 @@
 """The one tree of errors, and the exit codes of the command.
 
 CompressError                 70  a bug, unless a subclass says otherwise
+├── BugElsewhere              70  a bug that showed in another process, with its traceback
 ├── UserError                  2  the user can mend it; shown as one line, never a traceback
 │   ├── ConfigError            2  everything wrong with a plan, all at once
 │   ├── DataError              2  a picture or a folder of pictures that can't be used
@@ -11,6 +12,7 @@ CompressError                 70  a bug, unless a subclass says otherwise
 │   ├── NetworkError           2  a network that can't be followed from its input to its answer
 │   ├── DeviceError            2  a device that can't be reached, or can't do what was asked of it
 │   ├── NotMeasurable          3  a figure that a decision needs and that can't be measured now
+│   ├── ClusterError           2  a cluster that can't be reached, lacks what a plan needs, or lost a stage too often
 │   ├── ToolchainError         2  a vendor SDK's environment that isn't ready or can't be made
 │   ├── SignatureError         2  a bundle or key that can't be used; its kinds say why a bundle is refused:
 │   │   ├── NoKey             10  no public key to verify with, or its file is none
@@ -43,6 +45,10 @@ class CompressError(Exception):
     """Root of every error this package raises on purpose."""
 
     exit_code = EXIT_BUG
+
+
+class BugElsewhere(CompressError):
+    """A bug that showed in another process; the message holds one line, its cause the traceback of there."""
 
 
 class UserError(CompressError):
@@ -85,6 +91,10 @@ class NetworkError(UserError):
 
 class DeviceError(UserError):
     """A device that can't be reached, or that can't do what was asked of it."""
+
+
+class ClusterError(UserError):
+    """A cluster that can't be reached, that lacks what a plan needs, or that lost a stage too often."""
 
 
 class ToolchainError(UserError):

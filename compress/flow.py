@@ -7,29 +7,25 @@ target reuses the distillation, and a changed budget re-runs the gate. Reuse imp
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Literal, Protocol, TypeVar
 
 from compress import ranks
 from compress.artefacts import Artefact
+from compress.run_log import RunLog
+from compress.sigterm import sigterm_raises
 from compress.stage import Progress
 from compress.stages import load_stage
 from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare, settings_of
-from compress.store import runs
 from compress.store.manifest import Manifest
 from compress.store.store import Sealed, Store
 from compress.wiring import ChainPlan, LoadStage, Wire, wire
 
 __all__ = [
-    "Observer", "Quiet", "RunResult", "StageForecast", "StageOutcome", "check", "dry_run", "key_of", "run",
+    "Observer", "Quiet", "RunResult", "StageForecast", "StageOutcome", "check", "dry_run", "key_of", "reuse_or_make",
+    "run",
 ]  # fmt: skip
 
 Kind = TypeVar("Kind", bound=Artefact)
@@ -133,12 +129,12 @@ def run(plan: ChainPlan, store: Store, observer: Observer | None = None, load: L
     done: list[Done] = []
     outcomes: list[StageOutcome] = []
     identities: Identities = {}
-    log = _Log(plan, store, watcher)
-    with _sigterm_raises(), log:
+    log = RunLog(plan, store, watcher)
+    with sigterm_raises(), log:
         for place, current in enumerate(wires, start=1):
             step = prepare(current, done, identities)
-            log.reached(step)
-            sealed, reused = _reuse_or_make(step, store, watcher, place, len(wires))
+            log.reached(step.stage.name, step.key)
+            sealed, reused = reuse_or_make(step, store, watcher, place, len(wires))
             done.append(Done.of(step.stage, sealed))
             outcome = StageOutcome(step.stage.name, done[-1].artefact, step.key, reused, sealed.manifest.wall_s)
             outcomes.append(outcome)
@@ -175,7 +171,7 @@ def _expected(current: Wire, identities: Identities, store: Store) -> StageCost 
     return StageCost.of(alike) if alike else None
 
 
-def _reuse_or_make(step: Step, store: Store, watcher: Observer, place: int, count: int) -> tuple[Sealed, bool]:
+def reuse_or_make(step: Step, store: Store, watcher: Observer, place: int, count: int) -> tuple[Sealed, bool]:
     """What the store has for the step, else made now; and whether it was there."""
     name = step.stage.name
     found = store.find(name, step.key)
@@ -193,63 +189,3 @@ def _reuse_or_make(step: Step, store: Store, watcher: Observer, place: int, coun
             f"{name}: reused, but its code has changed since; if that changes its result, remove {found.folder}"
         )
     return found, True
-
-
-class _Log:
-    """Keeps the run's record up to date, so that gc knows what is in use; a run goes on without it."""
-
-    def __init__(self, plan: ChainPlan, store: Store, watcher: Observer) -> None:
-        self._folder = store.runs_folder
-        self._watcher = watcher
-        self._record = runs.begin(plan.recipe_name, plan.target_name, plan.data_name)
-        self.path: Path | None = None if ranks.is_follower() else self._folder / self._record.file_name
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._save(self._record.model_copy(update={"state": "done" if kind is None else "stopped"}))
-
-    def reached(self, step: Step) -> None:
-        entry = runs.RunStage(stage=step.stage.name, key=step.key)
-        self._save(self._record.model_copy(update={"stages": (*self._record.stages, entry)}))
-
-    def passed(self, outcome: StageOutcome) -> None:
-        entry = runs.RunStage(
-            stage=outcome.name,
-            key=outcome.key,
-            digest=outcome.artefact.digest,
-            reused=outcome.reused,
-            wall_s=outcome.wall_s,
-        )
-        self._save(self._record.model_copy(update={"stages": (*self._record.stages[:-1], entry)}))
-
-    def _save(self, record: runs.RunRecord) -> None:
-        self._record = record
-        if self.path is None:
-            return
-        try:
-            runs.save(record, self._folder)
-        except OSError as error:
-            self.path = None
-            self._watcher.say(f"this run is not recorded in {self._folder}: {error.strerror or error}")
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that temporary folders go; only the main thread can set that up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    owner = os.getpid()
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner:  # a forked data loader: it must die at once, not unwind our frames
-            os._exit(128 + number)
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

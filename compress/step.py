@@ -163,11 +163,12 @@ def _digests(inputs: Mapping[str, Artefact | None]) -> dict[str, str | None]:
 
 def _identity(section: Section, identities: Identities) -> dict[str, Any]:
     if type(section) not in identities:
-        identities[type(section)] = _fresh_identity(section)
+        identities[type(section)] = fresh_identity(section)
     return identities[type(section)]
 
 
-def _fresh_identity(section: Section) -> dict[str, Any]:
+def fresh_identity(section: Section) -> dict[str, Any]:
+    """What of a section enters a key; of pictures with the digest of their files, which are read for it."""
     if isinstance(section, DataSpec):
         return data_identity(section)
     if isinstance(section, PackageSpec):

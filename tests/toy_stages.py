@@ -8,7 +8,7 @@ from compress.artefacts import Student, Teacher, Verdict
 from compress.errors import BuildError
 from compress.records import VerdictRecord
 from compress.schema import Budget, StudentSpec
-from compress.stage import Progress, stage
+from compress.stage import Progress, Stage, stage
 
 
 @stage(gives=Teacher, version=1)
@@ -34,3 +34,8 @@ def gate(net: Student, budget: Budget, out: Path) -> None:
     asked = budget.min_fps or 0
     result = "fail" if asked > 1000 else "incomplete" if asked > 100 else "pass"
     VerdictRecord(result=result, checks=()).write(out / "verdict.json")
+
+
+def load(name: str) -> Stage:
+    """As ``load_stage``; for workers, which don't see what a test has patched."""
+    return {made.name: made for made in (teacher, distill, gate)}[name]

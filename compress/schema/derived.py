@@ -93,11 +93,15 @@ class Board(Section):
 
     def identity(self) -> dict[str, Any]:
         """What its SDK is can't be asked at each start; a build tells, and is made again once it is removed."""
+        where = self.host if self.kind == "ssh" or self.host is None else f"{self.kind} {self.host}"
+        return {"host": where if self.made_there else None}
+
+    @property
+    def made_there(self) -> bool:
+        """Whether one of the builds is made on its board."""
         from compress.runtimes import open_runtime
 
-        made_there = any(open_runtime(name).made_on_board for name in self.builds)
-        where = self.host if self.kind == "ssh" or self.host is None else f"{self.kind} {self.host}"
-        return {"host": where if made_there else None}
+        return any(open_runtime(name).made_on_board for name in self.builds)
 
 
 class ControlSpec(Section):
