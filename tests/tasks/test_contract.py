@@ -23,8 +23,8 @@ SPECS = (
     TaskSpec(), TaskSpec(kind="denoise"), TaskSpec(kind="super_resolution", scale=2),
     TaskSpec(kind="super_resolution", scale=3),
 )  # fmt: skip
-BOXES = TaskSpec(kind="detect", classes=("car",))
-"""The one whose truth is no picture: ``tests/tasks/test_detect.py``."""
+BOXES = (TaskSpec(kind="detect", classes=("car",)), TaskSpec(kind="night", classes=("car",)))
+"""Those whose truth is no picture alone: ``tests/tasks/test_detect.py`` and ``test_night.py``."""
 
 every_task = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.kind}{spec.scale or ''}")
 
@@ -35,7 +35,7 @@ def _data(spec: TaskSpec, **changes: object) -> DataSpec:
 
 
 def test_every_task_is_looked_at_here() -> None:
-    assert {spec.kind for spec in (*SPECS, BOXES)} == set(TASKS)
+    assert {spec.kind for spec in (*SPECS, *BOXES)} == set(TASKS)
 
 
 @every_task
