@@ -35,7 +35,8 @@ def trained(asked: Asked, recipe: str, seed: int, store: Store, watcher: Observe
         commit=asked.commit,
         digests={outcome.name: outcome.artefact.digest for outcome in result.outcomes},
         networks=tuple(_networks(measurements.folder, builds.folder)),
-        indices=_indices(net, plan),
+        indices=_indices(net, plan), student_val_db=_val_db(result, "distill"),
+        control_val_db=_val_db(result, "control"),
     )  # fmt: skip
 
 
@@ -91,6 +92,12 @@ def _indices(net: FloatNet, plan: Plan) -> Indices:
     count = min(len(source), plan.recipe.validation.max_images or len(source))
     pairs = (source.pair(index) for index in range(count))
     return mean_of([indices_of(enhance(module, dark), truth) for dark, truth in pairs])
+
+
+def _val_db(result: RunResult, stage: str) -> float | None:
+    """PSNR on validation pictures at the end of that stage's training."""
+    made = next(outcome.artefact for outcome in result.outcomes if outcome.name == stage)
+    return Curve.read(made.folder / "curve.json").points[-1].val_psnr_db
 
 
 def _newest(result: RunResult, kind: type[Kind]) -> Kind:

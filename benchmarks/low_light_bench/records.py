@@ -58,7 +58,8 @@ class Trained(Record):
     """A recipe with one seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage.
 
     ``indices``: of the float network that becomes INT8, through torch. ``own_teacher``: it trains its own teacher.
-    ``commit``: of the code that made the row.
+    ``student_val_db``, ``control_val_db``: PSNR on validation pictures at the end of the two trainings, None where
+    there are none. ``commit``: of the code that made the row.
     """
 
     recipe: str
@@ -69,6 +70,8 @@ class Trained(Record):
     commit: str
     networks: tuple[Measured, ...]
     indices: Indices
+    student_val_db: float | None = None
+    control_val_db: float | None = None
 
     def of(self, variant: Variant) -> Measured | None:
         """The network of that kind; None where the chain has none or it was not measured."""
