@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -78,6 +79,7 @@ def main(store: str, log: str) -> None:
     from compress.cluster.table import PlainTable
     from compress.store.store import Store
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are deaf to it
     plan = point(1, Path(log), rounds=200)
     run_on([plan], ["a"], Store(Path(store)), ClusterAddress("auto"), PlainTable(print), load)
 

@@ -44,7 +44,7 @@ NETWORKS = {
         "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
     ),
     "restored_anchor": Network(
-        "compress.models.restored_anchor:RestoredAnchor", {"width": 64, "depth": 4, "scale": 2, "restore": 32},
+        "compress.models.restored_anchor:RestoredAnchor", {"width": 64, "depth": 4, "scale": 1, "restore": 32},
         is_student=False, brightens=False,
     ),
     "fcos_lite": Network(
