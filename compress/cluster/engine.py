@@ -48,7 +48,10 @@ class _Teller:
 def _on_worker(job: Job, task: int, standings: Any, places: tuple[int, ...], *before: Made | Failed) -> Made | Failed:
     """The body of every Ray task."""
     standings.begin.remote(task, socket.gethostname())
-    return do(job, dict(zip(places, before, strict=True)), Telling(_Teller(standings, task)))
+    try:
+        return do(job, dict(zip(places, before, strict=True)), Telling(_Teller(standings, task)))
+    finally:
+        standings.leave.remote(task)
 
 
 class Engine:
@@ -148,6 +151,9 @@ class Engine:
         until = time.monotonic() + STOP_S
         while self._pending and time.monotonic() < until:
             _, self._pending = self._ray.wait(self._pending, num_returns=len(self._pending), timeout=1.0)
+        # Ray calls a task ended as soon as it is interrupted; its worker may still be tidying up.
+        while time.monotonic() < until and not all(each.left for each in self.standings().values()):
+            time.sleep(POLL_S)
         for reference in self._pending:
             self._cancel(reference, force=True)
 

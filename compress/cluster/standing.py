@@ -16,7 +16,8 @@ TELL_EVERY_S = 1.0
 class Standing:
     """A task that a worker has begun: where, for the how manieth time, and how far it is.
 
-    ``running``: it is really made, not only looked up. ``said``: lines for the user, oldest first.
+    ``running``: it is really made, not only looked up. ``left``: the worker is done with it, however it ended, and has
+    tidied up. ``said``: lines for the user, oldest first.
     """
 
     node: str
@@ -26,6 +27,7 @@ class Standing:
     total: float = 0.0
     note: str = ""
     said: tuple[str, ...] = ()
+    left: bool = False
 
 
 @dataclass
@@ -43,6 +45,10 @@ class Standings:
     def update(self, task: int, done: float, total: float, note: str) -> None:
         """How far it is; 0 of 0 where it does not tell."""
         self.by_task[task] = replace(self.of(task), running=True, done=done, total=total, note=note)
+
+    def leave(self, task: int) -> None:
+        """The worker has ended it and tidied up."""
+        self.by_task[task] = replace(self.of(task), left=True)
 
     def say(self, task: int, line: str) -> None:
         """A line for the user."""

@@ -44,8 +44,10 @@ NETWORKS = {
         "compress.models.anchor_cnn:AnchorCnn", {"width": 32, "depth": 4, "scale": 1}, brightens=False
     ),
     "restored_anchor": Network(
-        "compress.models.restored_anchor:RestoredAnchor", {"width": 64, "depth": 4, "scale": 1, "restore": 32},
-        is_student=False, brightens=False,
+        "compress.models.restored_anchor:RestoredAnchor",
+        {"width": 64, "depth": 4, "scale": 1, "restore": 32},
+        is_student=False,
+        brightens=False,
     ),
     "fcos_lite": Network(
         "compress.models.fcos_lite:FcosLite", {"width": 16, "classes": 1}, brightens=False, detects=True
