@@ -18,7 +18,7 @@ from compress.run_log import RunLog
 from compress.sigterm import sigterm_raises
 from compress.stage import Progress
 from compress.stages import load_stage
-from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare, settings_of
+from compress.step import Done, Identities, Step, current_sources, key_of, make, prepare
 from compress.store.manifest import Manifest
 from compress.store.store import Sealed, Store
 from compress.wiring import ChainPlan, LoadStage, Wire, wire
@@ -167,7 +167,12 @@ def dry_run(plan: ChainPlan, store: Store, load: LoadStage = load_stage) -> tupl
 
 
 def _expected(current: Wire, identities: Identities, store: Store) -> StageCost | None:
-    alike = store.most_like(current.stage.name, settings_of(current, identities))
+    """By the settings as they are known so far: asking for more would read pictures, or make a first signing key."""
+    asked = current.stage.parameters
+    known = {
+        asked[name].__name__: identities.get(type(part)) or part.identity() for name, part in current.sections.items()
+    }
+    alike = store.most_like(current.stage.name, known)
     return StageCost.of(alike) if alike else None
 
 

@@ -77,16 +77,11 @@ def prepare(wire: Wire, done: Sequence[Done | None], identities: Identities) -> 
     for name, place in wire.inputs.items():
         made = None if place is None else done[place]
         inputs[name] = None if made is None else made.artefact
-    sections = settings_of(wire, identities)
+    asked = wire.stage.parameters
+    sections = {asked[name].__name__: _identity(part, identities) for name, part in wire.sections.items()}
     chain = tuple(made.link for made in done if made is not None)
     key = key_of(wire.stage, _digests(inputs), sections, None if wire.chain is None else chain)
     return Step(wire, inputs, sections, chain, key)
-
-
-def settings_of(wire: Wire, identities: Identities) -> dict[str, dict[str, Any]]:
-    """``identity()`` of what the stage reads, by section class name."""
-    asked = wire.stage.parameters
-    return {asked[name].__name__: _identity(part, identities) for name, part in wire.sections.items()}
 
 
 def key_of(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compress.commands.show import Free, forecast_lines
+import pytest
+
+from compress.commands.show import Free, forecast_lines, show_plans
 from compress.flow import StageCost, StageForecast
 
 MB, GB = 10**6, 10**9
@@ -37,6 +39,12 @@ def test_what_does_not_fit_and_what_nobody_knows_is_said() -> None:
         "to do: 3 of 3 stages: about 1 min 1 s, 8.0 GB of memory (only 4.0 GB free), "
         "61.0 MB on disk (only 50.0 MB free) and 1 that never ran here",
     ]
+
+
+def test_nothing_is_made_for_a_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPRESS_HOME", str(tmp_path / "home"))
+    assert show_plans(("recipe=tiny", "target=x86_edge"), tmp_path / "store") == 0
+    assert list(tmp_path.iterdir()) == []  # no store, and no key of the stage that signs
 
 
 def test_a_store_that_is_not_there_yet_lies_on_its_parent_s_disk(tmp_path: Path) -> None:
