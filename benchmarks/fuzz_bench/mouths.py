@@ -5,7 +5,6 @@ Whatever comes in, only an error of our own tree may come out, and soon.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -190,8 +189,5 @@ MOUTHS = {
 @contextmanager
 def seeds_of(mouth: Mouth) -> Iterator[tuple[bytes, ...]]:
     """Its valid inputs, for the time of ``with``."""
-    folder = Path(tempfile.mkdtemp(prefix="compress-fuzz-seeds-"))
-    try:
-        yield tuple(mouth.seeds(folder))
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="compress-fuzz-seeds-") as text:
+        yield tuple(mouth.seeds(Path(text)))
