@@ -45,7 +45,7 @@ def make_console() -> RunConsole:
     """The bar where stderr is a terminal, else plain lines; silence in all but the first process of torchrun."""
     if is_follower():
         return PlainConsole(lambda line: None)
-    return BarConsole() if sys.stderr.isatty() else PlainConsole(_to_stderr)
+    return BarConsole() if sys.stderr.isatty() else PlainConsole(to_stderr)
 
 
 def table_console(width: int = 160) -> Console:
@@ -84,7 +84,8 @@ def outcome_line(outcome: StageOutcome, place: int, count: int) -> str:
     return f"[{place}/{count}] {outcome.name:<10} {how}"
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """A line for logs, at once."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from compress.cluster.outcome import Failed, Made
 from compress.cluster.standing import Standing
 from compress.cluster.tasks import Tasks
-from compress.console import LINE_EVERY_S, show_time
+from compress.console import LINE_EVERY_S, show_time, to_stderr
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +88,7 @@ class PointsTable(Protocol):
 
 def make_table() -> PointsTable:
     """The live table where stderr is a terminal, else plain lines."""
-    return LiveTable() if sys.stderr.isatty() else PlainTable(lambda line: print(line, file=sys.stderr, flush=True))
+    return LiveTable() if sys.stderr.isatty() else PlainTable(to_stderr)
 
 
 class PlainTable:
