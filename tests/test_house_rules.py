@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,3 +138,12 @@ def test_declaring_the_stages_imports_nothing_heavy() -> None:
         "print(sorted({'torch', 'nncf', 'openvino', 'onnx', 'onnxruntime', 'skimage', 'scipy'} & set(sys.modules)))"
     )
     assert _output_of(code) == "[]"
+
+
+def test_nobody_is_told_of_a_run(tmp_path: Path) -> None:
+    """OpenVINO and NNCF tell a statistics service of each import, and keep a number of the user in the home folder."""
+    code = "import compress, openvino, nncf.telemetry, os; print(os.listdir(os.environ['HOME']))"
+    environment = {name: value for name, value in os.environ.items() if name != "NNCF_CI"} | {"HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

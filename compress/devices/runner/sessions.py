@@ -5,6 +5,7 @@ Of several outputs the order is that of their names, which is that of a contract
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -90,6 +91,8 @@ class OpenVino:
     """OpenVINO on the CPU."""
 
     def __init__(self, path: Path, threads: int, float_precision: str, cores: str | None = None) -> None:
+        # OpenVINO tells a statistics service of every import, unless its package for that can't be had.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             import openvino
         except ImportError:

@@ -1,0 +1,1 @@
+"""What ``kill_anywhere.py`` is made of."""
