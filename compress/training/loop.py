@@ -8,14 +8,16 @@ DistributedDataParallel, rank 0 writes.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -27,6 +29,9 @@ from compress.foreign.adapted import Adapted
 from compress.records import Record, without_empty
 from compress.schema import Train
 from compress.stage import Progress
+
+if TYPE_CHECKING:
+    from torch.distributed import Store
 
 
 class CurvePoint(Record):
@@ -83,18 +88,38 @@ class Ranks:
     count: int
 
 
+_TRAININGS = itertools.count()
+
+
+@cache
+def _meeting_place() -> tuple[Store, int, int]:
+    """Where the processes of ``torchrun`` find each other, this one's rank and how many there are."""
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, count = next(rendezvous("env://"))
+    return store, rank, count
+
+
 @contextmanager
 def ranks() -> Iterator[Ranks]:
-    """The process group of ``torchrun``, joined for the duration; alone when there is none."""
+    """The process group of ``torchrun``, joined for the duration; alone when there is none.
+
+    Each time under another name: one who joined again as before would find what the last group left behind, believe
+    all there, and wait for ever.
+    """
     if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks(0, 1)
         return
     from torch import distributed
+    from torch.distributed.distributed_c10d import PrefixStore
 
     if distributed.is_initialized():
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
         return
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    store, rank, count = _meeting_place()
+    named = PrefixStore(f"training{next(_TRAININGS)}", store)
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, store=named, rank=rank, world_size=count)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
     finally:

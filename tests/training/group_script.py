@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 
 from compress.data.batches import BatchPlan
 from compress.data.source import PairSource
@@ -42,9 +43,14 @@ def main(folder: Path) -> None:
     train = Train(phases=phases, lr=1e-3, ema=0.0, precision="fp32")
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
+    for part in ("first", "second"):  # a chain trains more than once
+        _train(net, train, folder, part)
+
+
+def _train(net: nn.Module, train: Train, folder: Path, part: str) -> None:
     with ranks() as group:
         plan = BatchPlan(Noise(), train.phases, train.augment, 1, rank=group.rank, ranks=group.count)
-        scratch = folder / f"scratch{group.rank}of{group.count}"
+        scratch = folder / f"{part}-scratch{group.rank}of{group.count}"
         scratch.mkdir()
         # L1 averages over pictures alike in any split; SSIM would too, but keep to one term.
         objective = Supervised(PictureLoss(ssim=0))
