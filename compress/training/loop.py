@@ -31,7 +31,7 @@ from compress.schema import Train
 from compress.stage import Progress
 
 if TYPE_CHECKING:
-    from torch.distributed import Store
+    from torch.distributed.distributed_c10d import Store
 
 
 class CurvePoint(Record):
