@@ -117,7 +117,7 @@ def main(words: list[str]) -> int:
             if not mine:
                 continue
             with cluster(chain):
-                ground = unbroken(chain, Path(name) / chain.name, tuple(dict.fromkeys(each.stage for each in mine)))
+                ground = unbroken(chain, Path(name) / chain.name)
                 for each in mine:
                     rounds.append(played(each, ground, Path(name)))
                     console.say(line_of(rounds[-1], len(rounds), len(plan)))

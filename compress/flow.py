@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeVar
 
 from compress import ranks
 from compress.artefacts import Artefact
+from compress.following import follow
 from compress.run_log import RunLog
 from compress.sigterm import sigterm_raises
 from compress.stage import Progress
@@ -130,6 +131,7 @@ def run(plan: ChainPlan, store: Store, observer: Observer | None = None, load: L
     outcomes: list[StageOutcome] = []
     identities: Identities = {}
     log = RunLog(plan, store, watcher)
+    ranks.meet()
     with sigterm_raises(), log:
         for place, current in enumerate(wires, start=1):
             step = prepare(current, done, identities)
@@ -181,7 +183,7 @@ def reuse_or_make(step: Step, store: Store, watcher: Observer, place: int, count
     name = step.stage.name
     found = store.find(name, step.key)
     if found is None and ranks.is_follower():
-        return ranks.follow(step, store, watcher.started(name, place, count)), False
+        return follow(step, store, watcher.started(name, place, count)), False
     if found is None:
         with store.lock(step.key, lambda: watcher.say(f"{name}: another process is making it; waiting")):
             found = store.find(name, step.key)

@@ -1,36 +1,60 @@
-"""One chain on many processes: what the followers of ``torchrun`` do.
-
-Rank 0 runs the chain as ever. The other ranks walk along: in a stage that takes ``scratch`` (one that
-trains) they run the same function beside rank 0, in a folder that is thrown away; every other stage
-they wait for. Nothing but rank 0 seals.
-"""
+"""The processes of ``torchrun``: which of them this is, and how they meet for a training."""
 
 from __future__ import annotations
 
+import itertools
 import os
-import time
+from functools import cache
+from typing import TYPE_CHECKING
 
-from compress.stage import Progress
-from compress.step import Step, arguments
-from compress.store.store import Sealed, Store
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store as Board
 
-_POLL_S = 0.2
+_groups = itertools.count()
+"""Numbers the groups that this process joins: one that met under the name of an earlier group would find what that one
+left behind, believe all there, and wait for ever."""
+
+
+def are_many() -> bool:
+    """Whether this process is one of several under ``torchrun``."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE") or "1") > 1
 
 
 def is_follower() -> bool:
     """Whether this process is one of several under ``torchrun``, and not the first."""
-    return int(os.environ.get("WORLD_SIZE") or "1") > 1 and os.environ.get("RANK", "0") != "0"
+    return are_many() and os.environ["RANK"] != "0"
 
 
-def follow(step: Step, store: Store, progress: Progress) -> Sealed:
-    """The artefact of ``step`` that rank 0 makes or finds. Does not end if rank 0 fails: torchrun ends us then."""
-    joined = False
-    while True:
-        found = store.find(step.stage.name, step.key)
-        if found is not None:
-            return found
-        if not joined and step.wire.scratch is not None and store.is_being_made(step.key):
-            joined = True
-            with store.follower_place(step.key) as place:
-                step.stage.function(**arguments(step, place, progress))
-        time.sleep(_POLL_S)
+def meet() -> None:
+    """Find the others, where there are any; the first of them waits for nobody."""
+    if are_many():
+        _board()
+
+
+def group_of(training: str) -> tuple[Board, int, int]:
+    """Where the group of a training meets, this process's rank, and how many they are. The leader's asking tells the
+    others that it begins. ``training`` is a name that all have for it."""
+    from torch.distributed.distributed_c10d import PrefixStore
+
+    board, rank, count = _board()
+    if rank == 0:
+        board.set(_begins(training), "yes")
+    return PrefixStore(f"{training}.{next(_groups)}", board), rank, count
+
+
+def has_begun(training: str) -> bool:
+    """Whether the leader has begun it."""
+    return bool(_board()[0].check([_begins(training)]))
+
+
+def _begins(training: str) -> str:
+    return f"{training} begins"
+
+
+@cache
+def _board() -> tuple[Board, int, int]:
+    """What all processes of ``torchrun`` write to and read, this one's rank, and how many they are."""
+    from torch.distributed.rendezvous import rendezvous
+
+    board, rank, count = next(rendezvous("env://"))
+    return board, rank, count

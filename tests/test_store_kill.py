@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -155,11 +156,24 @@ def test_gc_leaves_live_processes_alone(tmp_path: Path, undisturbed: list[str]) 
     assert [part.split(":")[1] for part in out.splitlines()[-1].split()[1:]] == undisturbed
 
 
-def test_followers_of_torchrun_walk_along(
-    tmp_path: Path, undisturbed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, log = tmp_path / "store", tmp_path / "log"
+@pytest.fixture
+def group_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``torchrun`` tells its processes, but for their rank."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MASTER_PORT", str(one.getsockname()[1]))
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("WORLD_SIZE", "2")
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_followers_of_torchrun_walk_along(
+    trains: bool, tmp_path: Path, undisturbed: list[str], monkeypatch: pytest.MonkeyPatch, group_of_two: None
+) -> None:
+    """Where rank 0 trains they do the same beside it; else they wait, for two would write into one scratch."""
+    store, log = tmp_path / "store", tmp_path / "log"
+    if not trains:
+        monkeypatch.setenv("TOY_ALONE", "1")
     monkeypatch.setenv("RANK", "0")
     leader = _process(store, log, "--paced")
     monkeypatch.setenv("RANK", "1")
@@ -168,7 +182,7 @@ def test_followers_of_torchrun_walk_along(
     while "update 0" not in leader.stdout.readline():
         leader.stdin.write("on\n")
         leader.stdin.flush()
-    for _ in range(1200):  # the leader stands in its first round until the follower has begun its own
+    for _ in range(1200 if trains else 20):  # the leader stands in its first round until the follower has begun its own
         if log.exists() and len(log.read_text().splitlines()) >= 2:
             break
         time.sleep(0.05)
@@ -176,5 +190,5 @@ def test_followers_of_torchrun_walk_along(
     follower_out, _ = follower.communicate(timeout=60)
     for out in (leader_out, follower_out):
         assert [part.split(":")[1] for part in out.splitlines()[-1].split()[1:]] == undisturbed
-    assert len({line for line in log.read_text().splitlines() if line.startswith("work")}) == 2
+    assert len({line for line in log.read_text().splitlines() if line.startswith("work")}) == 1 + trains
     assert len(list((tmp_path / "runs").iterdir())) == 1

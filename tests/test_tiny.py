@@ -5,12 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
-import shutil
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,9 +23,7 @@ from compress.records import BuildList, QualityReport, QuantizationTable, SpeedR
 from compress.store.store import Store
 
 WORDS = ("recipe=tiny", "data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]")
-REPEATABLE = ("teacher", "distill", "prune", "quantize", "export")
 Kind = TypeVar("Kind", bound=Artefact)
-KILLS = int(os.environ.get("COMPRESS_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
@@ -132,45 +125,3 @@ def test_a_key_from_the_environment_signs_and_is_left_nowhere(
     for path in [*store.root.rglob("*"), *store.runs_folder.rglob("*")]:
         found = path.read_bytes() if path.is_file() else b""
         assert not [secret for secret in secrets if secret in found or secret in told], path
-
-
-def _command(store: Path) -> list[str]:
-    return [sys.executable, "-m", "compress", "run", *WORDS, "target=x86_edge", "--store", str(store)]
-
-
-def _digests(store: Path) -> dict[str, str]:
-    """Digest of each artefact up to ``export``, and of the repeatable half of ``validate``."""
-    import hashlib
-
-    found = {}
-    for manifest in store.glob("*/manifest.json"):
-        facts = json.loads(manifest.read_text())
-        if facts["stage"] in REPEATABLE:
-            found[facts["stage"]] = facts["digest"]
-        if facts["stage"] == "validate":
-            found["quality"] = hashlib.sha256((manifest.parent / "quality.json").read_bytes()).hexdigest()
-    return found
-
-
-@pytest.mark.timeout(1800)
-def test_killed_runs_end_with_the_same_digests(tmp_path: Path, home: Path) -> None:
-    """SIGKILL at random moments, each into an empty store; ``COMPRESS_KILLS=20`` for the long version."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = time.monotonic()
-    subprocess.run(_command(tmp_path / "whole"), env=environment, capture_output=True, check=False, timeout=600)
-    whole_s = time.monotonic() - started
-    wanted = _digests(tmp_path / "whole")
-    assert set(wanted) == {*REPEATABLE, "quality"}
-    moments = random.Random(7)
-    for kill in range(KILLS):
-        store = tmp_path / f"killed{kill}"
-        nowhere = subprocess.DEVNULL
-        process = subprocess.Popen(
-            _command(store), env=environment, stdout=nowhere, stderr=nowhere, start_new_session=True
-        )
-        time.sleep(whole_s * moments.uniform(0.05, 0.95))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        subprocess.run(_command(store), env=environment, capture_output=True, check=False, timeout=600)
-        assert _digests(store) == wanted, f"kill {kill}"
-        shutil.rmtree(store)

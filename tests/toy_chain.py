@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress import flow
+from compress import flow, ranks
 from compress.artefacts import FloatNet, Student, Teacher, Verdict
 from compress.schema import Section, Seed
 from compress.stage import Chain, Progress, Stage, stage
@@ -57,6 +57,8 @@ def source(spec: TeacherToy, out: Path) -> None:
 def work(teacher: Teacher, spec: StudentToy, seed: Seed, out: Path, scratch: Path, progress: Progress) -> None:
     """One hash a round on top of the last, the state kept in scratch after each."""
     _note(spec.log, f"work {os.getpid()}")
+    if ranks.are_many() and "TOY_ALONE" not in os.environ:  # as a training; else as a stage that only resumes
+        ranks.group_of(scratch.name)
     kept = scratch / "state"
     state, begun = teacher.weights.read_bytes() + bytes([seed.seed]), 0
     if kept.is_file():

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from compress.errors import EXIT_PASS
 from compress.store.store import Store
 from kill_bench.chains import MEASURED, SIGNED, WHOLE, Chain, Surroundings
 
@@ -17,15 +18,15 @@ _LIMIT_S = 900.0
 
 @dataclass(frozen=True)
 class Ground:
-    """``folder`` holds the unbroken run's store and keys. ``wall_s``, ``codes``: of a run that makes one stage, or all
-    (``WHOLE``); ``digests`` by stage, of a stage that measures those of what it measures by counting.
+    """``folder`` holds the unbroken run's store and keys. ``wall_s``: of a run of one stage, or of all (``WHOLE``);
+    ``digests`` by stage, of a stage that measures those of what it measures by counting; ``end``: its exit code.
     """
 
     chain: Chain
     folder: Path
     digests: dict[str, str]
     wall_s: dict[str, float]
-    codes: dict[str, int]
+    end: int
 
     def wanted(self, stage: str) -> dict[str, str]:
         """The digests to come out where ``stage``, and what follows it, is made again.
@@ -37,6 +38,12 @@ class Ground:
         names = self.chain.stages[: self.chain.stages.index(stage) + 1]
         return {name: self.digests[name] for name in names}
 
+    def code(self, stage: str) -> int:
+        """What a run up to ``stage`` ends with: the gate's word, where it comes to that."""
+        stages = self.chain.stages
+        decided = stage == WHOLE or ("gate" in stages and stages.index(stage) >= stages.index("gate"))
+        return self.end if decided else EXIT_PASS
+
     def lay(self, folder: Path, stage: str) -> None:
         """A copy of the store in which ``stage`` is still to be made, and of the keys."""
         shutil.copytree(self.folder / "home", folder / "home")
@@ -46,32 +53,23 @@ class Ground:
                 shutil.copytree(artefact, folder / "store" / artefact.name)
 
 
-def unbroken(chain: Chain, folder: Path, stages: tuple[str, ...]) -> Ground:
-    """Run the chain, then each of ``stages`` alone. Raises RuntimeError where that does not work without any fault."""
-    folder.mkdir(parents=True)
-    code, wall_s = _timed(chain, Surroundings(folder, "unbroken"), WHOLE)
-    ground = Ground(chain, folder, digests_of(Store(folder / "store")), {WHOLE: wall_s}, {WHOLE: code})
-    for stage in stages:
-        if stage != WHOLE:
-            place = folder / f"alone-{stage}"
-            ground.lay(place, stage)
-            ground.codes[stage], ground.wall_s[stage] = _timed(chain, Surroundings(place, "unbroken"), stage)
-            again = digests_of(Store(place / "store"))
-            if again != ground.wanted(stage):
-                raise RuntimeError(f"{chain.name}: {stage} does not come out twice the same: nothing to compare with")
-            shutil.rmtree(place)
-    return ground
-
-
-def _timed(chain: Chain, around: Surroundings, stage: str) -> tuple[int, float]:
+def unbroken(chain: Chain, folder: Path) -> Ground:
+    """Run the chain. Raises RuntimeError where that does not work without any fault."""
+    (folder / "home").mkdir(parents=True)
+    around = Surroundings(folder, "unbroken")
     began = time.monotonic()
     done = subprocess.run(
-        chain.command(around.store, stage), env=around.environment(), cwd=around.folder,
+        chain.command(around.store, WHOLE), env=around.environment(), cwd=around.folder,
         capture_output=True, text=True, errors="replace", timeout=_LIMIT_S, check=False,
     )  # fmt: skip
-    if done.returncode not in (0, 1, 3):
-        raise RuntimeError(f"{chain.name}: {stage}, without any fault, ended with {done.returncode}: {done.stderr}")
-    return done.returncode, time.monotonic() - began
+    wall_s = time.monotonic() - began
+    store = Store(around.store)
+    made = {each.manifest.stage: each.manifest.wall_s for each in store.ls() if each.manifest}
+    if done.returncode not in (0, 1, 3) or chain.stages[-1] not in made:
+        raise RuntimeError(f"{chain.name}, without any fault, ended with {done.returncode}: {done.stderr}")
+    start_s = wall_s - sum(made.values())
+    walls = {stage: start_s + took_s for stage, took_s in made.items()}
+    return Ground(chain, folder, digests_of(store), {**walls, WHOLE: wall_s}, done.returncode)
 
 
 def digests_of(store: Store) -> dict[str, str]:

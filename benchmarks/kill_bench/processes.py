@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 
-from kill_bench.chains import MARK
+from kill_bench.chains import CLUSTER, MARK
 
 
 def started(token: str) -> list[psutil.Process]:
@@ -36,11 +36,11 @@ def left_over(token: str, within_s: float = 10.0) -> list[str]:
 
 def workers() -> list[int]:
     """Workers of the cluster that have a task now."""
+    titles = [[f"ray::{stage}"] for stage in CLUSTER.stages]  # Ray's own helpers call themselves ray::, too
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            title = process.cmdline()[:1]
-            if title and title[0].startswith("ray::") and not title[0].startswith(("ray::IDLE", "ray::Standings")):
+            if process.cmdline()[:1] in titles:
                 found.append(process.pid)
     return found
 

@@ -69,11 +69,11 @@ def played(wanted: Round, ground: Ground, place: Path) -> RoundRecord:
     moments = (wanted.moment, chance.uniform(0.1, 1.0)) if wanted.twice and not fault.lives else (wanted.moment,)
     for moment in moments:
         ended = _struck(fault, ground, wanted.stage, moment, around, chance)
-        problems += _manners(ended, fault, ground.codes[wanted.stage])
+        problems += _manners(ended, fault, ground.code(wanted.stage))
         fault.mend()
     resumed = _kept(Store(around.store))
     code, told = _finished(ground, wanted.stage, around)
-    if code != ground.codes[wanted.stage]:
+    if code != ground.code(wanted.stage):
         problems.append(f"the run that goes on ended with {code}: {told[-2000:]}")
     problems += looked_at(around, ground, wanted.stage)
     with suppress(OSError):

@@ -165,10 +165,6 @@ class Store:
             with tempfile.TemporaryDirectory(prefix=prefix, dir=self.temporary_folder) as out:
                 yield Workplace(Path(out), scratch, False)
 
-    def is_being_made(self, key: str) -> bool:
-        """Whether some process has begun to make the artefact of ``key``; also true after it was killed."""
-        return any(self.temporary_folder.glob(f"{key}.*"))
-
     def _drop_leftovers(self, key: str) -> None:
         """Remove what a killed process left of this key: the lock is held here, so it is nobody's now."""
         if self.temporary_folder.is_dir():

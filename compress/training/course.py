@@ -25,7 +25,7 @@ def train_net(
     """Train ``net`` in place on the training split and write ``curve.json`` into ``out``."""
     task = task_of(data)
     val = seen_by(sees, open_source(data, "val", labels))
-    with ranks() as group:
+    with ranks(scratch.name) as group:
         plan = task.schedule(seen_by(sees, open_source(data, "train", labels)), train, seed, guide, group)
         curve = fit(net, objective, plan, train, scratch, progress, task.watch(val) if len(val) else None, group)
     curve.write(out / "curve.json")

@@ -8,16 +8,14 @@ DistributedDataParallel, rank 0 writes.
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -26,12 +24,10 @@ from torch import Tensor, nn
 from compress.data.batches import Batch, Schedule, WaitMeter
 from compress.errors import CompressError
 from compress.foreign.adapted import Adapted
+from compress.ranks import are_many, group_of
 from compress.records import Record, without_empty
 from compress.schema import Train
 from compress.stage import Progress
-
-if TYPE_CHECKING:
-    from torch.distributed.distributed_c10d import Store
 
 
 class CurvePoint(Record):
@@ -88,40 +84,25 @@ class Ranks:
     count: int
 
 
-_TRAININGS = itertools.count()
-
-
-@cache
-def _meeting_place() -> tuple[Store, int, int]:
-    """Where the processes of ``torchrun`` find each other, this one's rank and how many there are."""
-    from torch.distributed.rendezvous import rendezvous
-
-    store, rank, count = next(rendezvous("env://"))
-    return store, rank, count
-
-
 @contextmanager
-def ranks() -> Iterator[Ranks]:
+def ranks(training: str) -> Iterator[Ranks]:
     """The process group of ``torchrun``, joined for the duration; alone when there is none.
 
-    Each time under another name: one who joined again as before would find what the last group left behind, believe
-    all there, and wait for ever.
+    ``training``: its name, the same in all processes: the key of the stage.
     """
-    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not are_many():
         yield Ranks(0, 1)
         return
     from torch import distributed
-    from torch.distributed.distributed_c10d import PrefixStore
 
     if distributed.is_initialized():
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
         return
-    store, rank, count = _meeting_place()
-    named = PrefixStore(f"training{next(_TRAININGS)}", store)
+    store, rank, count = group_of(training)
     backend = "nccl" if torch.cuda.is_available() else "gloo"
-    distributed.init_process_group(backend, store=named, rank=rank, world_size=count)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        yield Ranks(rank, count)
     finally:
         distributed.destroy_process_group()
 

@@ -23,12 +23,13 @@ from compress.errors import ConfigError
 from compress.losses.critic import CriticLesson
 from compress.losses.guided import Guided, Guides
 from compress.losses.prompts import Pairing, Ranking
+from compress.ranks import are_many
 from compress.records import Record
 from compress.schema import DataSpec, Train
 from compress.schema.unpaired import UnpairedSpec
 from compress.scorers.base import Prompts, Scorer
 from compress.stage import Progress
-from compress.training.loop import Curve, Objective, Watch, fit, ranks
+from compress.training.loop import Curve, Objective, Watch, fit
 
 RANKED_ROUNDS = 4
 """I_en0 to I_en3: the first rounds' networks, which the newest one's pictures are to surpass."""
@@ -105,9 +106,8 @@ def train_unpaired(
     Each training begins at a random state of its own, so that a run which was stopped between two ends as one that was
     not. Raises DataError for pictures that can't be parted, ConfigError in a group of processes.
     """
-    with ranks() as group:
-        if group.count > 1:
-            raise ConfigError(("unpaired: it trains in one process; start it without torchrun",))
+    if are_many():
+        raise ConfigError(("unpaired: it trains in one process; start it without torchrun",))
     source = open_data(data, "train")
     course = Course(parted(source, seed, spec.disjoint), seed, scratch, progress)
     begin = _Beginnings(seed)

@@ -7,7 +7,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,17 @@ HEAD = {"board:pi": 1}
 SECOND = {"board:local": 1}
 
 
+def two_nodes() -> AbstractContextManager[Any]:
+    """A cluster of two nodes."""
+    return nodes(HEAD, SECOND)
+
+
 @contextmanager
-def two_nodes() -> Iterator[Any]:
-    """The cluster (``ray.cluster_utils.Cluster``), which ``RAY_ADDRESS`` names; workers find the tests' modules."""
+def nodes(head: dict[str, int], *others: dict[str, int]) -> Iterator[Any]:
+    """The cluster (``ray.cluster_utils.Cluster``), which ``RAY_ADDRESS`` names; workers find the tests' modules.
+
+    Each node has one processor, and the resources given.
+    """
     tests = Path(__file__).resolve().parents[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -30,8 +38,9 @@ def two_nodes() -> Iterator[Any]:
         session = f"session_{secrets.token_hex(6)}"
         cluster = Cluster()
         try:
-            add_node(cluster, session, HEAD, include_dashboard=False, session_name=session, no_monitor=True)
-            add_node(cluster, session, SECOND)
+            add_node(cluster, session, head, include_dashboard=False, session_name=session, no_monitor=True)
+            for resources in others:
+                add_node(cluster, session, resources)
             patch.setenv("RAY_ADDRESS", cluster.address)
             yield cluster
         finally:

@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
 
 
 def _train(net: nn.Module, train: Train, folder: Path, part: str) -> None:
-    with ranks() as group:
+    with ranks(part) as group:
         plan = BatchPlan(Noise(), train.phases, train.augment, 1, rank=group.rank, ranks=group.count)
         scratch = folder / f"{part}-scratch{group.rank}of{group.count}"
         scratch.mkdir()
