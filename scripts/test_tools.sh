@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Puts the programs on a Debian machine that tests use beside the Python ones: boards on loopback (sshd, adb), a browser
-# for the HTML report, a token for signing keys, a second shell for verify.sh. Without them these tests are skipped.
+# for the HTML report, a token for signing keys, a second shell for verify.sh, a clock that jumps. Without them these
+# tests are skipped.
 set -euo pipefail
-PACKAGES=(adb busybox chromium chromium-driver openssh-client openssh-server softhsm2)
+PACKAGES=(adb busybox chromium chromium-driver libfaketime openssh-client openssh-server softhsm2)
 
 missing=()
 for package in "${PACKAGES[@]}"; do

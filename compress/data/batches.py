@@ -189,6 +189,9 @@ class Schedule(ABC):
         self.rank, self.ranks = rank, ranks
         self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
         self.steps = sum(self.steps_of)
+        smallest = min(min(phase.batch, len(source)) for phase in phases) if phases else ranks
+        if smallest < ranks:
+            raise DataError(f"a batch of {smallest} for {ranks} processes leaves some without a picture; start fewer")
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
@@ -208,6 +211,11 @@ class Schedule(ABC):
         starts = [0, *(b for p, b in zip(self.phases[1:], accumulate(self.steps_of), strict=False) if p.anew)]
         start = max(begin for begin in starts if begin <= step)
         return step - start, min([begin for begin in starts if begin > step], default=self.steps) - start
+
+    def share_at(self, step: int) -> float:
+        """How much of the batch of ``step`` is this rank's, times the number of ranks: 1 where all have as much."""
+        size = min(self.phase_at(step).batch, self._count)
+        return len(range(size)[self.rank :: self.ranks]) * self.ranks / size
 
     def begins_phase(self, step: int) -> bool:
         """Whether ``step`` is the first of its phase."""

@@ -190,13 +190,14 @@ class _State:
     step: int
     points: list[CurvePoint]
     means: _Means
+    processes: int
 
     def save(self, path: Path) -> None:
         whole = {
             "net": self.net.state_dict(), "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(), "average": self.average.values, "step": self.step,
             "points": [p.model_dump() for p in self.points], "random": torch.get_rng_state(),
-            "means": {"count": self.means.count, "sums": self.means.sums},
+            "means": {"count": self.means.count, "sums": self.means.sums}, "processes": self.processes,
         }  # fmt: skip
         part = path.with_suffix(".part")
         with part.open("wb") as file:
@@ -205,7 +206,8 @@ class _State:
             os.fsync(file.fileno())
         os.replace(part, path)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path) -> int:
+        """Gives the number of processes that wrote it."""
         whole = torch.load(path, weights_only=True)
         self.net.load_state_dict(whole["net"])
         self.objective.load_state_dict(whole["objective"])
@@ -215,6 +217,7 @@ class _State:
         self.points = [CurvePoint(**p) for p in whole["points"]]
         self.means = _Means(**whole["means"])
         torch.set_rng_state(whole["random"])
+        return int(whole.get("processes", 1))
 
 
 def fit(
@@ -231,11 +234,12 @@ def fit(
     device = next(net.parameters()).device
     parameters = [p for p in (*net.parameters(), *objective.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99))
-    state = _State(net, objective, optimizer, Average(net, train.ema), 0, [], _Means())
+    state = _State(net, objective, optimizer, Average(net, train.ema), 0, [], _Means(), group.count)
     checkpoint = scratch / "checkpoint.pt"
     if checkpoint.exists():
-        state.load(checkpoint)
-        progress.say(f"goes on at step {state.step} of {plan.steps}")
+        begun_by = state.load(checkpoint)
+        others = f", with {group.count} process(es), begun with {begun_by}" if begun_by != group.count else ""
+        progress.say(f"goes on at step {state.step} of {plan.steps}{others}")
     stepper = _Stepper(net, objective, train, group, device)
     meter, saved = WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
@@ -250,7 +254,7 @@ def fit(
         done, steps = plan.schedule_at(state.step)
         for part in optimizer.param_groups:
             part["lr"] = learning_rate(done, steps, train, phase.lr_scale)
-        loss, parts = stepper.backward(batch)
+        loss, parts = stepper.backward(batch, plan.share_at(state.step))
         if not math.isfinite(float(loss.detach())):
             raise CompressError(f"the loss is {float(loss.detach())} at step {state.step}; lower the learning rate")
         nn.utils.clip_grad_norm_(parameters, train.grad_clip)
@@ -312,16 +316,30 @@ class _Stepper:
             for name, parameter in self.trained:
                 parameter.requires_grad_(not _is_part(name, frozen))
 
-    def backward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def backward(self, batch: Batch, share: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The gradients, and the loss with its parts, all of the whole batch; ``share``: how much of it is here, times
+        the number of processes."""
         batch = _to(batch, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss, parts = self.objective(self.net, batch)
+        if self.group.count > 1:
+            loss, parts = loss * share, {name: part * share for name, part in parts.items()}
         loss.backward()
         if self.group.count > 1:
             self._average_learned()
+            loss, parts = self._averaged(loss, parts)
         for parameter in self.resting:
             parameter.grad = None
         return loss, parts
+
+    def _averaged(self, loss: Tensor, parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Over all processes, for the curve."""
+        from torch import distributed
+
+        whole = torch.stack([loss.detach().float(), *(part.detach().float() for part in parts.values())])
+        distributed.all_reduce(whole)
+        mean, *means = (whole / self.group.count).unbind()
+        return mean, dict(zip(parts, means, strict=True))
 
     def _average_learned(self) -> None:
         """Adapters live outside the wrapped network; their gradients are averaged here."""

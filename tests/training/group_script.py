@@ -39,7 +39,7 @@ class Silent:
 
 
 def main(folder: Path) -> None:
-    phases = (Phase(epochs=2, batch=4, without=("repair",)), Phase(epochs=4, batch=4))
+    phases = (Phase(epochs=2, batch=3, without=("repair",)), Phase(epochs=4, batch=3))  # two here, one there
     train = Train(phases=phases, lr=1e-3, ema=0.0, precision="fp32")
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
@@ -54,8 +54,9 @@ def _train(net: nn.Module, train: Train, folder: Path, part: str) -> None:
         scratch.mkdir()
         # L1 averages over pictures alike in any split; SSIM would too, but keep to one term.
         objective = Supervised(PictureLoss(ssim=0))
-        fit(net, objective, plan, train, scratch, Silent(), group=group)
+        curve = fit(net, objective, plan, train, scratch, Silent(), group=group)
         torch.save(net.state_dict(), folder / f"{group.rank}of{group.count}")
+        curve.write(folder / f"{group.rank}of{group.count}.json")
 
 
 if __name__ == "__main__":

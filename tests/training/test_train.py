@@ -101,6 +101,22 @@ def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(tmp_path: Pa
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_going_on_with_other_processes_is_said(tmp_path: Path) -> None:
+    class Heard(Silent):
+        lines: list[str] = []
+
+        def say(self, line: str) -> None:
+            self.lines.append(line)
+
+    train, heard = _settings("fp32"), Heard()
+    with pytest.raises(Stop):
+        _train(tmp_path, KilledAt(3), train)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save({**kept, "processes": 4}, tmp_path / "checkpoint.pt")
+    _train(tmp_path, heard, train)
+    assert "goes on at step 2 of 6, with 1 process(es), begun with 4" in heard.lines
+
+
 def test_it_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build_net("light_twin", {"width": 16, "light_width": 8})
@@ -211,6 +227,14 @@ def test_ranks_share_a_batch_between_them() -> None:
     assert torch.equal(whole.bright[0::2], halves[0].bright) and torch.equal(whole.bright[1::2], halves[1].bright)
 
 
+def test_shares_of_a_batch_make_a_whole() -> None:
+    """Three pictures for two ranks: two count double of one, and the mean of both is that of the batch."""
+    phases = (Phase(epochs=1, batch=3),)
+    assert [BatchPlan(Noise(), phases, Augment(), 3, rank=r, ranks=2).share_at(0) for r in (0, 1)] == [4 / 3, 2 / 3]
+    with pytest.raises(DataError, match="a batch of 3 for 4 processes"):
+        BatchPlan(Noise(), phases, Augment(), 3, ranks=4)
+
+
 def test_a_teacher_may_be_asked_about_pictures_joined_from_two() -> None:
     """Dark and bright parts belong together, and every rank sees its share of the same batch."""
     height = SIZE_MULTIPLE * ASKED_AT
@@ -315,3 +339,7 @@ def test_a_group_of_two_learns_what_one_process_learns(tmp_path: Path) -> None:
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
+    curves = [Curve.read(tmp_path / f"{name}.json").points for name in ("0of2", "1of2", "0of1")]
+    assert curves[0] == curves[1]
+    for together, by_one in zip(curves[0], curves[2], strict=True):
+        assert together.loss == pytest.approx(by_one.loss, rel=1e-3)
