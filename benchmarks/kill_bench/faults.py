@@ -12,26 +12,34 @@ from kill_bench import processes
 from kill_bench.chains import CLUSTER, CONVERTER, PLAIN, TWO_RANKS, Chain
 from kill_bench.disk import Disk
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+"""Debian's libfaketime, where it is installed."""
 _JUMPS = ("-400d", "-2d", "-1h", "+1h", "+2d", "+400d")
 
 
 @dataclass(frozen=True)
 class Struck:
-    """A running command: its process, the mark of all it started, the folder that the round has."""
+    """A running command: its process, the mark of all it started, the folder that the round has.
+
+    ``within_s``: the part of the disturbed stage's own time after which it is struck.
+    """
 
     pid: int
     token: str
     folder: Path
     chance: random.Random
+    within_s: float
 
 
 class Fault(ABC):
-    """``lives``: the run is expected to go on, and to end as an unbroken one does."""
+    """``lives``: the run is expected to go on, and to end as an unbroken one does. ``waits``: it looks for its moment
+    by itself, from the command's start on.
+    """
 
     name: str
     chains: tuple[Chain, ...] = (PLAIN,)
     lives = False
+    waits = False
 
     @abstractmethod
     def strike(self, run: Struck) -> bool:
@@ -88,17 +96,18 @@ class KillChild(Fault):
 
 
 class KillWorker(Fault):
-    """A worker of the cluster that has one of the tasks."""
+    """A worker of the cluster that has one of the tasks. Workers live on, so that later runs start sooner than the
+    first: the moment counts from where a worker is busy."""
 
-    name, chains, lives = "SIGKILL of a Ray worker", (CLUSTER,), True
-    patience_s = 5.0
+    name, chains, lives, waits = "SIGKILL of a Ray worker", (CLUSTER,), True, True
 
     def strike(self, run: Struck) -> bool:
-        until = time.monotonic() + self.patience_s
-        while time.monotonic() < until:
-            if busy := processes.workers():
-                processes.kill(run.chance.choice(busy))
-                return True
+        while processes.started(run.token):
+            if processes.workers():
+                time.sleep(run.within_s)
+                if busy := processes.workers():
+                    processes.kill(run.chance.choice(busy))
+                    return True
             time.sleep(0.01)
         return False
 

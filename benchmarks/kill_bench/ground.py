@@ -19,13 +19,15 @@ _LIMIT_S = 900.0
 @dataclass(frozen=True)
 class Ground:
     """``folder`` holds the unbroken run's store and keys. ``wall_s``: of a run of one stage, or of all (``WHOLE``);
-    ``digests`` by stage, of a stage that measures those of what it measures by counting; ``end``: its exit code.
+    ``start_s``: of the command without its stages; ``digests`` by stage, of a stage that measures those of what it
+    measures by counting; ``end``: its exit code.
     """
 
     chain: Chain
     folder: Path
     digests: dict[str, str]
     wall_s: dict[str, float]
+    start_s: float
     end: int
 
     def wanted(self, stage: str) -> dict[str, str]:
@@ -37,6 +39,10 @@ class Ground:
             return {name: digest for name, digest in self.digests.items() if name not in SIGNED}
         names = self.chain.stages[: self.chain.stages.index(stage) + 1]
         return {name: self.digests[name] for name in names}
+
+    def took_s(self, stage: str) -> float:
+        """What the stage took without the command around it."""
+        return self.wall_s[stage] - self.start_s
 
     def code(self, stage: str) -> int:
         """What a run up to ``stage`` ends with: the gate's word, where it comes to that."""
@@ -69,7 +75,7 @@ def unbroken(chain: Chain, folder: Path) -> Ground:
         raise RuntimeError(f"{chain.name}, without any fault, ended with {done.returncode}: {done.stderr}")
     start_s = wall_s - sum(made.values())
     walls = {stage: start_s + took_s for stage, took_s in made.items()}
-    return Ground(chain, folder, digests_of(store), {**walls, WHOLE: wall_s}, done.returncode)
+    return Ground(chain, folder, digests_of(store), {**walls, WHOLE: wall_s}, start_s, done.returncode)
 
 
 def digests_of(store: Store) -> dict[str, str]:

@@ -48,11 +48,13 @@ def planned(count: int, faults: list[Fault], chains: tuple[Chain, ...], seed: in
     return rounds
 
 
+@dataclass(frozen=True)
 class Ended:
-    """How a struck run ended."""
+    """How a struck run ended; ``text`` is what it said."""
 
-    def __init__(self, code: int, struck: bool, text: str) -> None:
-        self.code, self.struck, self.text = code, struck, text
+    code: int
+    struck: bool
+    text: str
 
 
 def played(wanted: Round, ground: Ground, place: Path) -> RoundRecord:
@@ -95,8 +97,8 @@ def _struck(
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
         with suppress(subprocess.TimeoutExpired):
-            process.wait(ground.wall_s[stage] * moment)
-        run = Struck(process.pid, around.token, around.folder, chance)
+            process.wait(0 if fault.waits else ground.wall_s[stage] * moment)
+        run = Struck(process.pid, around.token, around.folder, chance, ground.took_s(stage) * moment)
         struck = process.poll() is None and fault.strike(run)
         try:
             code = process.wait(_LIMIT_S)
