@@ -7,6 +7,7 @@ Nothing heavy is imported until a command runs, so help and completion are quick
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -258,6 +259,9 @@ for _command in (*COMPARING, *ENLARGING, *SIGNING, *HANDING_OFF):
     cli.add_command(_command)
 
 
+_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave the process with its exit code."""
     sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
@@ -288,6 +292,11 @@ def execute(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; be quiet at exit too
         return EXIT_INTERRUPTED
     except Exception as error:  # the border: a bug must not show as a traceback
+        if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+            where = error.filename or "a file"
+            _complain(f"{where}: {error.strerror}; mend that, or let TMPDIR name another place, and run again")
+            _show_traceback(arguments)
+            return EXIT_USER
         _report_bug(error, arguments)
         return error.exit_code if isinstance(error, CompressError) else EXIT_BUG
 

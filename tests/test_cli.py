@@ -202,6 +202,12 @@ def test_store_commands(capsys: Capture, workplace: Path) -> None:
     assert err.splitlines()[-1].startswith("error: ")
 
 
+def test_a_disk_that_fails_elsewhere_is_no_bug(toy_stages: None, capsys: Capture) -> None:
+    code, _, err = run(capsys, "run", *TOY, "student.width=669")
+    line = err.splitlines()[-1]
+    assert code == 2 and line.startswith("error: /tmp/tmpfolder: Read-only file system; ") and "TMPDIR" in line
+
+
 def test_a_bug_is_one_line_with_a_crash_log(capsys: Capture) -> None:
     code, _, err = run(capsys, "run", *TOY, "student.width=666")
     assert code == 70
