@@ -11,7 +11,7 @@ import click
 @click.argument("picture", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.argument("answer", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--scale", type=click.IntRange(2, 4), default=2, show_default=True, help="Times as high and wide.")
-@click.option("--steps", type=click.IntRange(2), default=1000, show_default=True, help="Training steps.")
+@click.option("--steps", type=click.IntRange(2), default=300, show_default=True, help="Training steps.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), help="Where checkpoints lie until then.")
 def enlarge(picture: Path, answer: Path, scale: int, steps: int, seed: int, work: Path | None) -> int:
