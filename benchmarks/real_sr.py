@@ -45,7 +45,7 @@ def main() -> None:
     """Measure what is asked for and not there yet, and print the tables of all."""
     asked = _arguments()
     if asked.table:
-        write_page(PAGE, RealSr.read(RESULTS))
+        write_page(PAGE, markdown(RealSr.read(RESULTS)), "tables")
         return
     result = _begun(asked)
     end = time.monotonic() + 60 * asked.minutes
@@ -58,7 +58,7 @@ def main() -> None:
     print(markdown(result))
     if asked.keep:
         result.write(RESULTS)
-        write_page(PAGE, result)
+        write_page(PAGE, markdown(result), "tables")
 
 
 def _begun(asked: argparse.Namespace) -> RealSr:

@@ -64,13 +64,14 @@ def ablation_table(cells: Sequence[Cell]) -> str:
     return "\n".join(lines)
 
 
-def write_page(page: Path, found: RealSr) -> None:
-    """Put the tables behind the page's mark. Raises ValueError where it has none."""
-    mark, text = "<!-- tables -->\n", page.read_text(encoding="utf-8")
-    before, marked, _ = text.partition(mark)
-    if not marked:
-        raise ValueError(f"{page}: no line '{mark.strip()}'; put the tables' mark there")
-    page.write_text(f"{before}{mark}\n{markdown(found)}", encoding="utf-8")
+def write_page(page: Path, text: str, name: str) -> None:
+    """Put ``text`` between the page's marks of that name. Raises ValueError where it does not have them once."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not ended:
+        raise ValueError(f"{page}: no lines '{begin.strip()}' and '{end}'; put the marks there")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _rows(start: str, cells: Sequence[Cell], methods: Iterable[Method]) -> list[str]:

@@ -74,9 +74,9 @@ def test_what_each_term_gives_is_told() -> None:
 def test_the_page_holds_the_tables_behind_its_mark(tmp_path: Path) -> None:
     found = RealSr(command="c", commit="0" * 40, machine="m", steps=4, given_px=64, cells=(cell("ours", 0, 22),))
     page = tmp_path / "page.md"
-    page.write_text("words\n<!-- tables -->\nold")
-    write_page(page, found)
-    assert page.read_text() == f"words\n<!-- tables -->\n\n{markdown(found)}"
+    page.write_text("words\n<!-- tables -->\nold\n<!-- end of tables -->\nmore\n")
+    write_page(page, markdown(found), "tables")
+    assert page.read_text() == f"words\n<!-- tables -->\n\n{markdown(found)}\n<!-- end of tables -->\nmore\n"
     page.write_text("words")
-    with pytest.raises(ValueError, match="no line"):
-        write_page(page, found)
+    with pytest.raises(ValueError, match="no lines"):
+        write_page(page, markdown(found), "tables")
