@@ -21,6 +21,7 @@ import argparse
 import shlex
 import sys
 import time
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,6 @@ from compress.data.pictures import read_picture
 from compress.devices.runner.fingerprint import device_name
 from compress.errors import DataError
 from compress.schema import DataSpec
-from compress.store.sources import git_commit
 
 HERE = Path(__file__).resolve().parent
 RESULTS, PAGE = HERE / "results" / "real_sr.json", HERE.parent / "docs" / "real-sr.md"
@@ -65,14 +65,14 @@ def _begun(asked: argparse.Namespace) -> RealSr:
     """The file without cells, or with those that lie there."""
     result = RealSr(
         command=f"python benchmarks/real_sr.py {shlex.join(sys.argv[1:])}".strip(), machine=device_name(),
-        commit=git_commit(HERE) or "unknown", steps=asked.steps, given_px=asked.given_px, cells=(),
+        steps=asked.steps, given_px=asked.given_px, cells=(),
     )  # fmt: skip
     if not asked.json.is_file():
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         return result
     before = RealSr.read(asked.json)
-    if (before.steps, before.given_px, before.commit) != (result.steps, result.given_px, result.commit):
-        raise SystemExit(f"{asked.json}: of other steps, sizes or another commit; name another file with --json")
+    if (before.steps, before.given_px) != (result.steps, result.given_px):
+        raise SystemExit(f"{asked.json}: of other steps or sizes; name another file with --json")
     return result.model_copy(update={"cells": before.cells})
 
 
@@ -97,9 +97,11 @@ def _measured(result: RealSr, place: Place, truth: Picture, file: Path) -> RealS
 
 
 def _pictures(root: Path | None, wanted: list[str]) -> dict[str, Path]:
-    """By name, like set5-003 or coffee; those wanted, else all: Set5, the embedded ones, Set14."""
-    found = _of_set(root, "set5") | dict(embedded_files(DataSpec(licence="each its own", kind="embedded")))
-    found |= _of_set(root, "set14")
+    """By name, like set5-003 or coffee; those wanted, else all: Set5, then Set14 and the embedded ones in turn, so that
+    a run that is stopped has some of each."""
+    found, others = _of_set(root, "set5"), _of_set(root, "set14").items()
+    own = embedded_files(DataSpec(licence="each its own", kind="embedded")).items()
+    found |= dict(each for both in zip_longest(others, own) for each in both if each is not None)
     unknown = set(wanted) - set(found)
     if unknown:
         raise SystemExit(f"--pictures: no {', '.join(sorted(unknown))}; there are: {', '.join(found)}")

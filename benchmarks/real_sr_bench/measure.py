@@ -17,6 +17,7 @@ from compress.degradation.kernel import Taps, centre_shift_px, cubic, kernel_psn
 from compress.flow import Quiet
 from compress.metrics import psnr_db, ssim
 from compress.models.enhance import to_picture, to_tensor
+from compress.store.sources import git_commit
 from compress.zero_shot.enlarge import ZeroShot, enlarge
 from real_sr_bench.records import Cell, Method, Score
 
@@ -76,7 +77,7 @@ def measure(
         score=score(answer, truth, 2 * scale),
         kernel_psnr_db=None if found is None else round(min(kernel_psnr_db(found, taps), 100.0), 3),
         centre_shift_px=None if found is None else round(centre_shift_px(found, taps), 4),
-        wall_s=round(time.perf_counter() - begun, 1),
+        wall_s=round(time.perf_counter() - begun, 1), commit=git_commit(Path(__file__).parent) or "unknown",
     )  # fmt: skip
 
 

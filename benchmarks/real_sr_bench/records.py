@@ -36,7 +36,10 @@ class Score(Record):
 
 
 class Cell(Record):
-    """One picture, degraded by kernel number ``kernel`` (-1: the bicubic one) and noise, given to one method."""
+    """One picture, degraded by kernel number ``kernel`` (-1: the bicubic one) and noise, given to one method.
+
+    ``commit``: of the code that measured it; a run that goes on may be of a later one.
+    """
 
     picture: str
     scale: int
@@ -48,6 +51,7 @@ class Cell(Record):
     kernel_psnr_db: float | None
     centre_shift_px: float | None
     wall_s: float
+    commit: str
 
 
 class RealSr(Record):
@@ -55,7 +59,6 @@ class RealSr(Record):
     ``steps``: of each network times the scale; ``machine``: what it was measured on."""
 
     command: str
-    commit: str
     machine: str
     steps: int
     given_px: int

@@ -19,9 +19,10 @@ _HEAD = (
 
 def markdown(found: RealSr) -> str:
     """All tables, with what they were measured by."""
+    commits = "commit " + " and ".join(sorted({cell.commit[:9] for cell in found.cells}))
     about = (
         f"Made by `python benchmarks/real_sr.py --table` of `benchmarks/results/real_sr.json`: `{found.command}` at "
-        f"commit {found.commit[:9]}; steps of each network: {found.steps} / scale; given pictures of at most "
+        f"{commits}; steps of each network: {found.steps} / scale; given pictures of at most "
         f"{found.given_px} px a side; seconds on a busy {found.machine}."
     )
     return "\n\n".join((about, main_table(found.cells), ablation_table(found.cells))) + "\n"

@@ -72,7 +72,7 @@ def test_what_each_term_gives_is_told() -> None:
 
 
 def test_the_page_holds_the_tables_behind_its_mark(tmp_path: Path) -> None:
-    found = RealSr(command="c", commit="0" * 40, machine="m", steps=4, given_px=64, cells=(cell("ours", 0, 22),))
+    found = RealSr(command="c", machine="m", steps=4, given_px=64, cells=(cell("ours", 0, 22),))
     page = tmp_path / "page.md"
     page.write_text("words\n<!-- tables -->\nold\n<!-- end of tables -->\nmore\n")
     write_page(page, markdown(found), "tables")
