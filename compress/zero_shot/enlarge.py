@@ -47,7 +47,7 @@ class ZeroShot:
     """
 
     scale: int
-    steps: int = 300
+    steps: int = 200
     width: int = 32
     teacher_width: int = 48
     taught: float = 0.5
@@ -63,6 +63,12 @@ class ZeroShot:
     def at_start(self, noise: float) -> int:
         """Projections of the start: one where there is noise, which every one brings nearer to its own strength."""
         return min(1 if noise else self.projections, self.projections) if self.starts_projected else 0
+
+
+def usual_steps(scale: int) -> int:
+    """Steps for one picture: the more it is shrunk, the fewer pixels there are to learn from, and the sooner they are
+    learnt by heart."""
+    return 400 // scale
 
 
 def enlarge(picture: Picture, taps: Taps, noise: float, spec: ZeroShot, work: Path, progress: Progress) -> Picture:
