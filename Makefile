@@ -34,7 +34,7 @@ toolchains: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
 # Trainings of hours, one target each below; they go on where they were stopped.
-LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py)
+LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py real_sr_camera.py)
 SHARED := ../shared/data
 
 bench: $(READY)
@@ -56,6 +56,7 @@ bench-night: $(READY)
 
 bench-sr: $(READY)
 	$(BIN)/python benchmarks/real_sr.py $(if $(wildcard $(SHARED)/sr),--root $(SHARED)/sr)
+	$(BIN)/python benchmarks/real_sr_camera.py
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup

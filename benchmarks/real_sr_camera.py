@@ -1,7 +1,7 @@
 """``recipe=real_sr`` for one camera: what INT8 costs its student in each runtime, and frames a second in OpenVINO.
 
-    PYTHONPATH=. python benchmarks/real_sr_camera.py            # into artifacts/benchmarks
-    PYTHONPATH=. python benchmarks/real_sr_camera.py --keep     # into benchmarks/results and docs/real-sr.md, too
+    python benchmarks/real_sr_camera.py            # into artifacts/benchmarks
+    python benchmarks/real_sr_camera.py --keep     # into benchmarks/results and docs/real-sr.md, too
 
 The camera's frames are the embedded photographs, shrunk by one known kernel and cut in four. The chain runs once for
 ``x86_edge`` (ONNX Runtime, OpenVINO, LiteRT), once for ``rk3588`` (RKNN's simulator), and once more from the export on

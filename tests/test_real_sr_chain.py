@@ -11,7 +11,7 @@ import pytest
 from known_kernels import PHOTOGRAPHS, given, known_kernel
 from PIL import Image
 
-from compress.artefacts import Bundle, Measurements, Pruned, Verdict
+from compress.artefacts import Bundle, Measurements, Pruned, Quantized, Verdict
 from compress.bundle.contract import CONTRACT, ContractFile
 from compress.bundle.golden import read_png
 from compress.config.load import load_plans
@@ -21,6 +21,7 @@ from compress.flow import Quiet, RunResult, run
 from compress.looks.records import read_looks
 from compress.records import QualityReport, VerdictRecord
 from compress.store.store import Store
+from compress.training.loop import Curve
 
 SCALE, FRAME, LOW = 2, (64, 96), (32, 48)
 TRUE = known_kernel(3, SCALE)
@@ -71,6 +72,13 @@ def test_frames_go_through_all_stages_to_builds_that_enlarge(done: RunResult) ->
     contracts = ContractFile.read(bundle(done) / CONTRACT).builds
     assert {each.runtime for each in contracts} == {"onnx", "openvino"}
     assert {each.contract.scale for each in contracts} == {SCALE}
+
+
+def test_the_quantized_network_is_held_to_its_own_answers(done: RunResult) -> None:
+    quantized = done.newest(Quantized)
+    assert quantized is not None
+    parts = Curve.read(quantized.folder / "curve.json").points[-1].parts
+    assert {"itself", "back_projection"} <= parts.keys() and parts["itself"] < 0.03
 
 
 def test_the_report_shows_the_kernel_and_given_frames_before_and_after(done: RunResult) -> None:
