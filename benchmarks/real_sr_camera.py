@@ -90,8 +90,8 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     command = f"python benchmarks/real_sr_camera.py {shlex.join(sys.argv[1:])}".strip()
     found = Camera(
-        command=command, commit=git_commit(HERE) or "unknown", machine=device_name(), load="", scale=SCALE, params=0,
-        frames=frames(options.out / "frames"), losses=(), speeds=(),
+        command=command, commit=git_commit(HERE) or "unknown", machine=device_name(), load="", scale=SCALE,
+        kernel=KERNEL, params=0, frames=frames(options.out / "frames"), losses=(), speeds=(),
     )  # fmt: skip
     for target in options.targets:
         measurements, student = measured(target, (QUALITY[target], f"target.export.size={LOW}"), options)

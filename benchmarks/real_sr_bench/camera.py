@@ -43,6 +43,7 @@ class Camera(Record):
     machine: str
     load: str
     scale: int
+    kernel: int
     params: int
     frames: int
     losses: tuple[Loss, ...]
@@ -77,8 +78,9 @@ def speeds(target: str, speed: SpeedReport) -> tuple[Speed, ...]:
 def camera_markdown(found: Camera) -> str:
     """Both tables, with what they were measured by."""
     lines = [
-        f"Made by `{found.command}` at commit {found.commit[:9]}: one camera (kernel 4 of six at x{found.scale}), "
-        f"{found.frames} frames, a student of {found.params:,} parameters. PSNR is of the scale below the wanted one.",
+        f"Made by `{found.command}` at commit {found.commit[:9]}: one camera (kernel {found.kernel} of 0 to 5, "
+        f"x{found.scale}), {found.frames} frames, a student of {found.params:,} parameters. PSNR is of the scale below "
+        "the wanted one.",
         "",
         "| target | INT8 through | origin | bicubic dB | float dB (through) | INT8 dB | INT8 costs dB | frames |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",

@@ -30,7 +30,8 @@ def markdown(found: RealSr) -> str:
 
 def main_table(cells: Sequence[Cell]) -> str:
     """For each scale: all anisotropic kernels, then with and without noise apart, then the bicubic one. Methods of a
-    group are compared at the same places. +-: deviation of the seeds' means; of a gain, its standard error."""
+    group are compared at the same places. +-: deviation of the seeds' means over pictures that have all seeds; of a
+    gain, its standard error over the pictures."""
     lines = [_HEAD]
     for scale in sorted({cell.scale for cell in cells}):
         mine = [cell for cell in cells if cell.scale == scale]
@@ -83,9 +84,9 @@ def _rows(start: str, cells: Sequence[Cell], methods: Iterable[Method]) -> list[
 
 
 def _row(start: str, method: Method, cells: list[Cell], places: list[dict[Method, Cell]]) -> str:
-    seeds = sorted({cell.seed for cell in cells})
-    by_seed = [mean(c.score.psnr_db for c in cells if c.seed == seed) for seed in seeds]
-    spread = f" ± {stdev(by_seed):.2f}" if len(seeds) > 1 else ""
+    seeds = {cell.seed for cell in cells}
+    by_seed = _by_seed(cells, seeds)
+    spread = f" ± {stdev(by_seed):.2f}" if len(by_seed) > 1 else ""
     kernel = [c.kernel_psnr_db for c in cells if c.kernel_psnr_db is not None]
     shift = [c.centre_shift_px for c in cells if c.centre_shift_px is not None]
     figures = [
@@ -99,6 +100,13 @@ def _row(start: str, method: Method, cells: list[Cell], places: list[dict[Method
     ]
     counts = f"{len(cells)} | {len({c.picture for c in cells})} | {len(seeds)}"
     return f"{start} {counts} | {method} | {' | '.join(figures)} |"
+
+
+def _by_seed(cells: list[Cell], seeds: set[int]) -> list[float]:
+    """Each seed's mean over the pictures that have all seeds."""
+    whole = {cell.picture for cell in cells if {c.seed for c in cells if c.picture == cell.picture} == seeds}
+    mine = [cell for cell in cells if cell.picture in whole]
+    return [mean(c.score.psnr_db for c in mine if c.seed == seed) for seed in sorted(seeds)] if mine else []
 
 
 def _ahead(method: Method, places: list[dict[Method, Cell]]) -> str:
