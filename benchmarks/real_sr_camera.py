@@ -45,6 +45,11 @@ CUT = (96, 144)
 """Height and width of a frame, so that what it is made to is 48x72."""
 LOW = [side // SCALE for side in CUT]
 QUALITY = {"x86_edge": "target.export.builds=[onnx,openvino,tflite]", "rk3588": "target.export.builds=[onnx,rknn]"}
+TRAINED = tuple(
+    f"{stage}.train.phases=[{{epochs: {epochs}, batch: 4, crop: {LOW[0]}}}]"
+    for stage, epochs in (("teach", 200), ("distill", 300), ("prune", 60), ("quantize", 30))
+)
+"""The recipe's own epochs, on cuts as high as these small frames."""
 FAST = ("target.export.builds=[onnx,openvino]", "target.export.size=[360,640]")
 
 
@@ -68,7 +73,8 @@ def measured(target: str, more: tuple[str, ...], options: argparse.Namespace) ->
     """The chain for one target with ``more`` words."""
     words = (
         "recipe=real_sr", f"target={target}", "data=frames", f"data.root={options.out / 'frames'}", "data.gap=0",
-        "data.test_fraction=0.2", "validation.max_images=8", "target.export.dynamic=false", *more, *options.more,
+        "data.test_fraction=0.2", "validation.max_images=8", "target.export.dynamic=false", *TRAINED, *more,
+        *options.more,
     )  # fmt: skip
     console = make_console()
     with console:
