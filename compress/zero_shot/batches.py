@@ -16,7 +16,7 @@ from compress.schema import Augment, Phase
 
 @dataclass(frozen=True)
 class Views:
-    """One picture at two scales, all float32 in [0, 1]; M draws of noise.
+    """One picture at two scales, all float32 in [0, 1] (``features`` float16); M draws of noise, s the scale.
 
     ``low`` (M, 3, h, w) is what the picture was made to, ``low_start`` (M, 3, s h, s w) its start and ``truth``
     (1, 3, s h, s w) the picture; ``given`` (1, 3, s h, s w) is the picture again and ``start`` (1, 3, s s h, s s w) its
@@ -24,7 +24,6 @@ class Views:
     ``features`` (M, C, h, w) what it felt at ``low``.
     """
 
-    scale: int
     low: Tensor
     low_start: Tensor
     truth: Tensor

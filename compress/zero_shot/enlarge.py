@@ -100,7 +100,7 @@ def _views(pairs: OwnPairs, taps: Taps, noise: float, spec: ZeroShot) -> Views:
     low = torch.cat([to_tensor(pairs.pair(draw)[0]) for draw in range(len(pairs))])
     given, times = to_tensor(pairs.pair(0)[1]), spec.at_start(noise)
     return Views(
-        scale=spec.scale, low=low, low_start=started(low, taps, spec.scale, times), truth=given, given=given,
+        low=low, low_start=started(low, taps, spec.scale, times), truth=given, given=given,
         start=started(given, taps, spec.scale, times),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ def plan(noise: float = 0.02, seed: int = 0) -> OwnPlan:
     pairs = OwnPairs(photograph("coffee")[:64, :80], cubic(2), 2, noise, 0)
     low, given = torch.rand(draws, 3, 24, 20), torch.rand(1, 3, 48, 40)
     views = Views(
-        scale=2, low=low, low_start=repeated(low), truth=repeated(low[:1]), given=given, start=repeated(given),
+        low=low, low_start=repeated(low), truth=repeated(low[:1]), given=given, start=repeated(given),
         low_taught=1 - repeated(low), taught=1 - repeated(given), features=low.half(),
     )  # fmt: skip
     return OwnPlan(pairs, views, PHASES, seed)
