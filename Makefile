@@ -35,7 +35,7 @@ toolchains: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
 # What takes long, one target each below; trainings go on where they were stopped.
-LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py kill_anywhere.py)
+LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py real_sr_camera.py kill_anywhere.py)
 SHARED := ../shared/data
 
 bench: $(READY)
@@ -57,6 +57,7 @@ bench-night: $(READY)
 
 bench-sr: $(READY)
 	$(BIN)/python benchmarks/real_sr.py $(if $(wildcard $(SHARED)/sr),--root $(SHARED)/sr)
+	$(BIN)/python benchmarks/real_sr_camera.py
 
 bench-kill: $(READY)
 	$(BIN)/python benchmarks/kill_anywhere.py --json benchmarks/results/kill_anywhere.json

@@ -136,11 +136,16 @@ class Builds(Artefact):
 
 @dataclass(frozen=True)
 class Measurements(Artefact):
-    """``quality.json`` (repeatable), ``speed.json`` (a measurement, differs from run to run), crops in ``looks``."""
+    """``quality.json`` (repeatable), ``speed.json`` (a measurement, differs from run to run), crops in ``looks``; in
+    ``given`` those of given pictures enlarged, where these are all the truth there is."""
 
     @property
     def looks(self) -> Path:
         return self.folder / "looks"
+
+    @property
+    def given(self) -> Path:
+        return self.folder / "given"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from compress.degradation.kernel import Taps, centre_shift_px, cubic, kernel_psn
 from compress.flow import Quiet
 from compress.metrics import psnr_db, ssim
 from compress.models.enhance import to_picture, to_tensor
+from compress.store.sources import git_commit
 from compress.zero_shot.enlarge import ZeroShot, enlarge
 from real_sr_bench.records import Cell, Method, Score
 
@@ -34,6 +36,23 @@ def true_kernel(number: int, scale: int) -> Taps:
     return oriented(scale, along * scale, beside * scale, degrees)
 
 
+def settings(method: Method, scale: int, steps: int, seed: int) -> ZeroShot:
+    """What is trained for a method other than bicubic.
+
+    "zssr" is Shocher's: from plain bicubic, by pairs of the cubic kernel, its answer projected by that kernel.
+    """
+    ours = ZeroShot(scale, steps=steps, seed=seed)
+    alone = replace(ours, taught=0.0, wanted=0.0)
+    return {
+        "without taught": replace(ours, taught=0.0), "without wanted": replace(ours, wanted=0.0),
+        "without affinity": replace(ours, affinity=0.0), "without consistency": replace(ours, consistency=0.0),
+        "without restored": replace(ours, restored=0.0), "without variation": replace(ours, variation=0.0),
+        "without projections": replace(ours, projections=0),
+        "zssr": replace(alone, consistency=0.0, starts_projected=False), "projected": replace(ours, steps=0),
+        "undistilled": alone, "known kernel": alone, "ours": ours,
+    }[method]  # fmt: skip
+
+
 def measure(
     name: str, truth: Picture, scale: int, number: int, noise: float, seed: int, method: Method, steps: int
 ) -> Cell:  # fmt: skip
@@ -48,20 +67,17 @@ def measure(
         answer = np.array(Image.fromarray(given).resize(size, Image.Resampling.BICUBIC))
     else:
         seen = estimate([given], seed, restarts=0).blur
-        found = seen.taps(scale) if method in ("ours", "undistilled") else None
-        used = {"known kernel": taps, "zssr": cubic(scale)}.get(method, seen.taps(scale))
-        spec = {"ours": ZeroShot(scale, steps=steps, seed=seed),
-                "undistilled": ZeroShot(scale, steps=steps, seed=seed, taught=0.0)}  # fmt: skip
-        plain = ZeroShot(scale, steps=steps, seed=seed, taught=0.0, consistency=0.0, back_projections=0)
+        found = None if method in ("zssr", "known kernel") else seen.taps(scale)
+        used = taps if method == "known kernel" else cubic(scale) if found is None else found
         level = noise if method == "known kernel" else seen.noise
         with tempfile.TemporaryDirectory() as work:
-            answer = enlarge(given, used, level, spec.get(method, plain), Path(work), Quiet())
+            answer = enlarge(given, used, level, settings(method, scale, steps, seed), Path(work), Quiet())
     return Cell(
         picture=name, scale=scale, kernel=number, noise=noise, seed=seed, method=method,
         score=score(answer, truth, 2 * scale),
         kernel_psnr_db=None if found is None else round(min(kernel_psnr_db(found, taps), 100.0), 3),
         centre_shift_px=None if found is None else round(centre_shift_px(found, taps), 4),
-        wall_s=round(time.perf_counter() - begun, 1),
+        wall_s=round(time.perf_counter() - begun, 1), commit=git_commit(Path(__file__).parent) or "unknown",
     )  # fmt: skip
 
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from compress.records import Record
 
-Method = Literal["bicubic", "zssr", "known kernel", "undistilled", "ours"]
+Method = Literal[
+    "bicubic", "zssr", "projected", "undistilled", "ours", "known kernel",
+    "without taught", "without wanted", "without affinity", "without consistency", "without restored",
+    "without variation", "without projections",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """One picture made smaller in one way, and the methods that enlarge it again."""
+
+    picture: str
+    scale: int
+    kernel: int
+    noise: float
+    seed: int
+    methods: tuple[Method, ...]
 
 
 class Score(Record):
@@ -19,7 +36,10 @@ class Score(Record):
 
 
 class Cell(Record):
-    """One picture, degraded by kernel number ``kernel`` (-1: the bicubic one) and noise, given to one method."""
+    """One picture, degraded by kernel number ``kernel`` (-1: the bicubic one) and noise, given to one method.
+
+    ``commit``: of the code that measured it; a run that goes on may be of a later one.
+    """
 
     picture: str
     scale: int
@@ -31,16 +51,20 @@ class Cell(Record):
     kernel_psnr_db: float | None
     centre_shift_px: float | None
     wall_s: float
+    commit: str
 
 
 class RealSr(Record):
-    """``largest_px``: sides that pictures are cut to in their middle; ``steps``: of each student."""
+    """``given_px``: the given pictures' sides at most, so their truths are cut to ``scale`` times as much;
+    ``steps``: of each network times the scale; ``machine``: what it was measured on."""
 
-    commit: str
+    command: str
+    machine: str
     steps: int
-    largest_px: int
+    given_px: int
     cells: tuple[Cell, ...]
 
-    def has(self, cell: tuple[object, ...]) -> bool:
-        """Whether picture, scale, kernel, noise, seed and method were measured."""
-        return any((c.picture, c.scale, c.kernel, c.noise, c.seed, c.method) == cell for c in self.cells)
+    def has(self, place: Place, method: Method) -> bool:
+        """Whether that was measured."""
+        wanted = (place.picture, place.scale, place.kernel, place.noise, place.seed, method)
+        return any((c.picture, c.scale, c.kernel, c.noise, c.seed, c.method) == wanted for c in self.cells)

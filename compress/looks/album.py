@@ -16,34 +16,38 @@ LARGEST = 24
 """Pictures: enough for all of LOL's test split, and a report stays below some 12 MB."""
 
 
-def chosen(total: int) -> frozenset[int]:
-    """Places of the test pictures that are looked at: over the whole split, at distances as equal as can be."""
-    count = min(total, LARGEST)
+def chosen(total: int, largest: int = LARGEST) -> frozenset[int]:
+    """Places of the test pictures that are looked at, ``largest`` at most: over the whole split, at distances as equal
+    as can be."""
+    count = min(total, largest)
     return frozenset(place * total // count for place in range(count))
 
 
 class Album:
     """Writes crops below ``out``/looks as pictures come in; ``close`` writes their list.
 
-    ``total`` test pictures will be shown to ``add``; at most 24 of them, at equal distances, are cut. ``shown`` says
-    what makes each kind.
+    ``total`` test pictures will be shown to ``add``; at most ``largest`` of them, at equal distances, are cut.
+    ``shown`` says what makes each kind.
     """
 
-    def __init__(self, out: Path, total: int, shown: Iterable[Shown]) -> None:
+    def __init__(self, out: Path, total: int, shown: Iterable[Shown], largest: int = LARGEST) -> None:
         self._folder = out / FOLDER
         self._total = total
-        self._chosen = chosen(total)
+        self._chosen = chosen(total, largest)
         self._shown = tuple(shown)
         self._looks: list[Look] = []
 
     def add(self, index: int, image: str, pictures: Mapping[Kind, Picture]) -> None:
-        """Cut test picture ``index`` if it is one of the chosen. ``pictures``: (H, W, 3) uint8, all of one size."""
+        """Cut test picture ``index`` if it is one of the chosen. ``pictures``: (H, W, 3) uint8, all of one size.
+
+        Where the truth has most detail; without one, where the input has.
+        """
         if index not in self._chosen:
             return
         from compress.data.pictures import write_png
 
-        self._folder.mkdir(exist_ok=True)
-        box = detail_box(pictures["truth"])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        box = detail_box(pictures["truth"] if "truth" in pictures else pictures["input"])
         crops = []
         for kind in (each.kind for each in self._shown):
             file = f"{index:04d}_{kind}.png"

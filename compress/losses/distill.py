@@ -241,7 +241,7 @@ class Distill(Objective):
 
     def _mask(self, taught: Tensor, y: Tensor, truth: Tensor) -> Tensor:
         """(N, 1, H, W): where the teacher is listened to."""
-        return _better(taught, y, truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
+        return better(taught, y, truth) if self.spec.mask_worse else torch.ones_like(y[:, :1])
 
 
 def fading(done: float, end: float) -> float:
@@ -249,7 +249,7 @@ def fading(done: float, end: float) -> float:
     return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def _better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
+def better(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
     """(N, 1, H, W) of 0 and 1: where the 4x4 block error of ``one`` is not above that of ``other``."""
     better = (_block_error(one, truth) <= _block_error(other, truth)).float()
     return F.interpolate(better, size=list(truth.shape[2:]), mode="nearest")

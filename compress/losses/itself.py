@@ -15,7 +15,10 @@ class Itself(Objective):
     """``L = (1-w) inner + w charbonnier(y, before)``: the picture stays that of the float network (ADR 0036)."""
 
     def __init__(self, inner: Objective, net: nn.Module, before: nn.Module, weight: float) -> None:
-        """``net`` is what will be trained, ``before`` answers (N, 3, h, w) in [0, 1]; ``weight`` its share, 0 to 1."""
+        """``net`` is what will be trained, ``before`` answers (N, 3, h, w) in [0, 1]; ``weight`` its share, 0 to 1.
+
+        ``inner`` asks ``net`` about the batch, and about nothing else after it: the last answer is what is compared.
+        """
         super().__init__()
         self.inner, self.weight = inner, weight
         self._before = (before.eval(),)  # in a tuple: no part of what is trained and checkpointed

@@ -15,10 +15,11 @@ class Repair(nn.Module):
     mixed at random takes ten times as long to learn what noise is.
     """
 
-    def __init__(self, width: int, depth: int, given: int = 12) -> None:
-        """``given``: channels of the residual, more than 12 where the answer is larger than the picture."""
+    def __init__(self, width: int, depth: int, given: int = 12, taken: int = 12) -> None:
+        """``given``: channels of the residual, more than 12 where the answer is larger than the picture; ``taken``: of
+        what comes in."""
         super().__init__()
-        self.enter = start_mixing(nn.Conv2d(12, width, 3, padding=1))
+        self.enter = start_mixing(nn.Conv2d(taken, width, 3, padding=1))
         self.hidden = [f"middle{place}" for place in range(1, depth)]
         for name in self.hidden:
             self.add_module(name, start_passing_on(nn.Conv2d(width, width, 3, padding=1)))

@@ -13,6 +13,7 @@ from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.bundle.provenance import Provenance
 from compress.degradation.records import KernelReport
 from compress.errors import SignatureError, UserError
+from compress.looks.given import GIVEN
 from compress.looks.records import FOLDER, Looks, read_looks
 from compress.records import BuildList, QualityReport, Record, SpeedReport, VerdictRecord
 from compress.report.rows import Results, SummaryRow
@@ -33,7 +34,8 @@ class ReportedBuilds(Record):
 class Subject:
     """Everything a page shows of one bundle.
 
-    ``looks_folder``: where the crops lie, if there are any. ``reasons``: why it is a draft; empty: a release; None:
+    ``looks_folder``: where the crops lie, if there are any; ``given``, ``given_folder``: the same of given pictures,
+    enlarged, that have no truth. ``reasons``: why it is a draft; empty: a release; None:
     not known, for it has no manifest.
     """
 
@@ -42,6 +44,8 @@ class Subject:
     verdict: VerdictRecord
     looks: Looks | None = None
     looks_folder: Path | None = None
+    given: Looks | None = None
+    given_folder: Path | None = None
     provenance: Provenance | None = None
     reasons: tuple[str, ...] | None = None
 
@@ -72,7 +76,7 @@ def read_subject(
         kernel = _read(KernelReport, report / "kernel.json")
         reported = _read(ReportedBuilds, report / REPORTED)
         provenance = _read(Provenance, folder / "provenance.json")
-        looks = read_looks(report / FOLDER)
+        looks, given = read_looks(report / FOLDER), read_looks(report / GIVEN / FOLDER)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: not there, so there is nothing to report; name a bundle") from None
     except (OSError, ValidationError) as error:
@@ -84,7 +88,8 @@ def read_subject(
     results = Results(listed, quality, speed, runtime, sensitivity, kernel)
     return Subject(
         title=named, results=results, verdict=verdict, looks=looks,
-        looks_folder=report / FOLDER if looks else None, provenance=provenance, reasons=_reasons(folder),
+        looks_folder=report / FOLDER if looks else None, given=given,
+        given_folder=report / GIVEN / FOLDER if given else None, provenance=provenance, reasons=_reasons(folder),
     )  # fmt: skip
 
 

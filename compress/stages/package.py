@@ -68,8 +68,9 @@ def package(
     _write_report(found, names, folder / "report")
     if promoted is not None:
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
-    if measurements.looks.is_dir():
-        shutil.copytree(measurements.looks, folder / "report" / measurements.looks.name)
+    for each in (measurements.looks, measurements.given):
+        if each.is_dir():
+            shutil.copytree(each, folder / "report" / each.name)
     provenance = _provenance(found.results.quality, (data, labels), names, chain)
     provenance.write(folder / "provenance.json")
     _write_origins(contracts, provenance, _weights(teacher, quantized), folder)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.artefacts import Builds, Labels, Measurements, Quantized, Teacher
 from compress.errors import BuildError
 from compress.looks.album import Album
+from compress.looks.given import Way, look_at_given
 from compress.looks.records import Kind, Shown
 from compress.records import (
     Build,
@@ -61,6 +63,7 @@ def validate(
 ) -> None:  # fmt: skip
     """Write ``quality.json`` and ``looks`` (the same every time on one machine) and ``speed.json`` (a measurement).
 
+    Where the truth are the given pictures themselves, shrunk by their kernel, ``given`` shows them enlarged.
     A teacher from outside was not built: it runs through torch. With ``labels`` the teacher is the reference itself.
 
     Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
@@ -79,6 +82,9 @@ def validate(
         routes.insert(1, _Route("teacher", "torch", task.ask(load_net(teacher.weights).eval())))
     quality = _quality(routes, _float_self(listed), validation, data, slices, device, out, progress, source, labels)
     quality.write(out / "quality.json")
+    if labels is not None and labels.kernel is not None:
+        progress.say("enlarges the given pictures, of which there is no truth")
+        look_at_given(source, _count(source, validation), _ways(routes, _float_self(listed), device, task), out)
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
     else:
@@ -197,6 +203,17 @@ def _kinds(shown: dict[Kind, _Route], device: DeviceSpec) -> Iterator[Shown]:
     for kind, route in shown.items():
         yield Shown(kind=kind, variant=route.variant, through=route.through, origin=_origin(route, device))
     yield Shown(kind="truth", variant=None, through=None, origin="measured")
+
+
+def _ways(routes: list[_Route], full: Variant, device: DeviceSpec, task: Task[Any, Any]) -> list[Way]:
+    """What enlarges given pictures: the routes that are looked at, but a board's, which saw test pictures alone."""
+    shown = _shown([route for route in routes if not route.on_device], full)
+    described = {each.kind: each for each in _kinds(shown, device)}
+    return [Way(described[kind], partial(_drawn, route, task)) for kind, route in shown.items()]
+
+
+def _drawn(route: _Route, task: Task[Any, Any], given: Picture) -> Picture:
+    return task.drawn(given, _answer(route, given, "a given picture"))
 
 
 def _answer(route: _Route, dark: Picture, name: str) -> Any:

@@ -43,11 +43,11 @@ def train_under(
     check_names(spec, train, net, teacher)
     lesson = Lesson(teacher, net, spec, train, data, seed, scratch, progress, labels)
     objective, guide = task_of(data).lesson(lesson)
-    if spec.consistency and labels is not None and labels.kernel is not None:
-        kernel = KernelReport.read(labels.kernel)
-        objective = Consistent(objective, kernel.kernel, kernel.scale, spec.consistency)
     if before is not None and before.share > 0:
         objective = Itself(objective, net, load_net(before.weights), before.share)
+    if spec.consistency and labels is not None and labels.kernel is not None:  # outermost: it asks the network again
+        kernel = KernelReport.read(labels.kernel)
+        objective = Consistent(objective, kernel.kernel, kernel.scale, spec.consistency)
     train_net(net, objective, train, data, seed, out, scratch, progress, guide, labels)
 
 

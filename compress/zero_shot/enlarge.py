@@ -6,52 +6,69 @@ that was stopped goes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
 
-from compress.data.batches import BatchPlan
-from compress.degradation.kernel import Taps, shrunk
+from compress.degradation.kernel import Taps
 from compress.errors import DataError
-from compress.losses.degraded import Consistent, Restored
-from compress.losses.distill import Distill, Supervised
-from compress.models import build_net
-from compress.models.enhance import padded_for, to_picture, to_tensor
-from compress.schema import Augment, DistillSpec, Hint, Phase, PictureLoss, Train
+from compress.losses.distill import Tap
+from compress.models.enhance import to_picture, to_tensor
+from compress.schema import Augment, Phase, Train
 from compress.stage import Progress
-from compress.training.guide import consult
-from compress.training.loop import Objective, fit
+from compress.training.loop import fit
+from compress.zero_shot.batches import OwnPlan, Views
+from compress.zero_shot.lesson import OwnLesson, Terms, last_hidden
+from compress.zero_shot.net import OwnNet, turned_mean
 from compress.zero_shot.pairs import OwnPairs
+from compress.zero_shot.start import projected, started
 
 if TYPE_CHECKING:
     from compress.data.source import Picture
 
-_BATCH = 4
+_BATCH = 2
+_CROP_PX = 32
 _DEPTH = 4
-_LOSS = PictureLoss(charbonnier=1.0, ssim=0.0, total_variation=1e-3)
+_RATE = 1e-3
+_RESTORE = 32
+_VARIATION = 1e-3
 
 
 @dataclass(frozen=True)
 class ZeroShot:
     """What is trained, how long, and by which terms.
 
-    ``steps`` of the student and half as many of the teacher; ``taught``: share of the teacher's output, 0 for no
-    teacher at all; ``affinity``, ``consistency``, ``restored``: weights of those terms.
+    ``steps`` of the student and as many of the teacher, 0 for the start alone, no network; ``taught``, ``wanted``:
+    weights of the teacher's answers at the scale below and at the one that is wanted, both 0 for no teacher at all;
+    ``affinity``, ``consistency``, ``restored``, ``variation``: of those terms (``lesson.Terms``). ``projections``: of
+    what the networks start from, unless not ``starts_projected``, and of the answer.
     """
 
     scale: int
-    steps: int = 1000
+    steps: int = 200
     width: int = 32
-    teacher_width: int = 64
+    teacher_width: int = 48
     taught: float = 0.5
-    affinity: float = 0.1
-    consistency: float = 1.0
+    wanted: float = 0.5
+    affinity: float = 0.005
+    consistency: float = 0.3
     restored: float = 0.5
-    back_projections: int = 8
+    variation: float = _VARIATION
+    projections: int = 8
+    starts_projected: bool = True
     seed: int = 0
+
+    def at_start(self, noise: float) -> int:
+        """Projections of the start: one where there is noise, which every one brings nearer to its own strength."""
+        return min(1 if noise else self.projections, self.projections) if self.starts_projected else 0
+
+
+def usual_steps(scale: int) -> int:
+    """Steps for one picture: the more it is shrunk, the fewer pixels there are to learn from, and the sooner they are
+    learnt by heart."""
+    return 400 // scale
 
 
 def enlarge(picture: Picture, taps: Taps, noise: float, spec: ZeroShot, work: Path, progress: Progress) -> Picture:
@@ -62,71 +79,75 @@ def enlarge(picture: Picture, taps: Taps, noise: float, spec: ZeroShot, work: Pa
     """
     if min(picture.shape[:2]) < 16 * spec.scale:
         raise DataError(f"a picture of {16 * spec.scale} px a side and more is needed to enlarge it by {spec.scale}")
+    x = to_tensor(picture)
+    start = started(x, taps, spec.scale, spec.at_start(noise))
+    if not spec.steps:
+        return to_picture(projected(start, x, taps, spec.scale, 0 if noise else spec.projections))
     pairs = OwnPairs(picture, taps, spec.scale, noise, spec.seed)
+    views = _views(pairs, taps, noise, spec)
+    if spec.taught or spec.wanted:
+        views = _taught(views, pairs, taps, noise, spec, work, progress)
+    student = _seeded(spec, spec.width)
+    terms = Terms(
+        taught=spec.taught, wanted=spec.wanted, affinity=0.0 if views.features is None else spec.affinity,
+        consistency=spec.consistency, variation=spec.variation,
+    )  # fmt: skip
+    _fit(student, terms, views, pairs, taps, spec, work / "student", progress)
+    return to_picture(_answer(student, x, start, taps, noise, spec))
+
+
+def _views(pairs: OwnPairs, taps: Taps, noise: float, spec: ZeroShot) -> Views:
+    low = torch.cat([to_tensor(pairs.pair(draw)[0]) for draw in range(len(pairs))])
+    given, times = to_tensor(pairs.pair(0)[1]), spec.at_start(noise)
+    return Views(
+        low=low, low_start=started(low, taps, spec.scale, times), truth=given, given=given,
+        start=started(given, taps, spec.scale, times),
+    )  # fmt: skip
+
+
+def _taught(
+    views: Views, pairs: OwnPairs, taps: Taps, noise: float, spec: ZeroShot, work: Path, progress: Progress
+) -> Views:
+    """``views`` with what a teacher says of them, after it was trained on them."""
+    teacher = _seeded(spec, spec.teacher_width, _RESTORE)
+    terms = Terms(restored=spec.restored, variation=spec.variation)
+    _fit(teacher, terms, views, pairs, taps, spec, work / "teacher", progress)
+    feels, felt, said = Tap(teacher, last_hidden(teacher)), list[torch.Tensor](), list[torch.Tensor]()
+    for draw in range(len(views.low)):
+        x, start = views.low[draw : draw + 1], views.low_start[draw : draw + 1]
+        said.append(turned_mean(teacher, x, start))
+        with torch.no_grad():
+            teacher(x, start)
+        felt.append(feels.take().half())
+    feels.handle.remove()
+    taught = _answer(teacher, views.given, views.start, taps, noise, spec) if spec.wanted else None
+    return replace(
+        views, low_taught=torch.cat(said), taught=taught, features=torch.cat(felt) if spec.affinity else None
+    )
+
+
+def _answer(
+    net: OwnNet, x: torch.Tensor, start: torch.Tensor, taps: Taps, noise: float, spec: ZeroShot
+) -> torch.Tensor:
+    """The mean over all ways to lay ``x`` down, made to shrink back to it; not where it is noisy, as that would bring
+    the noise back."""
+    return projected(turned_mean(net.eval(), x, start), x, taps, spec.scale, 0 if noise else spec.projections)
+
+
+def _seeded(spec: ZeroShot, width: int, restore: int = 0) -> OwnNet:
     torch.manual_seed(spec.seed)
-    teacher = _teacher(pairs, spec, work, progress) if spec.taught else None
-    torch.manual_seed(spec.seed)
-    student = build_net("anchor_cnn", {"width": spec.width, "depth": _DEPTH, "scale": spec.scale})
-    objective: Objective = Supervised(_LOSS)
-    guide = None
-    if teacher is not None:
-        place = f"repair.middle{_DEPTH - 1}"
-        hints = (Hint(teacher=f"enlarge.{place}", student=place, weight=spec.affinity, by="affinity"),)
-        lesson = DistillSpec(loss=_LOSS, output_weight=spec.taught, hints=hints if spec.affinity else ())
-        objective = Distill(lesson, student, teacher, torch.rand(1, 3, 64, 64))
-        guide = consult(teacher, pairs, lesson.hints, _folder(work, "student"), progress)
-    if spec.consistency:
-        objective = Consistent(objective, taps, spec.scale, spec.consistency)
-    train = _train(spec.steps, 2e-3)
-    plan = BatchPlan(pairs, train.phases, train.augment, spec.seed, guide)
-    fit(student, objective, plan, train, _folder(work, "student"), progress)
-    answer = _turned_mean(student.eval(), to_tensor(picture))
-    return to_picture(_projected(answer, to_tensor(picture), taps, spec, noise))
+    return OwnNet(width, _DEPTH, spec.scale, restore)
 
 
-def _teacher(pairs: OwnPairs, spec: ZeroShot, work: Path, progress: Progress) -> nn.Module:
-    settings = {"width": spec.teacher_width, "depth": _DEPTH, "scale": spec.scale}
-    net = build_net("restored_anchor", settings)
-    objective: Objective = Supervised(_LOSS)
-    if spec.restored:
-        objective = Restored(objective, net, spec.scale, spec.restored)
-    train = _train(spec.steps // 2, 1e-3)
-    plan = BatchPlan(pairs, train.phases, train.augment, spec.seed)
-    fit(net, objective, plan, train, _folder(work, "teacher"), progress)
-    return net.eval()
-
-
-def _train(steps: int, rate: float) -> Train:
-    epochs = steps * _BATCH / 8
-    phases = (Phase(epochs=epochs, batch=_BATCH, crop=48),)
-    return Train(phases=phases, lr=rate, ema=0.99, precision="fp32", augment=Augment(flip=True), checkpoint_every_s=20)
-
-
-def _folder(work: Path, name: str) -> Path:
-    (work / name).mkdir(parents=True, exist_ok=True)
-    return work / name
-
-
-@torch.no_grad()
-def _turned_mean(net: nn.Module, x: Tensor) -> Tensor:
-    """Mean of the answers to ``x`` (1, 3, H, W), turned and mirrored in all eight ways, each turned back."""
-    scale, total = int(net.scale), None  # type: ignore[arg-type]
-    for turns in range(4):
-        for mirrored in (False, True):
-            seen = torch.rot90(x, turns, (2, 3))
-            seen = seen.flip(3) if mirrored else seen
-            y = net(padded_for(net, seen))[..., : scale * seen.shape[2], : scale * seen.shape[3]]
-            y = torch.rot90(y.flip(3) if mirrored else y, -turns, (2, 3))
-            total = y if total is None else total + y
-    assert total is not None
-    return total / 8
-
-
-def _projected(y: Tensor, x: Tensor, taps: Taps, spec: ZeroShot, noise: float) -> Tensor:
-    """``y`` made to shrink back to ``x``; not where ``x`` is noisy, as that would bring the noise back."""
-    if noise > 0:
-        return y
-    for _ in range(spec.back_projections):
-        missing = x - shrunk(y, taps, spec.scale)
-        y = (y + nn.functional.interpolate(missing, scale_factor=spec.scale, mode="bicubic")).clamp(0, 1)
-    return y
+def _fit(
+    net: OwnNet, terms: Terms, views: Views, pairs: OwnPairs, taps: Taps, spec: ZeroShot, folder: Path,
+    progress: Progress,
+) -> None:  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    epochs = spec.steps * min(_BATCH, len(pairs)) / len(pairs)
+    phases = (Phase(epochs=epochs, batch=_BATCH, crop=_CROP_PX),)
+    train = Train(
+        phases=phases, lr=_RATE, ema=0.99, precision="fp32", augment=Augment(flip=True), checkpoint_every_s=20
+    )  # fmt: skip
+    fit(net, OwnLesson(net, taps, spec.scale, terms), OwnPlan(pairs, views, phases, spec.seed), train, folder, progress)
+    net.eval()

@@ -14,8 +14,8 @@ from compress.models.enhance import to_picture, to_tensor
 if TYPE_CHECKING:
     from compress.data.source import Pair, Picture
 
-_TURNS = 8
-"""Each pair is another noise, and every other one lies on its side."""
+_DRAWS = 4
+"""Of noise."""
 
 
 def degraded(picture: Picture, taps: Taps, scale: int, noise: float, seed: int) -> Picture:
@@ -27,18 +27,16 @@ def degraded(picture: Picture, taps: Taps, scale: int, noise: float, seed: int) 
 
 
 class OwnPairs(PairSource):
-    """(x_d, x): the picture shrunk by ``taps``, and itself, cut to multiples of 2 ``scale``; 8 pairs."""
+    """(x_d, x): the picture shrunk by ``taps``, and itself, cut to multiples of 2 ``scale``; a pair for each of four
+    draws of noise, one without noise."""
 
     def __init__(self, picture: Picture, taps: Taps, scale: int, noise: float, seed: int) -> None:
-        self.names = tuple(f"itself-{turn}" for turn in range(_TURNS))
-        self.scenes = ("itself",) * _TURNS
+        draws = _DRAWS if noise else 1
+        self.names = tuple(f"itself-{draw}" for draw in range(draws))
+        self.scenes = ("itself",) * draws
         height, width = (side // (2 * scale) * 2 * scale for side in picture.shape[:2])
         high = np.ascontiguousarray(picture[:height, :width])
-        low = [degraded(high, taps, scale, noise, seed + turn) for turn in range(_TURNS)]
-        self._pairs = [
-            (np.ascontiguousarray(np.rot90(each, turn % 2)), np.ascontiguousarray(np.rot90(high, turn % 2)))
-            for turn, each in enumerate(low)
-        ]
+        self._pairs = [(degraded(high, taps, scale, noise, seed + draw), high) for draw in range(draws)]
 
     def pair(self, index: int) -> Pair:
         return self._pairs[index]

@@ -17,6 +17,7 @@ def test_a_picture_is_enlarged_and_its_kernel_told(tmp_path: Path, capsys: pytes
     assert execute(words) == 0
     assert read_picture(tmp_path / "large.png").shape == (192, 198, 3)
     assert KernelReport.read(tmp_path / "large.kernel.json").scale == 3
+    assert read_picture(tmp_path / "large.crops.png").shape == (192, 192 + 8 + 192, 3)
     assert (tmp_path / "large.kernel.svg").is_file() and not (tmp_path / "large.work").exists()
     assert "large.png: 198x192; kernel for x3" in capsys.readouterr().out
 

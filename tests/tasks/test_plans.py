@@ -9,6 +9,7 @@ import pytest
 from compress.config.load import load_plans
 from compress.config.tasks import OUTSIDE, for_task
 from compress.errors import ConfigError
+from compress.models import build_net
 from compress.plan import Plan
 from compress.schema import DataSpec, NamedSlice, Recipe, StudentSpec, TaskData, TaskSpec, TeachSpec
 from compress.wiring import wire
@@ -95,3 +96,14 @@ def test_a_sets_own_slices_come_along() -> None:
     told = for_task(recipe, data)[1]
     assert isinstance(told, TaskData) and told.slices == data.slices
     assert for_task(Recipe(stages=("teach",)), data)[1] is data
+
+
+@pytest.mark.parametrize(("scale", "words"), [(2, ()), (3, ("student.width=28",)), (4, ("student.width=24",))])
+def test_a_cameras_student_is_small_enough_at_every_scale(scale: int, words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "frame.png").write_bytes(b"")
+    plan = _plan("recipe=real_sr", "target=x86_edge", f"data.root={tmp_path}", f"task.scale={scale}", *words)
+    student = plan.recipe.student
+    assert student.scale == scale
+    net = build_net(student.network, student.given)
+    assert sum(each.numel() for each in net.parameters()) <= 60_000
+    assert scale == 2 or words[0] in (ROOT / "recipes" / "real_sr.yaml").read_text()

@@ -13,6 +13,7 @@ from compress.flow import Quiet
 from compress.metrics import psnr_db
 from compress.models.enhance import to_picture, to_tensor
 from compress.zero_shot.enlarge import ZeroShot, enlarge
+from compress.zero_shot.start import enlarged, started
 
 SPEC = ZeroShot(scale=2, steps=8, width=8, teacher_width=8)
 TAPS = oriented(2, 1.8, 1.0, 30)
@@ -25,13 +26,14 @@ class Stopped(Exception):
 
 
 class StopsAt(Quiet):
-    """Stops a training in its middle."""
+    """Stops the second training in its middle."""
 
-    def __init__(self, note: str, done: int) -> None:
-        self.note, self.done, self.said = note, done, list[str]()
+    def __init__(self, done: int) -> None:
+        self.done, self.trained = done, 0
 
     def update(self, done: float, total: float, note: str = "") -> None:
-        if self.note in note and done >= self.done:
+        self.trained += "loss" in note and done == total
+        if "loss" in note and self.trained and self.done <= done < total:
             raise Stopped
 
 
@@ -43,29 +45,47 @@ class Hears(Quiet):
         self.lines.append(line)
 
 
-def test_the_answer_is_nearer_than_repeating_pixels_and_shrinks_back(tmp_path: Path) -> None:
+def test_the_answer_is_nearer_than_cubic_and_shrinks_back(tmp_path: Path) -> None:
     y = enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path, Quiet())
     assert y.shape == TRUTH.shape
-    assert psnr_db(y, TRUTH) > psnr_db(GIVEN.repeat(2, 0).repeat(2, 1), TRUTH) + 1
+    assert psnr_db(y, TRUTH) > psnr_db(to_picture(enlarged(to_tensor(GIVEN), 2)), TRUTH) + 1
     assert psnr_db(to_picture(shrunk(to_tensor(y), TAPS, 2)), GIVEN) > 38
 
 
-@pytest.mark.parametrize("left_out", [{"taught": 0.0}, {"affinity": 0.0}, {"consistency": 0.0}, {"restored": 0.0}])
+NO_TEACHER = {"taught": 0.0, "wanted": 0.0}
+LEFT_OUT = (NO_TEACHER, *({term: 0.0} for term in ("taught", "wanted", "affinity", "consistency", "restored")))
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT, ids=lambda terms: "-".join(terms))
 def test_each_term_can_be_left_out_and_changes_the_answer(left_out: dict[str, float], tmp_path: Path) -> None:
-    short = replace(SPEC, steps=4, back_projections=0)
+    short = replace(SPEC, steps=4, projections=0, affinity=0.1)
     whole = enlarge(GIVEN, TAPS, 0.0, short, tmp_path / "whole", Quiet())
     without = enlarge(GIVEN, TAPS, 0.0, replace(short, **left_out), tmp_path / "without", Quiet())
     assert not np.array_equal(whole, without)
-    assert (tmp_path / "without" / "teacher").is_dir() == ("taught" not in left_out)
+    assert (tmp_path / "without" / "teacher").is_dir() == (left_out != NO_TEACHER)
+
+
+def test_without_steps_it_is_the_start_alone(tmp_path: Path) -> None:
+    y = enlarge(GIVEN, TAPS, 0.0, replace(SPEC, steps=0), tmp_path, Quiet())
+    x = to_tensor(GIVEN)
+    np.testing.assert_array_equal(y, to_picture(started(x, TAPS, 2, 16)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_noise_is_not_brought_back(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 8, GIVEN.shape)
+    noisy = (GIVEN + noise).round().clip(0, 255).astype(np.uint8)
+    told, untold = (enlarge(noisy, TAPS, level, SPEC, tmp_path / str(level), Quiet()) for level in (8 / 255, 0.0))
+    assert psnr_db(told, TRUTH) > psnr_db(untold, TRUTH) + 1
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_answer(tmp_path: Path) -> None:
     whole = enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "whole", Quiet())
     with pytest.raises(Stopped):  # the teacher is done, the student has begun
-        enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", StopsAt("loss", 6))
+        enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", StopsAt(6))
     heard = Hears()
     again = enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", heard)
-    assert "goes on at step 4 of 4" in heard.lines
+    assert "goes on at step 8 of 8" in heard.lines
     np.testing.assert_array_equal(again, whole)
 
 

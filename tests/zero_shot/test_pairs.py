@@ -14,9 +14,7 @@ def test_pairs_are_the_picture_and_itself_made_smaller() -> None:
     low, high = pairs.pair(0)
     assert (low.shape, high.shape) == ((32, 40, 3), (96, 120, 3))
     np.testing.assert_array_equal(high, PICTURE[:96, :120])
-    lying, upright = pairs.pair(1)
-    np.testing.assert_array_equal(lying, np.rot90(low))
-    np.testing.assert_array_equal(upright, np.rot90(high))
+    assert len(pairs) == 1  # nothing is drawn
 
 
 def test_noise_is_drawn_anew_for_each_and_by_the_seed() -> None:

@@ -13,7 +13,7 @@ from compress.report.builds import absent_line, build_lines
 from compress.report.html.document import document
 from compress.report.html.latency import HEIGHT, WIDTH, Strip, strips
 from compress.report.html.pareto import Plot, plots
-from compress.report.html.pictures import Board, ImageTable, boards, image_table
+from compress.report.html.pictures import Board, ImageTable, boards, given_boards, image_table
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.parity import HEADINGS as PARITY_HEADINGS
@@ -63,6 +63,7 @@ class Page:
     gains: tuple[str, ...]
     boards: tuple[Board, ...]
     looks_note: str
+    given: tuple[Board, ...]
     images: ImageTable | None
     psnr_name: str
     ssim_name: str
@@ -116,7 +117,8 @@ def _page(subject: Subject, beside: Beside) -> Page:
         status=status_of(subject), draft_reasons=subject.reasons or (),
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
         metrics=_metrics(results), metric_notes=metric_notes(results),
-        boards=boards(subject), looks_note=_looks_note(subject), images=image_table(results, subject.looks),
+        boards=boards(subject), looks_note=_looks_note(subject), given=given_boards(subject),
+        images=image_table(results, subject.looks),
         psnr_name=called(results.quality, "PSNR"), ssim_name=called(results.quality, "SSIM"),
         slices=_slices(results),
         strips=strips(results.speed), strip_size=(WIDTH, HEIGHT), speed_note=_speed_note(subject),

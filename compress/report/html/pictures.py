@@ -114,6 +114,15 @@ def boards(subject: Subject) -> tuple[Board, ...]:
     return tuple(board(subject, look) for look in subject.looks.looks)
 
 
+def given_boards(subject: Subject) -> tuple[Board, ...]:
+    """Given pictures before and after: no truth, so no figure."""
+    if subject.given is None or subject.given_folder is None:
+        return ()
+    enlarged = replace(subject, looks=subject.given, looks_folder=subject.given_folder)
+    found = (board(enlarged, look) for look in subject.given.looks)
+    return tuple(replace(each, tiles=tuple(replace(tile, psnr_db=None) for tile in each.tiles)) for each in found)
+
+
 def board(subject: Subject, look: Look, suffix: str = "", kinds: tuple[Kind, ...] = tuple(KINDS)) -> Board:
     """The crops of one picture; ``suffix`` tells whose they are where two bundles are shown."""
     assert subject.looks is not None and subject.looks_folder is not None
