@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.store import digests
+from compress.store import digests, memory
 
 _plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 _values = st.recursive(
@@ -54,7 +54,7 @@ def test_a_settled_file_is_read_once(cache: Path, tmp_path: Path, monkeypatch: p
     seen = _reads(monkeypatch)
     assert digests.file_digest(path) == digests.file_digest(path)
     assert len(seen) == 1
-    digests._memories.clear()  # as a new process would
+    memory._memories.clear()  # as a new process would
     digests.file_digest(path)
     assert len(seen) == 1
 
@@ -116,7 +116,7 @@ def test_without_a_place_for_the_memory(place: str | None, tmp_path: Path, monke
 def test_a_locked_memory_is_done_without(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _settled(tmp_path / "a.bin", b"one", monkeypatch)
     digests.file_digest(path)
-    digests._memory()._connection.execute("PRAGMA busy_timeout=10")  # type: ignore[union-attr]
+    memory.memory_of(digests.FILES)._connection.execute("PRAGMA busy_timeout=10")  # type: ignore[union-attr]
     other = sqlite3.connect(cache / "digests.sqlite3")
     other.execute("BEGIN EXCLUSIVE")
     try:

@@ -15,7 +15,8 @@ def enlarge(picture: Path, answer: Path, scale: int, steps: int, seed: int, work
     that is no PNG, DataError for a picture that can't be used.
     """
     from compress.console import make_console
-    from compress.data.pictures import content_digest, read_picture, write_png
+    from compress.data.known import content_digests
+    from compress.data.pictures import read_picture, write_png
     from compress.degradation.estimate import estimate
     from compress.degradation.plot import kernel_svg
     from compress.degradation.records import KernelReport
@@ -26,8 +27,8 @@ def enlarge(picture: Path, answer: Path, scale: int, steps: int, seed: int, work
     if answer.suffix.lower() != ".png":
         raise UserError(f"{answer}: the answer is a PNG file; name it so")
     given = read_picture(picture)
-    spec = ZeroShot(scale=scale, steps=steps, seed=seed)
-    folder = (work or answer.with_suffix(".work")) / digest_of({"of": content_digest(picture), **asdict(spec)})[:16]
+    spec, content = ZeroShot(scale=scale, steps=steps, seed=seed), next(content_digests((picture,)))
+    folder = (work or answer.with_suffix(".work")) / digest_of({"of": content, **asdict(spec)})[:16]
     console = make_console()
     with console:
         progress = console.started("enlarge", 1, 1)

@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -189,6 +190,8 @@ class Schedule(ABC):
         self.rank, self.ranks = rank, ranks
         self.steps_of = [max(1, round(p.epochs * len(source) / min(p.batch, len(source)))) for p in phases]
         self.steps = sum(self.steps_of)
+        # an order of a large set takes milliseconds; a batch may lie in two epochs
+        self._order = lru_cache(2)(lambda epoch: np.random.default_rng((seed, 1, epoch)).permutation(len(source)))
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
@@ -218,8 +221,7 @@ class Schedule(ABC):
         count, chosen = self._count, []
         for position in range(step * batch, (step + 1) * batch):
             epoch, place = divmod(position, count)
-            order = np.random.default_rng((self.seed, 1, epoch)).permutation(count)
-            chosen.append(int(order[place]))
+            chosen.append(int(self._order(epoch)[place]))
         return chosen
 
     def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:

@@ -244,6 +244,15 @@ def test_every_picture_is_seen_once_an_epoch() -> None:
     assert [sorted(seen[i : i + 6]) for i in (0, 6, 12)] == [list(range(6))] * 3
 
 
+def test_an_epoch_s_order_is_drawn_once() -> None:
+    """The order is that of a permutation for each epoch, whatever a batch's place."""
+    plan = BatchPlan(Noise(), (Phase(epochs=5, batch=4),), Augment(), seed=5)
+    wanted = [int(place) for epoch in range(5) for place in np.random.default_rng((5, 1, epoch)).permutation(6)]
+    assert [index for step in range(7) for index in plan._indices(step, 4)] == wanted[:28]
+    assert plan._order.cache_info().misses == 5
+    assert plan._indices(0, 4) == wanted[:4]  # a batch asked for once more
+
+
 def test_errors_of_the_reader_surface_in_the_training() -> None:
     plan = BatchPlan(Noise(broken=3), PHASES, Augment(), seed=0)
     with pytest.raises(DataError, match="p3.png"):
