@@ -21,7 +21,6 @@ from compress.data.batches import (
     BatchPlan,
     Feature,
     Picture,
-    WaitMeter,
     area_downscale,
 )
 from compress.data.source import PairSource
@@ -29,6 +28,7 @@ from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
 from compress.models import PICTURE_NETWORKS, build_net
 from compress.models.brighten import THUMB_STRIDE
+from compress.reading import WaitMeter, reading_in
 from compress.schema import Augment, Phase, PictureLoss, Train
 from compress.training.loop import Average, Curve, Watched, fit, learning_rate
 
@@ -97,6 +97,7 @@ def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(tmp_path: Pa
         _train(tmp_path / "killed", KilledAt(step), train)
     resumed, again = _train(tmp_path / "killed", Silent(), train)
     assert again == curve
+    assert all(found and found.steps == 6 for found in map(reading_in, (tmp_path / "whole", tmp_path / "killed")))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
