@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -145,9 +146,15 @@ def test_digest_of_ignores_order_and_container_kind(value: dict[str, object]) ->
 
 
 @settings(max_examples=50, deadline=None)
+@given(_values)
+def test_digest_of_is_that_of_the_canonical_text(value: object) -> None:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    assert digests.digest_of(value) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@settings(max_examples=50, deadline=None)
 @given(_values, _values)
 def test_digest_of_differs_where_json_differs(one: object, two: object) -> None:
-    import json
 
     same = json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
     assert (digests.digest_of(one) == digests.digest_of(two)) == same

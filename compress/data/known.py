@@ -21,6 +21,9 @@ from compress.store.memory import Table, memory_of, some_at_once
 
 Fact = TypeVar("Fact")
 
+Identified = tuple[PictureFile, bytes]
+"""A file and the SHA-256 of its content, as bytes."""
+
 FACTS = Table("pictures.sqlite3", "facts", ("fact TEXT", "content BLOB", "value BLOB"), keys=2)
 
 
@@ -38,12 +41,12 @@ def content_digests(files: Iterable[PictureFile]) -> Iterator[str]:
             raise DataError(f"{error.filename}: can't be read ({error.strerror})") from error
 
 
-def picture_sizes(files: Iterable[PictureFile]) -> Iterator[tuple[int, int]]:
+def picture_sizes(files: Iterable[Identified]) -> Iterator[tuple[int, int]]:
     """Height and width of each, in order. Raises DataError as ``picture_size``."""
     return _facts("size", files, picture_size, _as_bytes, _as_size)
 
 
-def pixel_digests(files: Iterable[PictureFile]) -> Iterator[bytes]:
+def pixel_digests(files: Iterable[Identified]) -> Iterator[bytes]:
     """SHA-256 of each one's height, width and pixels, whatever its format. Raises DataError as ``read_picture``."""
     return _facts("pixels", files, _hash_pixels, bytes, bytes)
 
@@ -65,7 +68,7 @@ def _as_size(kept: bytes) -> tuple[int, int]:
 
 
 def _facts(
-    name: str, files: Iterable[PictureFile], find: Callable[[PictureFile], Fact],
+    name: str, files: Iterable[Identified], find: Callable[[PictureFile], Fact],
     written: Callable[[Fact], bytes], read: Callable[[bytes], Fact],
 ) -> Iterator[Fact]:  # fmt: skip
     """``find`` of each file in order, in threads, or what was found before in a file of the same content."""
@@ -74,12 +77,14 @@ def _facts(
     fact = f"{name}, Pillow {decoder}"  # another one may decode otherwise
     with ThreadPoolExecutor(os.cpu_count(), "pictures") as pool:
         for some in some_at_once(files):
-            contents = [bytes.fromhex(digest) for digest in content_digests(some)]
+            contents = [content for _, content in some]
             known = {content: read(row[0]) for content, row in memory_of(FACTS).find((fact,), contents).items()}
-            first = dict(zip(reversed(contents), reversed(some), strict=True))
-            unknown = {content: first[content] for content in contents if content not in known}
-            found = dict(zip(unknown, pool.map(find, unknown.values()), strict=True))
-            if found:
+            if len(known) < len(contents):
+                first: dict[bytes, PictureFile] = {}
+                for file, content in some:
+                    if content not in known:
+                        first.setdefault(content, file)
+                found = dict(zip(first, pool.map(find, first.values()), strict=True))
                 memory_of(FACTS).keep((fact, content, written(value)) for content, value in found.items())
-            known |= found
+                known |= found
             yield from [known[content] for content in contents]

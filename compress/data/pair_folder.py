@@ -22,22 +22,17 @@ class FolderPairs(PairList):
         self, folder: Path, sides: tuple[str, str], names: list[str], suffixes: tuple[dict[str, str], dict[str, str]]
     ) -> None:
         self.where, self.names = str(folder), tuple(names)
-        self._folders, self._sides = tuple(folder / side for side in sides), sides
-        self._suffixes = tuple(tuple(by_name[name] for name in names) for by_name in suffixes)
+        self._sides, self._low_folder, self._high_folder = sides, folder / sides[0], folder / sides[1]
+        self._low, self._high = (tuple(by_name[name] for name in names) for by_name in suffixes)
 
     def __getitem__(self, index: int) -> PairFiles:
         name = self.names[index]
-        low, high = (
-            folder / f"{name}{suffix[index]}" for folder, suffix in zip(self._folders, self._suffixes, strict=True)
-        )
+        low, high = self._low_folder / (name + self._low[index]), self._high_folder / (name + self._high[index])
         return PairFiles(name, low, high)
 
     def labels(self, index: int) -> tuple[str, str]:
-        low, high = (
-            f"{side}/{self.names[index]}{suffix[index]}"
-            for side, suffix in zip(self._sides, self._suffixes, strict=True)
-        )
-        return low, high
+        name, (below, above) = self.names[index], self._sides
+        return f"{below}/{name}{self._low[index]}", f"{above}/{name}{self._high[index]}"
 
 
 def list_folder(folder: Path, exclude: tuple[str, ...], task: PictureTask) -> FolderPairs:

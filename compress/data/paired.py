@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.data.cache import CachedPairs
-from compress.data.known import content_digests, picture_sizes, pixel_digests
+from compress.data.known import Identified, content_digests, picture_sizes, pixel_digests
 from compress.data.pair_folder import list_folder
 from compress.data.pair_shards import list_shards, shards_in
 from compress.data.pairs import PairFiles, PairList, some_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from compress.data.source import Pair, Split
     from compress.schema import DataSpec
     from compress.tasks.picture import PictureTask
+
+_DIGEST_BYTES = 32
 
 
 def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
@@ -43,17 +45,38 @@ def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
     budget_bytes = spec.memory_mib * 2**20
     task = picture_task_of(spec)
     folder = _root(spec) / (spec.test if split == "test" else spec.train)
-    pairs = list_pairs(folder, spec.exclude if split != "test" else (), task)
-    scenes = _scenes(pairs)
-    kept = array("I", range(len(pairs)))
+    pairs = _Identified(list_pairs(folder, spec.exclude if split != "test" else (), task))
+    scenes = pairs.scenes()
+    kept = array("I", range(len(scenes)))
     if split != "test":
         _refuse_leak(spec, pairs, scenes)
         chosen = validation_scenes(frozenset(scenes), spec.val_fraction, where=str(folder))
         kept = array("I", [index for index, scene in enumerate(scenes) if (scene in chosen) == (split == "val")])
-        budget_bytes = budget_bytes * len(kept) // len(pairs)
+        budget_bytes = budget_bytes * len(kept) // len(scenes)
     _check_sizes(pairs, kept, task)
-    names, scenes = tuple(pairs.names[i] for i in kept), tuple(scenes[i] for i in kept)
-    return CachedPairs(names, scenes, lambda index: _decode(pairs[kept[index]], task), budget_bytes)
+    listed = pairs.listed
+    names, scenes = tuple(listed.names[i] for i in kept), tuple(scenes[i] for i in kept)
+    return CachedPairs(names, scenes, lambda index: _decode(listed[kept[index]], task), budget_bytes)
+
+
+class _Identified:
+    """Pairs with the contents of all of their files, 64 bytes a pair."""
+
+    def __init__(self, listed: PairList) -> None:
+        self.listed = listed
+        self._contents = b"".join(map(bytes.fromhex, content_digests(listed.files(range(len(listed))))))
+
+    def scenes(self) -> tuple[str, ...]:
+        """The scene of each pair: the digest of its well-lit file, one text for all that share it."""
+        return tuple(sys.intern(self._content(2 * index + 1).hex()) for index in range(len(self.listed)))
+
+    def files(self, indices: Sequence[int]) -> Iterator[Identified]:
+        """Low and high of each of these pairs in turn."""
+        places = (2 * index + side for index in indices for side in (0, 1))
+        return zip(self.listed.files(indices), map(self._content, places), strict=True)
+
+    def _content(self, place: int) -> bytes:
+        return self._contents[_DIGEST_BYTES * place : _DIGEST_BYTES * (place + 1)]
 
 
 def paired_files(spec: DataSpec) -> Iterator[tuple[str, PictureFile]]:
@@ -106,13 +129,13 @@ def _decode(files: PairFiles, task: PictureTask) -> Pair:
     return low, high
 
 
-def _check_sizes(pairs: PairList, kept: array[int], task: PictureTask) -> None:
+def _check_sizes(pairs: _Identified, kept: Sequence[int], task: PictureTask) -> None:
     """All headers are readable, and the sizes of each pair relate as the task has it."""
-    sizes = picture_sizes(file for index in kept for file in (pairs[index].low, pairs[index].high))
+    sizes = picture_sizes(pairs.files(kept))
     for index in kept:
         low, high = next(sizes), next(sizes)
         if task.high_size(low) != high:
-            _compare_sizes(pairs[index], low, high, task)
+            _compare_sizes(pairs.listed[index], low, high, task)
 
 
 def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...], task: PictureTask) -> None:
@@ -121,20 +144,15 @@ def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...]
         raise DataError(f"{sizes}; {task.size_rule()}")
 
 
-def _scenes(pairs: PairList) -> tuple[str, ...]:
-    """The scene of each pair: the digest of its well-lit file."""
-    return tuple(sys.intern(digest) for digest in content_digests(pair.high for pair in pairs))
-
-
-def _refuse_leak(spec: DataSpec, pairs: PairList, scenes: tuple[str, ...]) -> None:
+def _refuse_leak(spec: DataSpec, pairs: _Identified, scenes: tuple[str, ...]) -> None:
     """No picture of the test part, dark or well lit, may be among those trained on, nor one with the same pixels."""
-    tested = list_pairs(_root(spec) / spec.test, (), picture_task_of(spec))
-    by_file = frozenset(_scenes(tested))
-    leaked = [name for name, scene in zip(pairs.names, scenes, strict=True) if scene in by_file]
+    tested = _Identified(list_pairs(_root(spec) / spec.test, (), picture_task_of(spec)))
+    by_file, names = frozenset(tested.scenes()), pairs.listed.names
+    leaked = [name for name, scene in zip(names, scenes, strict=True) if scene in by_file]
     if not leaked:
-        by_pixel = frozenset(pixel_digests(tested.files()))
-        pixels = pixel_digests(pairs.files())
-        leaked = [name for name in pairs.names if not by_pixel.isdisjoint((next(pixels), next(pixels)))]
+        by_pixel = frozenset(pixel_digests(tested.files(range(len(tested.listed)))))
+        pixels = pixel_digests(pairs.files(range(len(names))))
+        leaked = [name for name in names if not by_pixel.isdisjoint((next(pixels), next(pixels)))]
     if leaked:
         raise DataError(
             f"{_root(spec) / spec.train}: {spec.test} also holds the dark or the well-lit picture of {len(leaked)} "

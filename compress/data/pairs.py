@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from compress.data.member import PictureFile
@@ -43,9 +43,10 @@ class PairList(ABC):
     def labels(self, index: int) -> tuple[str, str]:
         """What a digest calls the two files, whatever they lie in: ``low/a.png``, ``high/a.png``."""
 
-    def files(self) -> Iterator[PictureFile]:
-        """Low and high of each pair in turn."""
-        for pair in self:
+    def files(self, indices: Iterable[int]) -> Iterator[PictureFile]:
+        """Low and high of each of these pairs in turn."""
+        for index in indices:
+            pair = self[index]
             yield pair.low
             yield pair.high
 

@@ -34,8 +34,8 @@ class DataSpec(Section):
     licence: str = Field(..., description="who owns the pictures and what they may be used for")
     kind: Literal["embedded", "paired", "frames", "boxes"] = Field(
         ...,
-        description="photographs shipped with a library, pairs in folders or in shards, frames without ground truth, or "
-        "a folder of pictures with boxes",
+        description="photographs shipped with a library, pairs in folders or shards, frames without ground truth, or a "
+        "folder of pictures with boxes",
     )
     root: str | None = Field(
         None, description="paired, boxes: the folder; frames: a folder of pictures or videos, or a video"

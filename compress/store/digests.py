@@ -25,6 +25,7 @@ FILES = Table(
     ("path BLOB", "size INTEGER", "mtime INTEGER", "ctime INTEGER", "inode INTEGER", "device INTEGER", "digest TEXT"),
     keys=1,
 )  # fmt: skip
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _THREADS = 4
 """That read files: on a network one waits for each."""
 
@@ -46,10 +47,10 @@ def file_digest(path: Path) -> str:
 def file_digests(paths: Iterable[Path]) -> Iterator[str]:
     """``file_digest`` of each, in order; of many files much faster than one by one. Raises OSError."""
     for some in some_at_once(paths):
-        yield from _digests_of([Path(os.path.abspath(path)) for path in some])
+        yield from _digests_of([os.path.abspath(path) for path in some])
 
 
-def _digests_of(paths: list[Path]) -> list[str]:
+def _digests_of(paths: list[str]) -> list[str]:
     keys = [os.fsencode(path) for path in paths]
     before = [stamp_of(path) for path in paths]
     remembered = memory_of(FILES).find((), keys)
@@ -66,28 +67,28 @@ def _digests_of(paths: list[Path]) -> list[str]:
     return digests
 
 
-def _hashed(paths: list[Path]) -> list[str]:
+def _hashed(paths: list[str]) -> list[str]:
     if len(paths) < _THREADS:
         return [_hash_named(path) for path in paths]
     with ThreadPoolExecutor(_THREADS, "digests") as pool:
         return list(pool.map(_hash_named, paths))
 
 
-def _hash_named(path: Path) -> str:
+def _hash_named(path: str) -> str:
     try:
-        return hash_file(path)
+        return hash_file(Path(path))
     except OSError as error:  # a failing disk's has no name
-        error.filename = error.filename or str(path)
+        error.filename = error.filename or path
         raise
 
 
-def stamp_of(path: Path) -> Stamp:
+def stamp_of(path: Path | str) -> Stamp:
     """What would be another if the file were. Raises OSError."""
-    found = path.stat()
+    found = os.stat(path)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
 
 
-def is_settled(path: Path, before: Stamp, started_ns: int) -> bool:
+def is_settled(path: Path | str, before: Stamp, started_ns: int) -> bool:
     """Whether what was read of ``path`` from ``started_ns`` on holds as long as its stamp is ``before``."""
     return stamp_of(path) == before and started_ns - max(before[1], before[2]) >= SETTLED_NS
 
@@ -99,8 +100,10 @@ def digest_of(value: Any) -> str:
     aren't text, ValueError for NaN and infinity: two different settings must never look alike.
     """
     _check_keys(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    digest = hashlib.sha256()
+    for piece in _CANONICAL.iterencode(value):  # the whole text, of a set's files, would be large
+        digest.update(piece.encode("ascii"))
+    return digest.hexdigest()
 
 
 def tree_digest(files: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ from compress.models.detect import asked
 from compress.models.enhance import enhance
 from compress.training.loop import Watched
 
-
 MOST = 500
 """Pictures for a point of a curve: of 100,000 pairs 5,000 are kept back, and a training looks at them twenty times."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image
 from shard_files import write_shard
 
 from compress.data import known
-from compress.data.known import FACTS, content_digests, picture_sizes, pixel_digests
+from compress.data.known import FACTS, Identified, content_digests, picture_sizes, pixel_digests
+from compress.data.member import PictureFile
 from compress.data.pictures import read_picture
 from compress.data.shard_index import members_of
 from compress.errors import DataError
@@ -32,6 +34,10 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
+def identified(files: Sequence[PictureFile]) -> list[Identified]:
+    return [(file, bytes.fromhex(digest)) for file, digest in zip(files, content_digests(files), strict=True)]
+
+
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     seen: list[object] = []
@@ -43,46 +49,46 @@ def test_facts_are_those_of_the_pictures(files: list[Path]) -> None:
     pixels = [read_picture(path) for path in files]
     wanted = [hashlib.sha256(str(each.shape).encode() + each.tobytes()).digest() for each in pixels]
     for _ in range(2):
-        assert list(picture_sizes(files)) == [each.shape[:2] for each in pixels]
-        assert list(pixel_digests(files)) == wanted and wanted[2] == wanted[3] == wanted[4]
+        assert list(picture_sizes(identified(files))) == [each.shape[:2] for each in pixels]
+        assert list(pixel_digests(identified(files))) == wanted and wanted[2] == wanted[3] == wanted[4]
         assert list(content_digests(files)) == [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
 def test_a_content_is_decoded_once_also_in_another_process_or_place(
     files: list[Path], decoded: list[object], tmp_path: Path
 ) -> None:
-    first = list(pixel_digests(files))
+    first = list(pixel_digests(identified(files)))
     assert sorted(map(str, decoded)) == [str(files[place]) for place in (0, 1, 2, 4)]
     memory._memories.clear()  # as a new process would
-    assert list(pixel_digests(files)) == first
+    assert list(pixel_digests(identified(files))) == first
     (tmp_path / "moved").mkdir()
     moved = [path.rename(tmp_path / "moved" / path.name) for path in files]
-    assert list(pixel_digests(moved)) == first
+    assert list(pixel_digests(identified(moved))) == first
     write_shard(tmp_path / "one.tar", [(path.name, path) for path in moved])
-    assert list(pixel_digests(members_of(tmp_path / "one.tar"))) == first
+    assert list(pixel_digests(identified(members_of(tmp_path / "one.tar")))) == first
     assert len(decoded) == 4
 
 
 def test_a_picture_that_changed_is_decoded_again(files: list[Path], decoded: list[object]) -> None:
-    first = list(pixel_digests(files))
+    first = list(pixel_digests(identified(files)))
     Image.fromarray(np.zeros((20, 24, 3), np.uint8)).save(files[0])
-    assert list(pixel_digests(files))[1:] == first[1:] and decoded[4:] == [files[0]]
+    assert list(pixel_digests(identified(files)))[1:] == first[1:] and decoded[4:] == [files[0]]
 
 
 def test_another_decoder_is_not_believed(
     files: list[Path], decoded: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = list(pixel_digests(files))
+    first = list(pixel_digests(identified(files)))
     monkeypatch.setattr("PIL.__version__", "0.1")
-    assert list(pixel_digests(files)) == first and len(decoded) == 8
+    assert list(pixel_digests(identified(files))) == first and len(decoded) == 8
 
 
 def test_a_damaged_memory_is_made_anew(files: list[Path], decoded: list[object], tmp_path: Path) -> None:
-    first = list(pixel_digests(files))
+    first = list(pixel_digests(identified(files)))
     memory._memories.clear()
     (tmp_path / "cache" / FACTS.file).write_bytes(b"\xff" * 9000)
     for _ in range(2):
-        assert list(pixel_digests(files)) == first
+        assert list(pixel_digests(identified(files))) == first
     assert len(decoded) == 8
     assert len(memory_of(FACTS).find((), [])) == 0
 
@@ -91,14 +97,13 @@ def test_what_can_not_be_read_is_named_each_time(files: list[Path]) -> None:
     files[1].write_bytes(files[1].read_bytes()[:300])
     for _ in range(2):
         with pytest.raises(DataError, match=r"1\.png: damaged or cut off"):
-            list(pixel_digests(files))
+            list(pixel_digests(identified(files)))
     files[1].unlink()
-    for ask in (content_digests, pixel_digests, picture_sizes):
-        with pytest.raises(DataError, match=r"1\.png: can't be read \(No such file"):
-            list(ask(files))
+    with pytest.raises(DataError, match=r"1\.png: can't be read \(No such file"):
+        list(content_digests(files))
 
 
 def test_more_than_are_asked_for_at_once(files: list[Path]) -> None:
-    wanted = list(picture_sizes(files))
+    wanted = list(picture_sizes(identified(files)))
     many = [files[place % 5] for place in range(2 * AT_ONCE + 7)]
-    assert list(picture_sizes(many)) == [wanted[place % 5] for place in range(len(many))]
+    assert list(picture_sizes(identified(many))) == [wanted[place % 5] for place in range(len(many))]
