@@ -5,6 +5,7 @@
 # make bench-lowlight   classical methods, teacher, students over seeds with their controls, hours; it goes on where it
 #              was stopped. LOWLIGHT="--root LOL --recipes kd_int8 --seeds 0" says otherwise (benchmarks/low_light.py)
 # make bench-isp   ISP-CNN without pairs, its ablation and its student on LOL's eval15, hours; goes on (benchmarks/isp_cnn.py)
+# make bench-data   sets of 1,000 and 100,000 pairs: opening, memory, reading (benchmarks/big_data.py), a quarter of an hour
 # make peers   environment of Olive, which make bench compares with (1.3 GB); without it, its rows say that it lacks
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench bench-lowlight bench-isp bench-night bench-sr peers toolchains clean
+.PHONY: demo test lint bench bench-lowlight bench-isp bench-night bench-sr bench-data peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -34,7 +35,7 @@ toolchains: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
 # Trainings of hours, one target each below; they go on where they were stopped.
-LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py)
+LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py big_data.py)
 SHARED := ../shared/data
 
 bench: $(READY)
@@ -56,6 +57,9 @@ bench-night: $(READY)
 
 bench-sr: $(READY)
 	$(BIN)/python benchmarks/real_sr.py $(if $(wildcard $(SHARED)/sr),--root $(SHARED)/sr)
+
+bench-data: $(READY)
+	$(BIN)/python benchmarks/big_data.py
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup

@@ -155,7 +155,6 @@ def test_digest_of_is_that_of_the_canonical_text(value: object) -> None:
 @settings(max_examples=50, deadline=None)
 @given(_values, _values)
 def test_digest_of_differs_where_json_differs(one: object, two: object) -> None:
-
     same = json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
     assert (digests.digest_of(one) == digests.digest_of(two)) == same
 
