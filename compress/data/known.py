@@ -48,7 +48,7 @@ def picture_sizes(files: Iterable[Identified]) -> Iterator[tuple[int, int]]:
 
 def pixel_digests(files: Iterable[Identified]) -> Iterator[bytes]:
     """SHA-256 of each one's height, width and pixels, whatever its format. Raises DataError as ``read_picture``."""
-    return _facts("pixels", files, _hash_pixels, bytes, bytes)
+    return _facts("pixels", files, _hash_pixels, bytes, _as_digest)
 
 
 def _hash_pixels(file: PictureFile) -> bytes:
@@ -62,28 +62,36 @@ def _as_bytes(size: tuple[int, int]) -> bytes:
     return f"{size[0]}x{size[1]}".encode()
 
 
-def _as_size(kept: bytes) -> tuple[int, int]:
-    height, width = kept.split(b"x")
-    return int(height), int(width)
+def _as_size(kept: bytes) -> tuple[int, int] | None:
+    height, _, width = kept.partition(b"x")
+    return (int(height), int(width)) if height.isdigit() and width.isdigit() else None
+
+
+def _as_digest(kept: bytes) -> bytes | None:
+    return kept if len(kept) == hashlib.sha256().digest_size else None
 
 
 def _facts(
     name: str, files: Iterable[Identified], find: Callable[[PictureFile], Fact],
-    written: Callable[[Fact], bytes], read: Callable[[bytes], Fact],
+    written: Callable[[Fact], bytes], read: Callable[[bytes], Fact | None],
 ) -> Iterator[Fact]:  # fmt: skip
-    """``find`` of each file in order, in threads, or what was found before in a file of the same content."""
+    """``find`` of each file in order, in threads, or what was found before in a file of the same content.
+
+    ``read``: None for what ``written`` never wrote.
+    """
     from PIL import __version__ as decoder
 
     fact = f"{name}, Pillow {decoder}"  # another one may decode otherwise
     with ThreadPoolExecutor(os.cpu_count(), "pictures") as pool:
         for some in some_at_once(files):
             contents = [content for _, content in some]
-            known = {content: read(row[0]) for content, row in memory_of(FACTS).find((fact,), contents).items()}
-            if len(known) < len(contents):
-                first: dict[bytes, PictureFile] = {}
-                for file, content in some:
-                    if content not in known:
-                        first.setdefault(content, file)
+            kept = {content: read(row[0]) for content, row in memory_of(FACTS).find((fact,), contents).items()}
+            known = {content: value for content, value in kept.items() if value is not None}
+            first: dict[bytes, PictureFile] = {}
+            for file, content in some:
+                if content not in known:
+                    first.setdefault(content, file)
+            if first:
                 found = dict(zip(first, pool.map(find, first.values()), strict=True))
                 memory_of(FACTS).keep((fact, content, written(value)) for content, value in found.items())
                 known |= found

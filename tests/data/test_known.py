@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 from shard_files import write_shard
@@ -91,6 +92,16 @@ def test_a_damaged_memory_is_made_anew(files: list[Path], decoded: list[object],
         assert list(pixel_digests(identified(files))) == first
     assert len(decoded) == 8
     assert len(memory_of(FACTS).find((), [])) == 0
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"20", b"20x", b"axb", bytes(31)])
+def test_a_spoilt_row_is_worked_out_again(files: list[Path], decoded: list[object], spoilt: bytes) -> None:
+    sizes, pixels = list(picture_sizes(identified(files))), list(pixel_digests(identified(files)))
+    content = identified(files)[0][1]
+    memory_of(FACTS).keep((f"{name}, Pillow {PIL.__version__}", content, spoilt) for name in ("size", "pixels"))
+    for _ in range(2):
+        assert list(picture_sizes(identified(files))) == sizes and list(pixel_digests(identified(files))) == pixels
+    assert len(decoded) == 5
 
 
 def test_what_can_not_be_read_is_named_each_time(files: list[Path]) -> None:
