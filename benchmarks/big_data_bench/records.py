@@ -47,5 +47,14 @@ class BigDataFile(Record):
 
     def growth(self, layout: Layout) -> float:
         """Peak memory of the largest set over that of the smallest, of the processes that trained."""
+        small, large = self._ends(layout)
+        return large.second.peak_bytes / small.second.peak_bytes
+
+    def bytes_a_pair(self, layout: Layout) -> float:
+        """By which it grows from the smallest set to the largest."""
+        small, large = self._ends(layout)
+        return (large.second.peak_bytes - small.second.peak_bytes) / max(1, large.pairs - small.pairs)
+
+    def _ends(self, layout: Layout) -> tuple[Cell, Cell]:
         found = sorted((cell for cell in self.cells if cell.layout == layout), key=lambda cell: cell.pairs)
-        return found[-1].second.peak_bytes / found[0].second.peak_bytes
+        return found[0], found[-1]

@@ -38,7 +38,8 @@ def _cells(cell: Cell) -> tuple[str, ...]:
 def _growth(found: BigDataFile) -> list[str]:
     sizes = sorted({cell.pairs for cell in found.cells})
     return [
-        f"Memory in {layout}: {found.growth(layout):.2f} times from {sizes[0]:,} to {sizes[-1]:,} pairs "
+        f"- Memory in {layout}: {found.growth(layout):.2f} times from {sizes[0]:,} to {sizes[-1]:,} pairs, "
+        f"{found.bytes_a_pair(layout):.0f} bytes a pair "
         f"({'flat' if found.growth(layout) <= FLAT else 'NOT flat'}: at most {FLAT})."
         for layout in LAYOUTS
     ]

@@ -64,7 +64,8 @@ def _file(grown: float) -> BigDataFile:
 def test_the_table_says_whether_memory_is_flat(grown: float, said: str) -> None:
     text = table(_file(grown))
     assert "| 1,000 | folders | 1.2 | 2.0 | 1.2 | 2.0 | 256 | 500 | 20.0% | 1.0% |" in text
-    assert f"Memory in shards: {grown:.2f} times from 1,000 to 100,000 pairs {said}" in text
+    grew = f"{(grown - 1) * 2**28 / 99_000:.0f} bytes a pair"
+    assert f"Memory in shards: {grown:.2f} times from 1,000 to 100,000 pairs, {grew} {said}" in text
 
 
 def test_what_is_kept_replaces_what_was_between_the_marks(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,6 +114,19 @@ def test_what_can_not_be_read_is_named_each_time(files: list[Path]) -> None:
     files[1].unlink()
     with pytest.raises(DataError, match=r"1\.png: can't be read \(No such file"):
         list(content_digests(files))
+
+
+def test_processes_that_look_at_one_set_together_find_the_same(files: list[Path]) -> None:
+    code = (
+        "import sys; from pathlib import Path; from compress.data.known import *;"
+        "files = list(map(Path, sys.argv[1:]));"
+        "known = zip(files, map(bytes.fromhex, content_digests(files)));"
+        "print(b''.join(pixel_digests(known)).hex())"
+    )
+    command = [sys.executable, "-c", code, *map(str, files * 40)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = {each.communicate(timeout=120)[0].strip() for each in running}
+    assert said == {(b"".join(pixel_digests(identified(files))) * 40).hex()}
 
 
 def test_more_than_are_asked_for_at_once(files: list[Path]) -> None:
