@@ -234,13 +234,12 @@ def fit(
     optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99))
     state = _State(net, objective, optimizer, Average(net, train.ema), 0, [], _Means())
     checkpoint = scratch / "checkpoint.pt"
-    meter = WaitMeter()
-    if checkpoint.exists():
+    resumed = checkpoint.exists()
+    if resumed:
         state.load(checkpoint)
-        meter = WaitMeter.going_on(scratch)
         progress.say(f"goes on at step {state.step} of {plan.steps}")
     stepper = _Stepper(net, objective, train, group, device)
-    saved = time.monotonic()
+    meter, saved = WaitMeter.going_on(scratch) if resumed else WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
     entered = None
     for batch in plan.run(state.step, meter):
