@@ -5,7 +5,8 @@
 # make bench-lowlight   classical methods, teacher, students over seeds with their controls, hours; it goes on where it
 #              was stopped. LOWLIGHT="--root LOL --recipes kd_int8 --seeds 0" says otherwise (benchmarks/low_light.py)
 # make bench-isp   ISP-CNN without pairs, its ablation and its student on LOL's eval15, hours; goes on (benchmarks/isp_cnn.py)
-# make bench-kill   200 runs killed and otherwise disturbed, and finished: half an hour (benchmarks/kill_anywhere.py)
+# make bench-kill   200 runs killed and otherwise disturbed, and finished: half an hour (benchmarks/kill_anywhere.py big_data.py)
+# make bench-data   sets of 1,000 and 100,000 pairs: opening, memory, reading (benchmarks/big_data.py), a quarter of an hour
 # make peers   environment of Olive, which make bench compares with (1.3 GB); without it, its rows say that it lacks
 #
 # Each makes its own environment in .venv the first time. On a machine that would get a CUDA build of torch,
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 PIP_INDEX_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS)
 
-.PHONY: demo test lint bench bench-lowlight bench-isp bench-night bench-sr bench-kill peers toolchains clean
+.PHONY: demo test lint bench bench-lowlight bench-isp bench-night bench-sr bench-kill bench-data peers toolchains clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -35,7 +36,7 @@ toolchains: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/compress setup tflite rknn tensorrt
 
 # What takes long, one target each below; trainings go on where they were stopped.
-LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py real_sr_camera.py kill_anywhere.py)
+LONG := $(addprefix benchmarks/,low_light.py isp_cnn.py night.py real_sr.py real_sr_camera.py kill_anywhere.py big_data.py)
 SHARED := ../shared/data
 
 bench: $(READY)
@@ -61,6 +62,9 @@ bench-sr: $(READY)
 
 bench-kill: $(READY)
 	$(BIN)/python benchmarks/kill_anywhere.py --json benchmarks/results/kill_anywhere.json
+
+bench-data: $(READY)
+	$(BIN)/python benchmarks/big_data.py
 
 peers: $(READY)
 	PIP_INDEX_ARGS="$(PIP_INDEX_ARGS)" $(BIN)/python benchmarks/peers.py --setup

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeVar
 from compress import ranks
 from compress.artefacts import Artefact
 from compress.following import follow
+from compress.reading import Reading
 from compress.run_log import RunLog
 from compress.sigterm import sigterm_raises
 from compress.stage import Progress
@@ -61,15 +62,17 @@ class RunResult:
 
 @dataclass(frozen=True)
 class StageCost:
-    """What making an artefact took, by its manifest; ``peak_memory_bytes`` is None where nobody looked."""
+    """What making an artefact took, by its manifest; ``peak_memory_bytes`` is None where nobody looked, ``reading``
+    where nothing was trained."""
 
     wall_s: float
     peak_memory_bytes: int | None
     size_bytes: int
+    reading: Reading | None = None
 
     @classmethod
     def of(cls, manifest: Manifest) -> StageCost:
-        return cls(manifest.wall_s, manifest.peak_memory_bytes, manifest.size_bytes)
+        return cls(manifest.wall_s, manifest.peak_memory_bytes, manifest.size_bytes, manifest.reading)
 
 
 @dataclass(frozen=True)

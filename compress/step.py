@@ -14,6 +14,7 @@ from typing import Any
 from compress.artefacts import Artefact
 from compress.data.source import data_identity
 from compress.peak_memory import PeakMemory
+from compress.reading import reading_in
 from compress.schema import DataSpec, PackageSpec, Section, Seed
 from compress.stage import Chain, Link, Progress, Stage
 from compress.store.digests import digest_of
@@ -115,7 +116,10 @@ def make(step: Step, store: Store, place: Workplace, progress: Progress) -> Seal
     started = time.perf_counter()
     with PeakMemory() as memory:
         step.stage.function(**arguments(step, place, progress))
-    cost = {"wall_s": time.perf_counter() - started, "peak_memory_bytes": memory.peak_bytes}
+    cost = {
+        "wall_s": time.perf_counter() - started, "peak_memory_bytes": memory.peak_bytes,
+        "reading": reading_in(place.scratch),
+    }  # fmt: skip
     return store.seal(place.out, draft.model_copy(update=cost))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.store import digests
+from compress.store import digests, memory
 
 _plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 _values = st.recursive(
@@ -54,7 +55,7 @@ def test_a_settled_file_is_read_once(cache: Path, tmp_path: Path, monkeypatch: p
     seen = _reads(monkeypatch)
     assert digests.file_digest(path) == digests.file_digest(path)
     assert len(seen) == 1
-    digests._memories.clear()  # as a new process would
+    memory._memories.clear()  # as a new process would
     digests.file_digest(path)
     assert len(seen) == 1
 
@@ -116,7 +117,7 @@ def test_without_a_place_for_the_memory(place: str | None, tmp_path: Path, monke
 def test_a_locked_memory_is_done_without(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _settled(tmp_path / "a.bin", b"one", monkeypatch)
     digests.file_digest(path)
-    digests._memory()._connection.execute("PRAGMA busy_timeout=10")  # type: ignore[union-attr]
+    memory.memory_of(digests.FILES)._connection.execute("PRAGMA busy_timeout=10")  # type: ignore[union-attr]
     other = sqlite3.connect(cache / "digests.sqlite3")
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -145,10 +146,15 @@ def test_digest_of_ignores_order_and_container_kind(value: dict[str, object]) ->
 
 
 @settings(max_examples=50, deadline=None)
+@given(_values)
+def test_digest_of_is_that_of_the_canonical_text(value: object) -> None:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    assert digests.digest_of(value) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@settings(max_examples=50, deadline=None)
 @given(_values, _values)
 def test_digest_of_differs_where_json_differs(one: object, two: object) -> None:
-    import json
-
     same = json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
     assert (digests.digest_of(one) == digests.digest_of(two)) == same
 

@@ -20,6 +20,7 @@ from compress.cli import execute
 from compress.config.load import load_plans
 from compress.flow import Quiet, RunResult, run
 from compress.records import BuildList, QualityReport, QuantizationTable, SpeedReport, VerdictRecord
+from compress.store.manifest import Manifest
 from compress.store.store import Store
 
 WORDS = ("recipe=tiny", "data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]")
@@ -55,6 +56,14 @@ def test_every_network_is_measured(result: RunResult) -> None:
     assert {row.variant for row in quality.rows} == {"input", "teacher", "student", "control", "pruned", "int8", "ptq"}
     assert {row.runtime for row in quality.rows if row.variant == "int8"} == {"torch", "onnx", "openvino"}
     assert speed.rows and all(row.origin == "measured" and row.p50_ms <= row.p90_ms <= row.p99_ms for row in speed.rows)
+
+
+def test_what_reading_took_is_in_the_manifest_of_what_was_trained(result: RunResult) -> None:
+    found = {each.name: Manifest.load(each.artefact.folder).reading for each in result.outcomes}
+    assert {name for name, reading in found.items() if reading} == {"distill", "control", "prune", "quantize"}
+    for name in ("distill", "prune"):
+        reading = found[name]
+        assert reading is not None and reading.steps > 0 and 0 < reading.read_s and 0 <= reading.waited_share < 1
 
 
 def test_the_table_of_scales_is_in_the_builds(result: RunResult) -> None:

@@ -16,7 +16,8 @@ def enlarge(picture: Path, answer: Path, scale: int, steps: int | None, seed: in
     that is no PNG, DataError for a picture that can't be used.
     """
     from compress.console import make_console
-    from compress.data.pictures import content_digest, read_picture, write_png
+    from compress.data.known import content_digests
+    from compress.data.pictures import read_picture, write_png
     from compress.degradation.estimate import estimate
     from compress.degradation.plot import kernel_svg
     from compress.degradation.records import KernelReport
@@ -30,7 +31,8 @@ def enlarge(picture: Path, answer: Path, scale: int, steps: int | None, seed: in
         raise UserError(f"{answer}: the answer is a PNG file; name it so")
     given = read_picture(picture)
     spec = ZeroShot(scale=scale, steps=usual_steps(scale) if steps is None else steps, seed=seed)
-    folder = (work or answer.with_suffix(".work")) / digest_of({"of": content_digest(picture), **asdict(spec)})[:16]
+    content = next(content_digests((picture,)))
+    folder = (work or answer.with_suffix(".work")) / digest_of({"of": content, **asdict(spec)})[:16]
     console = make_console()
     with console:
         progress = console.started("enlarge", 1, 1)

@@ -81,6 +81,8 @@ def _cost(cost: StageCost) -> Iterator[str]:
     if cost.peak_memory_bytes is not None:
         yield f"{show_size(cost.peak_memory_bytes)} of memory"
     yield f"{show_size(cost.size_bytes)} on disk"
+    if cost.reading is not None:
+        yield cost.reading.sentence
 
 
 def _sum(costs: Sequence[StageCost], free: Free) -> Iterator[str]:

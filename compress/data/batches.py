@@ -1,7 +1,7 @@
 """Training batches as a pure function of (seed, step), so that a resumed run sees what it would have seen.
 
-A background thread prepares the next batches with NumPy only; the share of time that training waits
-for it is measured and shown.
+A background thread prepares the next batches with NumPy only; the time that it takes, and that training waits
+for it, is measured and shown (``compress.reading``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from compress.data.source import PairSource, Source
 from compress.errors import DataError
+from compress.reading import WaitMeter
 from compress.schema import Augment, Phase
 
 if TYPE_CHECKING:
@@ -166,18 +168,6 @@ def _seam(pictures: Tensor, axis: int, line: int) -> Tensor:
     return torch.cat((pictures.narrow(axis, 0, line), others), axis)
 
 
-@dataclass
-class WaitMeter:
-    """Time spent waiting for data against all time since the first batch."""
-
-    waited_s: float = 0.0
-    started_s: float = field(default_factory=time.perf_counter)
-
-    @property
-    def share(self) -> float:
-        return self.waited_s / max(time.perf_counter() - self.started_s, 1e-9)
-
-
 class Schedule(ABC):
     """Which pictures at which step; ``rank`` of ``ranks`` takes its slice of each batch."""
 
@@ -192,6 +182,8 @@ class Schedule(ABC):
         smallest = min(min(phase.batch, len(source)) for phase in phases) if phases else ranks
         if smallest < ranks:
             raise DataError(f"a batch of {smallest} for {ranks} processes leaves some without a picture; start fewer")
+        # an order of a large set takes milliseconds; a batch may lie in two epochs
+        self._order = lru_cache(2)(lambda epoch: np.random.default_rng((seed, 1, epoch)).permutation(len(source)))
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
@@ -226,8 +218,7 @@ class Schedule(ABC):
         count, chosen = self._count, []
         for position in range(step * batch, (step + 1) * batch):
             epoch, place = divmod(position, count)
-            order = np.random.default_rng((self.seed, 1, epoch)).permutation(count)
-            chosen.append(int(order[place]))
+            chosen.append(int(self._order(epoch)[place]))
         return chosen
 
     def _exposures(self, rng: np.random.Generator, size: int) -> NDArray[np.float32]:
@@ -251,7 +242,10 @@ class Schedule(ABC):
                 for step in range(start, self.steps):
                     if stopped.is_set():
                         return
-                    offer(self.batch(step))
+                    before = time.perf_counter()
+                    made = self.batch(step)
+                    meter.read_s += time.perf_counter() - before
+                    offer(made)
             except BaseException as error:  # handed over: the training thread raises it
                 offer(error)
 
@@ -264,6 +258,7 @@ class Schedule(ABC):
                 meter.waited_s += time.perf_counter() - before
                 if isinstance(item, BaseException):
                     raise item
+                meter.steps += 1
                 yield item
         finally:
             stopped.set()

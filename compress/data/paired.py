@@ -1,4 +1,4 @@
-"""A folder of pairs: ``root/train/{low,high}`` and ``root/test/{low,high}``, matched by file name.
+"""A set of pairs: ``root/train`` and ``root/test``, each two folders matched by file name, or shards.
 
 A training set often shows one scene under several exposures. Validation therefore takes whole scenes,
 or a network would be judged on scenes it was trained on. A scene here is one ``high`` file, byte for
@@ -8,35 +8,33 @@ byte (in LOL-v1, 31 of them serve 72 pairs); the same view lit twice by two ``hi
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.data.cache import CachedPairs
-from compress.data.pictures import SUFFIXES, content_digest, picture_size, pixel_digest, read_picture
+from compress.data.known import Identified, content_digests, picture_sizes, pixel_digests
+from compress.data.pair_folder import list_folder
+from compress.data.pair_shards import list_shards, shards_in
+from compress.data.pairs import PairFiles, PairList, some_of
+from compress.data.pictures import read_picture
 from compress.errors import DataError
 from compress.tasks import ENHANCE, picture_task_of
 
 if TYPE_CHECKING:
+    from compress.data.member import PictureFile
     from compress.data.source import Pair, Split
     from compress.schema import DataSpec
     from compress.tasks.picture import PictureTask
 
-_SHOWN = 3  # names listed in a message before "and N more"
-
-
-@dataclass(frozen=True)
-class PairFiles:
-    """Where one pair lies."""
-
-    name: str
-    low: Path
-    high: Path
+_DIGEST_BYTES = 32
 
 
 def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
-    """The pairs of one split of a folder. Reads the header of every file, and decodes all once, to compare the pixels
-    of what is trained on with those of the test part.
+    """The pairs of one split. The first time the header of every file is read, and all are decoded once, to compare
+    the pixels of what is trained on with those of the test part; both is remembered by the files' contents.
 
     Training and validation share ``spec.memory_mib`` in proportion to their pairs, for both are open
     during training.
@@ -47,22 +45,42 @@ def open_paired(spec: DataSpec, split: Split) -> CachedPairs:
     budget_bytes = spec.memory_mib * 2**20
     task = picture_task_of(spec)
     folder = _root(spec) / (spec.test if split == "test" else spec.train)
-    pairs = list_pairs(folder, spec.exclude if split != "test" else (), task)
-    scenes = _scenes(pairs)
+    pairs = _Identified(list_pairs(folder, spec.exclude if split != "test" else (), task))
+    scenes = pairs.scenes()
+    kept = array("I", range(len(scenes)))
     if split != "test":
         _refuse_leak(spec, pairs, scenes)
         chosen = validation_scenes(frozenset(scenes), spec.val_fraction, where=str(folder))
-        kept = [index for index, scene in enumerate(scenes) if (scene in chosen) == (split == "val")]
-        budget_bytes = budget_bytes * len(kept) // len(pairs)
-        pairs, scenes = tuple(pairs[i] for i in kept), tuple(scenes[i] for i in kept)
-    for pair in pairs:
-        _check_sizes(pair, task)
-    names = tuple(pair.name for pair in pairs)
-    return CachedPairs(names, scenes, lambda index: _decode(pairs[index], task), budget_bytes)
+        kept = array("I", [index for index, scene in enumerate(scenes) if (scene in chosen) == (split == "val")])
+        budget_bytes = budget_bytes * len(kept) // len(scenes)
+    _check_sizes(pairs, kept, task)
+    listed = pairs.listed
+    names, scenes = tuple(listed.names[i] for i in kept), tuple(scenes[i] for i in kept)
+    return CachedPairs(names, scenes, lambda index: _decode(listed[kept[index]], task), budget_bytes)
 
 
-def paired_files(spec: DataSpec) -> dict[str, Path]:
-    """Every picture of all splits, by its name relative to the root.
+class _Identified:
+    """Pairs with the contents of all of their files, 64 bytes a pair."""
+
+    def __init__(self, listed: PairList) -> None:
+        self.listed = listed
+        self._contents = b"".join(map(bytes.fromhex, content_digests(listed.files(range(len(listed))))))
+
+    def scenes(self) -> tuple[str, ...]:
+        """The scene of each pair: the digest of its well-lit file, one text for all that share it."""
+        return tuple(sys.intern(self._content(2 * index + 1).hex()) for index in range(len(self.listed)))
+
+    def files(self, indices: Sequence[int]) -> Iterator[Identified]:
+        """Low and high of each of these pairs in turn."""
+        places = (2 * index + side for index in indices for side in (0, 1))
+        return zip(self.listed.files(indices), map(self._content, places), strict=True)
+
+    def _content(self, place: int) -> bytes:
+        return self._contents[_DIGEST_BYTES * place : _DIGEST_BYTES * (place + 1)]
+
+
+def paired_files(spec: DataSpec) -> Iterator[tuple[str, PictureFile]]:
+    """Every picture of all splits, with its name relative to the root; in shards, that which it has in folders.
 
     Raises:
         DataError: a folder is missing or empty, or names have no partner.
@@ -71,33 +89,21 @@ def paired_files(spec: DataSpec) -> dict[str, Path]:
     if (root / spec.train).resolve() == (root / spec.test).resolve():
         raise DataError(f"{root / spec.train}: is both data.train and data.test; test pictures must not be trained on")
     task = picture_task_of(spec)
-    parts = (list_pairs(root / spec.train, spec.exclude, task), list_pairs(root / spec.test, (), task))
-    paths = [path for pairs in parts for pair in pairs for path in (pair.low, pair.high)]
-    return {path.relative_to(root).as_posix(): path for path in paths}
+    for part, exclude in ((spec.train, spec.exclude), (spec.test, ())):
+        pairs = list_pairs(root / part, exclude, task)
+        for index, pair in enumerate(pairs):
+            for label, file in zip(pairs.labels(index), (pair.low, pair.high), strict=True):
+                yield (Path(part) / label).as_posix(), file
 
 
-def list_pairs(folder: Path, exclude: tuple[str, ...] = (), task: PictureTask = ENHANCE) -> tuple[PairFiles, ...]:
-    """Pairs with an equal stem in ``folder/low`` and ``folder/high``, or as the task calls them; sorted by name.
+def list_pairs(folder: Path, exclude: tuple[str, ...] = (), task: PictureTask = ENHANCE) -> PairList:
+    """The pairs of one part, in shards where there are any, else in two folders; sorted by name.
 
     Raises:
-        DataError: a folder is missing or empty, a stem occurs twice or has no partner, or an
-            excluded name doesn't exist.
+        DataError: as :func:`compress.data.pair_folder.list_folder` and :func:`compress.data.pair_shards.list_shards`.
     """
-    below, above = _sides(folder, task)
-    low, high = _by_stem(folder / below), _by_stem(folder / above)
-    unknown = [name for name in exclude if name not in low and name not in high]
-    if unknown:
-        raise DataError(f"{folder}: exclude names {_some(unknown)}, but there is no such pair")
-    names = sorted((low.keys() | high.keys()) - set(exclude))
-    no_high = [name for name in names if name not in high]
-    no_low = [name for name in names if name not in low]
-    if no_high or no_low:
-        parts = [f"{len(no_high)} in {below}/ lack a partner in {above}/ ({_some(no_high)})" if no_high else ""]
-        parts += [f"{len(no_low)} in {above}/ lack a partner in {below}/ ({_some(no_low)})" if no_low else ""]
-        raise DataError(f"{folder}: {' and '.join(filter(None, parts))}; a pair needs the same name on both sides")
-    if not names:
-        raise DataError(f"{folder}: every pair is excluded, none is left")
-    return tuple(PairFiles(name, low[name], high[name]) for name in names)
+    shards = shards_in(folder)
+    return list_shards(folder, shards, exclude, task) if shards else list_folder(folder, exclude, task)
 
 
 def validation_scenes(scenes: frozenset[str], fraction: float, where: str) -> frozenset[str]:
@@ -116,12 +122,6 @@ def validation_scenes(scenes: frozenset[str], fraction: float, where: str) -> fr
     return frozenset(ranked[: max(1, round(fraction * len(scenes)))])
 
 
-def _sides(folder: Path, task: PictureTask) -> tuple[str, str]:
-    """What the folders of low and high are called there: the task's own names first."""
-    there = (names for names in task.folders if all((folder / name).is_dir() for name in names))
-    return next(there, task.folders[0])
-
-
 def _decode(files: PairFiles, task: PictureTask) -> Pair:
     low, high = read_picture(files.low), read_picture(files.high)
     # the header check can miss a PNG whose rotation tag comes last
@@ -129,9 +129,13 @@ def _decode(files: PairFiles, task: PictureTask) -> Pair:
     return low, high
 
 
-def _check_sizes(files: PairFiles, task: PictureTask) -> None:
-    """Both headers are readable, and their sizes relate as the task has it."""
-    _compare_sizes(files, picture_size(files.low), picture_size(files.high), task)
+def _check_sizes(pairs: _Identified, kept: Sequence[int], task: PictureTask) -> None:
+    """All headers are readable, and the sizes of each pair relate as the task has it."""
+    sizes = picture_sizes(pairs.files(kept))
+    for index in kept:
+        low, high = next(sizes), next(sizes)
+        if task.high_size(low) != high:
+            _compare_sizes(pairs.listed[index], low, high, task)
 
 
 def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...], task: PictureTask) -> None:
@@ -140,23 +144,19 @@ def _compare_sizes(files: PairFiles, low: tuple[int, ...], high: tuple[int, ...]
         raise DataError(f"{sizes}; {task.size_rule()}")
 
 
-def _scenes(pairs: tuple[PairFiles, ...]) -> tuple[str, ...]:
-    """The scene of each pair: the digest of its well-lit file."""
-    return tuple(content_digest(pair.high) for pair in pairs)
-
-
-def _refuse_leak(spec: DataSpec, pairs: tuple[PairFiles, ...], scenes: tuple[str, ...]) -> None:
+def _refuse_leak(spec: DataSpec, pairs: _Identified, scenes: tuple[str, ...]) -> None:
     """No picture of the test part, dark or well lit, may be among those trained on, nor one with the same pixels."""
-    tested = list_pairs(_root(spec) / spec.test, (), picture_task_of(spec))
-    by_file = frozenset(_scenes(tested))
-    leaked = [pair.name for pair, scene in zip(pairs, scenes, strict=True) if scene in by_file]
+    tested = _Identified(list_pairs(_root(spec) / spec.test, (), picture_task_of(spec)))
+    by_file, names = frozenset(tested.scenes()), pairs.listed.names
+    leaked = [name for name, scene in zip(names, scenes, strict=True) if scene in by_file]
     if not leaked:
-        by_pixel = frozenset(pixel_digest(path) for pair in tested for path in (pair.low, pair.high))
-        leaked = [pair.name for pair in pairs if by_pixel & {pixel_digest(pair.low), pixel_digest(pair.high)}]
+        by_pixel = frozenset(pixel_digests(tested.files(range(len(tested.listed)))))
+        pixels = pixel_digests(pairs.files(range(len(names))))
+        leaked = [name for name in names if not by_pixel.isdisjoint((next(pixels), next(pixels)))]
     if leaked:
         raise DataError(
             f"{_root(spec) / spec.train}: {spec.test} also holds the dark or the well-lit picture of {len(leaked)} "
-            f"pair(s) ({_some(leaked)}); leave them out by data.exclude"
+            f"pair(s) ({some_of(leaked)}); leave them out by data.exclude"
         )
 
 
@@ -169,28 +169,3 @@ def _root(spec: DataSpec) -> Path:
             f"{root}: no such folder; set data.root to the folder that holds {spec.train}/ and {spec.test}/"
         )
     return root
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by stem; hidden files are skipped."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; a paired set needs {folder.name}/ in each part")
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: can't be read ({error.strerror})") from error
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
-            continue
-        if path.stem in found:
-            raise DataError(f"{path}: {found[path.stem].name} has the same name; keep one of them")
-        found[path.stem] = path
-    if not found:
-        raise DataError(f"{folder}: holds no PNG, JPEG or WebP picture")
-    return found
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

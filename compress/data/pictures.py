@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.data.member import PictureFile
 from compress.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _ORIENTATION = 0x0112
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def picture_size(path: PictureFile) -> tuple[int, int]:
     """Height and width after the EXIF rotation, from the header alone.
 
     Raises:
@@ -38,7 +38,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: PictureFile) -> Picture:
     """The picture as ``(H, W, 3)`` uint8 RGB, C-contiguous.
 
     Grey and opaque palette pictures are widened to RGB; the EXIF rotation is applied, so both
@@ -60,48 +60,17 @@ def read_picture(path: Path) -> Picture:
     return np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
 
 
-def content_digest(path: Path) -> str:
-    """SHA-256 (hex) of a picture file's bytes.
-
-    Raises:
-        DataError: the file can't be read.
-    """
-    from compress.store.digests import file_digest
-
-    try:
-        return file_digest(path)
-    except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror})") from error
-
-
-def pixel_digest(path: Path) -> str:
-    """SHA-256 (hex) of a picture's height, width and pixels, whatever the file's format; worked out once a process.
-
-    Raises:
-        DataError: as ``read_picture``.
-    """
-    return _pixel_digest(path, content_digest(path))
-
-
-@cache
-def _pixel_digest(path: Path, _content: str) -> str:
-    import hashlib
-
-    picture = read_picture(path)
-    return hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
-
-
-def _open(path: Path) -> PilImage:
+def _open(path: PictureFile) -> PilImage:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(path, formats=_FORMATS)
+        return Image.open(path if isinstance(path, Path) else path.open(), formats=_FORMATS)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except PermissionError as error:
         raise DataError(f"{path}: can't be read (permission denied)") from error
     except UnidentifiedImageError as error:
-        if path.stat().st_size == 0:
+        if (path.stat().st_size if isinstance(path, Path) else path.size) == 0:
             raise DataError(f"{path}: is empty (0 bytes); replace the file, or leave it out by data.exclude") from error
         raise DataError(
             f"{path}: not a PNG, JPEG or WebP picture, or damaged at its start; replace the file"
@@ -110,7 +79,7 @@ def _open(path: Path) -> PilImage:
         raise DataError(f"{path}: can't be opened as a picture ({error})") from error
 
 
-def _check_kind(path: Path, image: PilImage) -> None:
+def _check_kind(path: PictureFile, image: PilImage) -> None:
     """Refuse what would lose information on the way to 8-bit RGB."""
     mode = image.mode
     if mode.startswith("I") or mode == "F" or _png_bit_depth(path, image) > 8:
@@ -121,10 +90,12 @@ def _check_kind(path: Path, image: PilImage) -> None:
         raise DataError(f"{path}: is {mode}, not RGB; convert it to 8-bit RGB")
 
 
-def _png_bit_depth(path: Path, image: PilImage) -> int:
+def _png_bit_depth(path: PictureFile, image: PilImage) -> int:
     """Bits per channel as the IHDR chunk says; Pillow shows 16-bit RGB as plain RGB."""
     if image.format != "PNG":
         return 8
+    if not isinstance(path, Path):
+        return path.read(25)[24]
     with path.open("rb") as file:
         return file.read(25)[24]
 

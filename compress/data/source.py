@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from compress.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from compress.artefacts import Labels
+    from compress.data.member import PictureFile
     from compress.schema import DataSpec
 
     Picture = NDArray[np.uint8]
@@ -115,28 +118,38 @@ def data_digest(spec: DataSpec) -> str:
     Raises:
         DataError: the set is missing, can't be read, or its names don't pair up.
     """
-    from compress.data.pictures import content_digest
     from compress.store.digests import digest_of
 
+    files: Iterable[tuple[str, PictureFile]]
     if spec.kind == "embedded":
         from compress.data.embedded import PICTURES_VERSION, embedded_files
         from compress.tasks import picture_task_of
 
-        files, version = embedded_files(spec), PICTURES_VERSION + picture_task_of(spec).mark
+        files, version = embedded_files(spec).items(), PICTURES_VERSION + picture_task_of(spec).mark
     elif spec.kind == "frames":
         from compress.data.scenes import scene_files
 
-        files, version = scene_files(spec), ""
+        files, version = scene_files(spec).items(), ""
     elif spec.kind == "boxes":
         from compress.data.boxes import open_folder
         from compress.tasks import task_of
 
-        files, version = open_folder(spec).files(), task_of(spec).mark_of_boxes
+        files, version = open_folder(spec).files().items(), task_of(spec).mark_of_boxes
     else:
         from compress.data.paired import paired_files
 
         files, version = paired_files(spec), ""
-    return digest_of({"files": {name: content_digest(path) for name, path in files.items()}, "version": version})
+    return digest_of({"files": _digests_by_name(files), "version": version})
+
+
+def _digests_by_name(files: Iterable[tuple[str, PictureFile]]) -> dict[str, str]:
+    from compress.data.known import content_digests
+    from compress.store.memory import some_at_once
+
+    found: dict[str, str] = {}
+    for some in some_at_once(files):
+        found.update(zip((name for name, _ in some), content_digests(file for _, file in some), strict=True))
+    return found
 
 
 def data_identity(spec: DataSpec) -> dict[str, Any]:

@@ -34,14 +34,16 @@ class DataSpec(Section):
     licence: str = Field(..., description="who owns the pictures and what they may be used for")
     kind: Literal["embedded", "paired", "frames", "boxes"] = Field(
         ...,
-        description="photographs shipped with a library, a folder of pairs, frames without ground truth, or a folder "
-        "of pictures with boxes",
+        description="photographs shipped with a library, pairs in folders or shards, frames without ground truth, or a "
+        "folder of pictures with boxes",
     )
     root: str | None = Field(
         None, description="paired, boxes: the folder; frames: a folder of pictures or videos, or a video"
     )
-    train: str = Field("train", description="paired: subfolder with low/ and high/ for training and validation")
-    test: str = Field("test", description="paired: subfolder with low/ and high/ that nothing is trained on")
+    train: str = Field(
+        "train", description="paired: subfolder with low/ and high/, or with .tar shards, for training and validation"
+    )
+    test: str = Field("test", description="paired: the same that nothing is trained on")
     val_fraction: float = Field(0.05, ge=0, lt=0.5, description="share of the training scenes kept for validation")
     test_fraction: float = Field(
         0.1, gt=0, lt=0.5, description="frames, and boxes without split.csv: share kept for the test"

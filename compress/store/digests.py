@@ -1,8 +1,7 @@
 """Digests: of files (remembered), of settings, of folders. SHA-256 everywhere, in hex.
 
-Hashing a data set of a thousand pictures takes seconds, so ``file_digest`` remembers what it read in
-a small SQLite file under ``$COMPRESS_CACHE`` (default ``~/.cache/compress``). The memory is only ever
-a short cut: without a writable place for it, or with a broken file there, everything still works.
+Hashing a data set of a thousand pictures takes seconds, so what was read is remembered (``store.memory``) by the
+file's path, size, times and inode.
 """
 
 from __future__ import annotations
@@ -10,18 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
-import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from compress.store.memory import Table, memory_of, some_at_once
 
 # A file changed twice within one tick of its clock keeps its time stamp, so an entry is only trusted
 # when the file had been left alone for this long before it was hashed (git calls such files "racy").
 SETTLED_NS = 2_000_000_000
-_DATABASE = "digests.sqlite3"
+FILES = Table(
+    "digests.sqlite3", "files",
+    ("path BLOB", "size INTEGER", "mtime INTEGER", "ctime INTEGER", "inode INTEGER", "device INTEGER", "digest TEXT"),
+    keys=1,
+)  # fmt: skip
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_THREADS = 4
+"""That read files: on a network one waits for each."""
+
+Stamp = tuple[int, int, int, int, int]
+"""Size, mtime, ctime (a copied-back mtime does not fool it), inode and device of a file."""
 
 
 def hash_file(path: Path) -> str:
@@ -32,16 +41,56 @@ def hash_file(path: Path) -> str:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of ``path``; a file whose size, times and inode are unchanged is not read again. Raises OSError."""
-    path = Path(os.path.abspath(path))
-    before = _stamp(path)
-    known = _memory().get(path, before)
-    if known is not None:
-        return known
+    return next(file_digests((path,)))
+
+
+def file_digests(paths: Iterable[Path]) -> Iterator[str]:
+    """``file_digest`` of each, in order; of many files much faster than one by one. Raises OSError."""
+    for some in some_at_once(paths):
+        yield from _digests_of([os.path.abspath(path) for path in some])
+
+
+def _digests_of(paths: list[str]) -> list[str]:
+    keys = [os.fsencode(path) for path in paths]
+    before = [stamp_of(path) for path in paths]
+    remembered = memory_of(FILES).find((), keys)
+    kept = [remembered.get(key) for key in keys]
+    digests = [str(row[-1]) if row and row[:-1] == stamp else "" for row, stamp in zip(kept, before, strict=True)]
+    unknown = [place for place, digest in enumerate(digests) if not digest]
     started_ns = time.time_ns()
-    digest = hash_file(path)
-    if _stamp(path) == before and started_ns - max(before[1], before[2]) >= SETTLED_NS:
-        _memory().put(path, before, digest)
-    return digest
+    for place, digest in zip(unknown, _hashed([paths[place] for place in unknown]), strict=True):
+        digests[place] = digest
+    # looked at again after all were read: a file that changed meanwhile is hashed anew the next time
+    lasting = [place for place in unknown if is_settled(paths[place], before[place], started_ns)]
+    if lasting:
+        memory_of(FILES).keep((keys[place], *before[place], digests[place]) for place in lasting)
+    return digests
+
+
+def _hashed(paths: list[str]) -> list[str]:
+    if len(paths) < _THREADS:
+        return [_hash_named(path) for path in paths]
+    with ThreadPoolExecutor(_THREADS, "digests") as pool:
+        return list(pool.map(_hash_named, paths))
+
+
+def _hash_named(path: str) -> str:
+    try:
+        return hash_file(Path(path))
+    except OSError as error:  # a failing disk's has no name
+        error.filename = error.filename or path
+        raise
+
+
+def stamp_of(path: Path | str) -> Stamp:
+    """What would be another if the file were. Raises OSError."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+
+
+def is_settled(path: Path | str, before: Stamp, started_ns: int) -> bool:
+    """Whether what was read of ``path`` from ``started_ns`` on holds as long as its stamp is ``before``."""
+    return stamp_of(path) == before and started_ns - max(before[1], before[2]) >= SETTLED_NS
 
 
 def digest_of(value: Any) -> str:
@@ -51,8 +100,10 @@ def digest_of(value: Any) -> str:
     aren't text, ValueError for NaN and infinity: two different settings must never look alike.
     """
     _check_keys(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    digest = hashlib.sha256()
+    for piece in _CANONICAL.iterencode(value):  # the whole text, of a set's files, would be large
+        digest.update(piece.encode("ascii"))
+    return digest.hexdigest()
 
 
 def tree_digest(files: Mapping[str, str]) -> str:
@@ -69,84 +120,3 @@ def _check_keys(value: Any) -> None:
     elif isinstance(value, list | tuple):
         for inner in value:
             _check_keys(inner)
-
-
-_Stamp = tuple[int, int, int, int, int]
-
-
-def _stamp(path: Path) -> _Stamp:
-    """Size, mtime, ctime (a copied-back mtime does not fool it), inode and device of a file."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
-
-
-class _Memory:
-    """Path and stamp to digest, in SQLite; does nothing where there is no place for it."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        if folder is None:
-            return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = _open(folder / _DATABASE)
-        except (sqlite3.Error, OSError):
-            self._connection = _reopen(folder / _DATABASE)
-
-    def get(self, path: Path, stamp: _Stamp) -> str | None:
-        query = "SELECT digest FROM files WHERE path=? AND size=? AND mtime=? AND ctime=? AND inode=? AND device=?"
-        if self._connection is None:
-            return None
-        with self._lock, suppress(sqlite3.Error):
-            row = self._connection.execute(query, (os.fsencode(path), *stamp)).fetchone()
-            return str(row[0]) if row else None
-        return None
-
-    def put(self, path: Path, stamp: _Stamp, digest: str) -> None:
-        if self._connection is None:
-            return
-        with self._lock, suppress(sqlite3.Error):
-            values = (os.fsencode(path), *stamp, digest)
-            self._connection.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?)", values)
-
-
-def _open(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, timeout=2, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous=OFF")  # worst case of a power cut: files are hashed again
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime INTEGER,"
-        " ctime INTEGER, inode INTEGER, device INTEGER, digest TEXT)"
-    )
-    connection.execute("SELECT path, size, mtime, ctime, inode, device, digest FROM files LIMIT 1")
-    return connection
-
-
-def _reopen(database: Path) -> sqlite3.Connection | None:
-    """The database was not readable: begin a new one if it is broken, do without if it can't be written."""
-    with suppress(sqlite3.Error, OSError):
-        if database.is_file():
-            database.unlink()
-            return _open(database)
-    return None
-
-
-_memories: dict[tuple[int, Path | None], _Memory] = {}
-
-
-def _memory() -> _Memory:
-    """The memory of this process (a connection must not cross a fork)."""
-    spot = os.getpid(), _cache_folder()
-    if spot not in _memories:
-        _memories[spot] = _Memory(spot[1])
-    return _memories[spot]
-
-
-def _cache_folder() -> Path | None:
-    named = os.environ.get("COMPRESS_CACHE")
-    if named:
-        return Path(named).absolute()
-    try:
-        return Path.home() / ".cache" / "compress"
-    except RuntimeError:  # no home
-        return None

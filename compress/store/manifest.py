@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from compress.errors import StoreError
+from compress.reading import Reading
 from compress.records import Record, without_empty
 from compress.store.digests import digest_of, hash_file, tree_digest
 
@@ -34,6 +35,7 @@ class Manifest(Record):
     ``sections``: ``identity()`` by section class; ``versions``: of the stage's environment and of
     Python; ``wall_s``: seconds of the attempt that finished (``resumed`` tells that an earlier one
     had left work behind); ``peak_memory_bytes``: the most that it took, None where nobody looked;
+    ``reading``: how its training came by its pictures, None where it trained nothing;
     ``created``: when it was begun, UTC, ISO 8601; ``digest``: over ``files``;
     ``seal``: over all the rest.
     """
@@ -53,6 +55,7 @@ class Manifest(Record):
     wall_s: float
     resumed: bool
     peak_memory_bytes: int | None = None
+    reading: Reading | None = None
     created: str
     files: dict[str, FileEntry]
     digest: str
@@ -60,7 +63,7 @@ class Manifest(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_empty(plain(self), "peak_memory_bytes")
+        return without_empty(plain(self), "peak_memory_bytes", "reading")
 
     def sealed(self) -> Manifest:
         """The same with its seal."""

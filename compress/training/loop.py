@@ -21,10 +21,11 @@ import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor, nn
 
-from compress.data.batches import Batch, Schedule, WaitMeter
+from compress.data.batches import Batch, Schedule
 from compress.errors import CompressError
 from compress.foreign.adapted import Adapted
 from compress.ranks import are_many, group_of
+from compress.reading import WaitMeter
 from compress.records import Record, without_empty
 from compress.schema import Train
 from compress.stage import Progress
@@ -226,8 +227,8 @@ def fit(
 ) -> Curve:  # fmt: skip
     """Train ``net`` in place and leave the averaged weights in it.
 
-    ``scratch`` keeps the checkpoint; with one there, training goes on where it stopped. ``watch`` is asked at
-    ``points`` moments.
+    ``scratch`` keeps the checkpoint, and what reading took (``compress.reading``); with one there, training goes on
+    where it stopped. ``watch`` is asked at ``points`` moments.
 
     Raises CompressError when the loss is not finite.
     """
@@ -236,12 +237,13 @@ def fit(
     optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99))
     state = _State(net, objective, optimizer, Average(net, train.ema), 0, [], _Means(), group.count)
     checkpoint = scratch / "checkpoint.pt"
-    if checkpoint.exists():
+    resumed = checkpoint.exists()
+    if resumed:
         begun_by = state.load(checkpoint)
         others = f", with {group.count} process(es), begun with {begun_by}" if begun_by != group.count else ""
         progress.say(f"goes on at step {state.step} of {plan.steps}{others}")
     stepper = _Stepper(net, objective, train, group, device)
-    meter, saved = WaitMeter(), time.monotonic()
+    meter, saved = WaitMeter.going_on(scratch) if resumed else WaitMeter(), time.monotonic()
     every = max(1, plan.steps // points)
     entered = None
     for batch in plan.run(state.step, meter):
@@ -265,12 +267,15 @@ def fit(
         state.step += 1
         progress.update(state.step, plan.steps, f"loss {float(loss.detach()):.4f}, waits {meter.share:.1%}")
         if state.step % every == 0 or state.step == plan.steps:
-            state.points.append(_point(state, watch))
+            with meter.apart():
+                state.points.append(_point(state, watch))
         if group.rank == 0 and (time.monotonic() - saved > train.checkpoint_every_s or state.step == plan.steps):
-            state.save(checkpoint)
+            with meter.apart():
+                state.save(checkpoint)
+            meter.write(scratch)
             saved = time.monotonic()
     stepper.rest(())
-    progress.say(f"{plan.steps} steps done, {meter.share:.1%} of the time lost to waiting for data")
+    progress.say(f"{plan.steps} steps done, {meter.reading.sentence}")
     state.average.copy_to(net)
     return Curve(steps=plan.steps, points=tuple(state.points))
 

@@ -8,6 +8,7 @@ import pytest
 
 from compress.commands.show import Free, forecast_lines, show_plans
 from compress.flow import StageCost, StageForecast
+from compress.reading import Reading
 
 MB, GB = 10**6, 10**9
 FREE = Free(memory_bytes=4 * GB, disk_bytes=50 * MB)
@@ -19,11 +20,13 @@ def _lines(*stages: StageForecast) -> list[str]:
 
 def test_times_and_disk_add_up_and_memory_is_the_largest_of_what_is_to_run() -> None:
     made = StageForecast("teacher", "cached", "k", StageCost(9.0, 9 * GB, 90 * MB))
-    first = StageForecast("distill", "to run", "k", StageCost(60.0, 2 * GB, 10 * MB))
+    reading = Reading(steps=10, steps_s=4.0, read_s=1.0, waited_s=0.01)
+    first = StageForecast("distill", "to run", "k", StageCost(60.0, 2 * GB, 10 * MB, reading))
     second = StageForecast("gate", "unknown", None, StageCost(2.0, 1 * GB, 5 * MB))
     assert _lines(made, first, second) == [
         "teacher    cached, took 9.0 s, 9.0 GB of memory, 90.0 MB on disk",
-        "distill    to run, cost 1 min 0 s, 2.0 GB of memory, 10.0 MB on disk",
+        "distill    to run, cost 1 min 0 s, 2.0 GB of memory, 10.0 MB on disk, reading 25.0% of a step's time beside "
+        "it, waiting for it 0.2%",
         "gate       to run after the stage before it, cost 2.0 s, 1.0 GB of memory, 5.0 MB on disk",
         "to do: 2 of 3 stages: about 1 min 2 s, 2.0 GB of memory (4.0 GB free), 15.0 MB on disk (50.0 MB free)",
     ]

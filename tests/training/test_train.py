@@ -21,7 +21,6 @@ from compress.data.batches import (
     BatchPlan,
     Feature,
     Picture,
-    WaitMeter,
     area_downscale,
 )
 from compress.data.source import PairSource
@@ -29,6 +28,7 @@ from compress.errors import CompressError, DataError
 from compress.losses.distill import Supervised
 from compress.models import PICTURE_NETWORKS, build_net
 from compress.models.brighten import THUMB_STRIDE
+from compress.reading import WaitMeter, reading_in
 from compress.schema import Augment, Phase, PictureLoss, Train
 from compress.training.loop import Average, Curve, Watched, fit, learning_rate
 
@@ -97,6 +97,7 @@ def test_a_killed_training_ends_bit_for_bit_like_an_undisturbed_one(tmp_path: Pa
         _train(tmp_path / "killed", KilledAt(step), train)
     resumed, again = _train(tmp_path / "killed", Silent(), train)
     assert again == curve
+    assert all(found and found.steps == 6 for found in map(reading_in, (tmp_path / "whole", tmp_path / "killed")))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
@@ -266,6 +267,15 @@ def test_every_picture_is_seen_once_an_epoch() -> None:
     plan = BatchPlan(Noise(), (Phase(epochs=3, batch=3),), Augment(), seed=5)
     seen = [index for step in range(plan.steps) for index in plan._indices(step, 3)]
     assert [sorted(seen[i : i + 6]) for i in (0, 6, 12)] == [list(range(6))] * 3
+
+
+def test_an_epoch_s_order_is_drawn_once() -> None:
+    """The order is that of a permutation for each epoch, whatever a batch's place."""
+    plan = BatchPlan(Noise(), (Phase(epochs=5, batch=4),), Augment(), seed=5)
+    wanted = [int(place) for epoch in range(5) for place in np.random.default_rng((5, 1, epoch)).permutation(6)]
+    assert [index for step in range(7) for index in plan._indices(step, 4)] == wanted[:28]
+    assert plan._order.cache_info().misses == 5
+    assert plan._indices(0, 4) == wanted[:4]  # a batch asked for once more
 
 
 def test_errors_of_the_reader_surface_in_the_training() -> None:

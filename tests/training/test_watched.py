@@ -13,7 +13,7 @@ from compress.errors import DataError
 from compress.models import build_net
 from compress.schema import DataSpec
 from compress.training.loop import CurvePoint
-from compress.training.watched import map50_of
+from compress.training.watched import MOST, looked_at, map50_of
 
 
 def test_an_untrained_detector_is_near_zero_and_a_split_without_boxes_is_refused(tmp_path: Path) -> None:
@@ -31,3 +31,12 @@ def test_a_point_of_pictures_is_written_as_before() -> None:
     plain = CurvePoint(step=1, lr=0.1, loss=1.0, parts={}, val_psnr_db=20.0)
     assert "val_map50" not in plain.model_dump() and CurvePoint(**plain.model_dump()) == plain
     assert plain.model_copy(update={"val_map50": 0.5}).model_dump()["val_map50"] == 0.5
+
+
+def test_all_are_looked_at_and_of_many_some_everywhere() -> None:
+    assert looked_at(0) == () and looked_at(7) == tuple(range(7)) and looked_at(MOST) == tuple(range(MOST))
+    for total in (MOST + 1, 2 * MOST - 1, 5000):
+        places = looked_at(total)
+        gaps = {later - place for place, later in zip(places, places[1:], strict=False)}
+        assert len(places) == MOST and places[0] == 0 and total - total // MOST - 2 < places[-1] < total
+        assert max(gaps) - min(gaps) <= 1
