@@ -259,7 +259,7 @@ for _command in (*COMPARING, *ENLARGING, *SIGNING, *HANDING_OFF):
     cli.add_command(_command)
 
 
-_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -88,6 +89,12 @@ def test_a_read_only_store(small_disk: Path) -> None:
     with pytest.raises(StoreError, match="[Rr]ead-only") as caught, store.lock(digest_of("other")):
         pass
     assert str(store.root) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_disk_that_breaks(store: Store) -> None:
+    with pytest.raises(StoreError, match="can't write .* Input/output error; mend the disk"), \
+            store.workplace("work", KEY, scratch=True):  # fmt: skip
+        raise OSError(errno.EIO, os.strerror(errno.EIO))  # as fsync says it: of no file
 
 
 def test_a_store_without_permission() -> None:

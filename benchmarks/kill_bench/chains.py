@@ -62,7 +62,13 @@ class Surroundings:
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        mine = {"COMPRESS_HOME": str(self.home), "TMPDIR": str(temporary), "PYTHONPATH": path, MARK: self.token}
+        mine = {
+            "COMPRESS_HOME": str(self.home),
+            "COMPRESS_CACHE": str(self.folder / "cache"),
+            "TMPDIR": str(temporary),
+            "PYTHONPATH": path,
+            MARK: self.token,
+        }
         return {**os.environ, "OMP_NUM_THREADS": "1", **mine, **self.more}
 
 
