@@ -41,10 +41,12 @@ class Size(Record):
 
 
 class Run(Record):
-    """One seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage."""
+    """One seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage; ``commit``: of
+    the code that made the row."""
 
     seed: int
     words: tuple[str, ...]
+    commit: str
     digests: dict[str, str]
     student: Size
     teacher: Size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from compress.data.box_cuts import SIDES
 from compress.data.boxes import open_labels
 from compress.errors import DataError
 from compress.models import NETWORKS, detectors, two_headed
@@ -14,9 +15,6 @@ from compress.tasks import open_task
 
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
 """Those that boxes go through."""
-
-SIDES = 32
-"""What the sides of a detector's pictures are multiples of: its largest stride."""
 
 
 def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
@@ -103,10 +101,12 @@ def _says(network: str) -> str:
 
 
 def _training(name: str, train: Train) -> Iterator[str]:
-    """Phases that cut, shrink or ask are about pictures."""
+    """Phases that shrink otherwise than by a crop, or ask, are about pictures."""
     for place, phase in enumerate(train.phases):
+        if phase.crop is not None and phase.crop % SIDES:
+            yield f"{name}.train.phases.{place}.crop: {phase.crop}, but detectors take multiples of {SIDES}"
         odd = {
-            "crop": phase.crop is not None, "downscale": phase.downscale != 1, "ask": phase.ask,
+            "downscale": phase.downscale != 1, "ask": phase.ask,
             "level_of": phase.level_of is not None, "without": bool(phase.without),
         }  # fmt: skip
         for key in (key for key, set_ in odd.items() if set_):

@@ -60,7 +60,7 @@ def _run(seed: int, gain: float) -> Run:
         Scores(asked=asked, psnr_db=(17.0, 19.0), ssim=(0.6, 0.8), map50=value + seed / 100, map50_95=value / 2)
         for asked, value in values.items()
     )
-    return Run(seed=seed, words=(), digests={}, student=Size(params=152_832, macs=324_000_000),
+    return Run(seed=seed, words=(), commit="abc1234", digests={}, student=Size(params=152_832, macs=324_000_000),
                teacher=Size(params=519_264, macs=424_000_000), scores=scores)  # fmt: skip
 
 
