@@ -41,7 +41,7 @@ def box_problems(plan: Plan) -> Iterator[str]:
         if stage not in _STAGES:
             yield f"stages: '{stage}' can't take boxes yet; leave it out"
     for name, train in plan.trainings.items():
-        yield from _training(name, train)
+        yield from _training(name, train, both)
         if both and train.augment.exposure:
             yield f"{name}.train.augment.exposure: the night's camera draws the light; leave it out"
     yield from _both_losses(plan.recipe) if both else _losses(plan.recipe)
@@ -100,14 +100,14 @@ def _says(network: str) -> str:
     return "answers with a picture and boxes" if known.brightens else "answers with boxes alone"
 
 
-def _training(name: str, train: Train) -> Iterator[str]:
-    """Phases that shrink otherwise than by a crop, or ask, are about pictures."""
+def _training(name: str, train: Train, both: bool) -> Iterator[str]:
+    """Phases that shrink otherwise than by a crop, or ask, are about pictures; a part can be left out of ``both``."""
     for place, phase in enumerate(train.phases):
         if phase.crop is not None and phase.crop % SIDES:
             yield f"{name}.train.phases.{place}.crop: {phase.crop}, but detectors take multiples of {SIDES}"
         odd = {
             "downscale": phase.downscale != 1, "ask": phase.ask,
-            "level_of": phase.level_of is not None, "without": bool(phase.without),
+            "level_of": phase.level_of is not None, "without": bool(phase.without) and not both,
         }  # fmt: skip
         for key in (key for key, set_ in odd.items() if set_):
             yield f"{name}.train.phases.{place}.{key}: is for pictures as truth, not for boxes; leave it out"
