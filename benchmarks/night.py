@@ -7,8 +7,9 @@ pictures, and the teacher on the student's enhanced pictures; and CLAHE and gamm
 pictures choose nothing. Prints a table, and writes ``night.json`` into ``--out`` after each row.
 
 ``python benchmarks/night.py --root VEHICLES [--seeds 0 1 2]``; ``--steps 20`` is for a try: no training takes more
-steps. Words behind ``--with`` go to every chain. ``--looks 8`` writes strips of test pictures, ``--night FOLDER`` of
-real night photographs. ``--keep`` puts the rows into ``benchmarks/results``, beside those there of other seeds.
+steps. Words behind ``--with`` go to every chain. ``--int8`` quantizes the students and measures their builds.
+``--looks 8`` writes strips of test pictures, ``--night FOLDER`` of real night photographs. ``--keep`` puts the rows
+into ``benchmarks/results``, beside those there of other seeds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from growing.bench import Bench, add_words
 from growing.commit import commit
 from night_bench.chains import Wishes, classical, open_night, student_of, trained
+from night_bench.int8 import built
 from night_bench.kept import joined, measured_on
 from night_bench.looks import write_looks, write_night
 from night_bench.records import NightFile
@@ -44,6 +46,7 @@ def settings(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of well-lit pictures with boxes")
     add_words(parser, [0, 1, 2], ["data.labelled=named"])
+    parser.add_argument("--int8", action="store_true", help="quantize each student, and measure its builds")
     parser.add_argument("--looks", type=int, default=0, help="strips of so many test pictures, of the first seed")
     parser.add_argument("--night", type=Path, help="folder of real night photographs, to look at")
     return parser.parse_args(words)
@@ -72,6 +75,8 @@ def rows(wishes: Wishes, options: argparse.Namespace, command: str) -> Iterator[
         console.say(f"seed {seed}")
         with console:
             run = trained(wishes, seed, store, console, options.out / "night")
+            if options.int8:
+                run = run.model_copy(update={"builds": built(wishes, seed, store, console)})
         found = found.model_copy(update={"runs": (*found.runs, run)})
         yield found
     look(wishes, options, console)

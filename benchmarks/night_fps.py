@@ -2,8 +2,8 @@
 
 ``night_pair`` as the recipe ``night_multitask`` has it, and the same layers for each task alone
 (``night_bench/one_task.py``). Untrained, for speed does not depend on weights, and quantized by plain PTQ with what the
-recipe keeps in float. Builds take turns, through OpenVINO. Prints the table and writes ``night_fps.json`` into ``--out``;
-``--keep`` puts it into ``benchmarks/results``.
+recipe keeps in float. Builds take turns, through OpenVINO. Prints the table and writes ``night_fps.json`` into
+``--out``; ``--keep`` puts it into ``benchmarks/results``.
 
 ``python benchmarks/night_fps.py [--size 256 256] [--runs 60] [--rounds 3] [--threads 2] [--keep]``
 """

@@ -29,7 +29,7 @@ from compress.plan import Plan
 from compress.records import Variant
 from compress.store.digests import digest_of
 from compress.store.store import Store
-from night_bench.records import ASKED, Asked, Pictures, Run, Scores, Size
+from night_bench.records import ASKED, COMPARED, Asked, Pictures, Run, Scores, Size
 
 Picture = NDArray[np.uint8]
 Answer = Callable[[Picture, Picture], PictureAndBoxes]
@@ -37,7 +37,6 @@ Answer = Callable[[Picture, Picture], PictureAndBoxes]
 
 Kind = TypeVar("Kind", bound=Artefact)
 RECIPE = "night_multitask"
-COMPARED = ("clahe", "gamma")
 MAP = (Wanted("map50"), Wanted("map50_95"))
 
 

@@ -115,8 +115,8 @@ class NightPair(nn.Module):
         self.light = NightLight(3 * width, inside[2])
         self.mend = Mend(width, 3 * width, mend)
         self.normed = tuple(
-            f"{part}.{name}"
-            for part in _NORMED for name, layer in self.get_submodule(part).named_modules() if isinstance(layer, nn.Conv2d)
+            name for name, layer in self.named_modules()
+            if isinstance(layer, nn.Conv2d) and name.split(".")[0] in _NORMED
         )  # fmt: skip
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> tuple[Tensor, Tensor]:
