@@ -45,7 +45,7 @@ def settings(words: list[str]) -> argparse.Namespace:
     """The command's words."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of well-lit pictures with boxes")
-    add_words(parser, [0, 1, 2], ["data.labelled=named"])
+    add_words(parser, [0, 1, 2], ["data.labelled=named", "data.size=[160,160]"])
     parser.add_argument("--int8", action="store_true", help="quantize each student, and measure its builds")
     parser.add_argument("--looks", type=int, default=0, help="strips of so many test pictures, of the first seed")
     parser.add_argument("--night", type=Path, help="folder of real night photographs, to look at")

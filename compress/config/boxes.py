@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from compress.data.box_cuts import SIDES
 from compress.data.boxes import open_labels
 from compress.errors import DataError
 from compress.models import NETWORKS, detectors, two_headed
@@ -16,6 +15,9 @@ from compress.tasks import open_task
 
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
 """Those that boxes go through."""
+
+SIDES = 32
+"""What the sides of a detector's pictures are multiples of: its largest stride."""
 
 
 def with_classes(recipe: Recipe, data: DataSpec) -> tuple[Recipe, DataSpec]:
@@ -102,12 +104,10 @@ def _says(network: str) -> str:
 
 
 def _training(name: str, train: Train, both: bool) -> Iterator[str]:
-    """Phases that shrink otherwise than by a crop, or ask, are about pictures; a part can be left out of ``both``."""
+    """Phases that cut, shrink or ask are about pictures; a part can be left out of ``both``."""
     for place, phase in enumerate(train.phases):
-        if phase.crop is not None and phase.crop % SIDES:
-            yield f"{name}.train.phases.{place}.crop: {phase.crop}, but detectors take multiples of {SIDES}"
         odd = {
-            "downscale": phase.downscale != 1, "ask": phase.ask,
+            "crop": phase.crop is not None, "downscale": phase.downscale != 1, "ask": phase.ask,
             "level_of": phase.level_of is not None, "without": bool(phase.without) and not both,
         }  # fmt: skip
         for key in (key for key, set_ in odd.items() if set_):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compress.data.batches import Batch, BoxTargets, Schedule, area_downscale
-from compress.data.box_cuts import Window, brought_to, cut
+from compress.data.box_cuts import Window, cut
 from compress.data.boxes import BoxSource
 from compress.detection.truth import BoxTruth
 from compress.metrics.detection import Boxes
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 
 class BoxPlan(Schedule):
-    """Pictures of one size, or a phase's ``crop``: the longer side that every part is brought to.
-
-    Phases that shrink otherwise are refused when the plan is read.
-    """
+    """Pictures of one size; phases that cut or shrink are refused when the plan is read."""
 
     def __init__(
         self, source: BoxSource, phases: tuple[Phase, ...], augment: Augment, seed: int, rank: int = 0, ranks: int = 1
@@ -33,20 +30,16 @@ class BoxPlan(Schedule):
         """``dark`` (N, 3, H, W) float32 in [0, 1], and ``boxes``."""
         import torch
 
-        phase = self.phase_at(step)
-        size = min(phase.batch, len(self.source))
+        size = min(self.phase_at(step).batch, len(self.source))
         rng = np.random.default_rng((self.seed, 2, step))
         mirrored = rng.random(size) < 0.5 if self.augment.flip else np.zeros(size, np.bool_)
         factors = self._exposures(rng, size)
         least = self.augment.zoom
-        windows = [Window.drawn(rng, least) for _ in range(size)] if least < 1 or phase.crop else None
+        windows = [Window.drawn(rng, least) for _ in range(size)] if least < 1 else None
         indices, mine = self._indices(step, size), range(size)[self.rank :: self.ranks]
         taken = [self.source.pair(indices[place]) for place in mine]
         if windows is not None:
-            taken = [
-                cut(*pair, windows[place], brought_to(phase.crop, pair[0].shape))
-                for place, pair in zip(mine, taken, strict=True)
-            ]
+            taken = [cut(*pair, windows[place]) for place, pair in zip(mine, taken, strict=True)]
         pairs = [mirror(*pair) if mirrored[place] else pair for place, pair in zip(mine, taken, strict=True)]
         pictures = np.stack([area_downscale(picture, 1) for picture, _ in pairs])
         dark = torch.from_numpy(pictures).permute(0, 3, 1, 2)

@@ -18,10 +18,6 @@ LEAST_SEEN = 0.3
 """Share of a box that has to be inside of the part; of less nobody could say what it is."""
 
 
-SIDES = 32
-"""What the sides of a detector's pictures are multiples of: its largest stride."""
-
-
 @dataclass(frozen=True)
 class Window:
     """A part of a picture, in shares of its sides: ``side`` of both, from ``left`` and ``top``."""
@@ -38,11 +34,8 @@ class Window:
         return cls(left, top, side)
 
 
-def cut(
-    picture: Picture, truth: BoxTruth, window: Window, size: tuple[int, int] | None = None
-) -> tuple[Picture, BoxTruth]:
-    """The part of a picture (H, W, 3) uint8 brought to ``size`` (height, width), and the boxes in it, ended at its
-    edges; without a size, to that of the whole.
+def cut(picture: Picture, truth: BoxTruth, window: Window) -> tuple[Picture, BoxTruth]:
+    """The part of a picture (H, W, 3) uint8 at its size, and the boxes in it, ended at its edges.
 
     Boxes of which less than ``LEAST_SEEN`` is left are taken out.
     """
@@ -50,26 +43,14 @@ def cut(
     from PIL import Image
 
     height, width = picture.shape[:2]
-    tall, wide = size or (height, width)
     left, top = window.left * width, window.top * height
     part = (left, top, left + window.side * width, top + window.side * height)
-    brought = Image.fromarray(picture).resize((wide, tall), Image.Resampling.BILINEAR, box=part)
-    factors = (wide / (window.side * width), tall / (window.side * height)) * 2
-    moved = (truth.boxes.corners - (left, top, left, top)) * factors
-    inside = np.clip(moved, 0, (wide, tall, wide, tall))
+    larger = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR, box=part)
+    moved = (truth.boxes.corners - (left, top, left, top)) / window.side
+    inside = np.clip(moved, 0, (width, height, width, height))
     seen = _areas(inside) >= LEAST_SEEN * _areas(moved)
     boxes = Boxes(inside[seen], truth.boxes.labels[seen], truth.boxes.scores[seen])
-    return np.asarray(brought, np.uint8), BoxTruth(boxes, truth.labelled)
-
-
-def brought_to(crop: int | None, whole: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of a part whose longer side gets ``crop`` pixels, as multiples of what detectors take; without
-    a crop those of the picture ``whole`` (height, width, ...)."""
-    height, width = whole[:2]
-    if crop is None:
-        return height, width
-    tall, wide = (max(1, round(side * crop / max(height, width) / SIDES)) * SIDES for side in (height, width))
-    return tall, wide
+    return np.asarray(larger, np.uint8), BoxTruth(boxes, truth.labelled)
 
 
 def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:

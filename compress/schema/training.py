@@ -18,11 +18,7 @@ class Phase(Section):
     epochs: float = Field(gt=0, description="passes over the training split; may be a fraction")
     batch: PositiveInt = Field(8, description="pictures per step, over all processes")
     downscale: Literal[1, 2, 4] = Field(1, description="area-downscale the whole picture by this first")
-    crop: PositiveInt | None = Field(
-        None,
-        description="side of a random square crop in pixels; of pictures with boxes, the longer side that the "
-        "part left by augment.zoom is brought to; none: whole pictures",
-    )
+    crop: PositiveInt | None = Field(None, description="side of a random square crop in pixels; none: whole pictures")
     lr_scale: float = Field(1.0, gt=0, description="factor on the learning rate in this phase")
     ask: bool = Field(
         False,

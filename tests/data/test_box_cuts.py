@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.data.box_cuts import LEAST_SEEN, Window, brought_to, cut
+from compress.data.box_cuts import LEAST_SEEN, Window, cut
 from compress.detection.truth import BoxTruth
 from compress.metrics.detection import Boxes
 
@@ -40,17 +40,6 @@ def test_of_a_box_enough_must_be_left() -> None:
     _, boxes = cut(_ramp(), _truth((49, 10, 69, 30), (51, 10, 71, 30)), Window(0.5, 0.0, 0.5))
     assert boxes.boxes.labels.tolist() == [1] and LEAST_SEEN == 0.3
     assert boxes.boxes.corners.tolist() == [[0.0, 20.0, 14.0, 60.0]]
-
-
-def test_a_part_can_be_brought_to_another_size() -> None:
-    picture, boxes = cut(_ramp(), _truth((40, 20, 60, 40)), Window(0.25, 0.25, 0.5), (96, 64))
-    assert picture.shape == (96, 64, 3) and boxes.boxes.corners.tolist() == [[8.0, 12.0, 28.0, 72.0]]
-    assert abs(int(picture[48, 32, 0]) - 64) <= 1 and abs(int(picture[48, 32, 1]) - 32) <= 1
-
-
-def test_the_longer_side_gets_the_pixels_of_a_crop() -> None:
-    assert brought_to(None, (96, 160, 3)) == (96, 160)
-    assert brought_to(160, (256, 256, 3)) == (160, 160) and brought_to(192, (256, 384, 3)) == (128, 192)
 
 
 @given(seed=st.integers(0, 2**31), least=st.floats(0.1, 1.0))
