@@ -7,7 +7,7 @@ from pathlib import Path
 import night
 import pytest
 import tiny_boxes
-from night_bench import chains
+from night_bench import chains, int8
 from night_bench.records import ASKED, Built, NightFile, Pictures, Run, Scores, Size
 from night_bench.table import interval, markdown
 
@@ -49,6 +49,19 @@ def test_everything_is_a_row_and_a_second_run_makes_nothing(
     assert night.main(_words(home)) == 0
     again = NightFile.read(home / "out" / "night.json")
     assert again.runs == first.runs and again.fixed == first.fixed
+
+
+def test_the_chain_of_builds_goes_on_behind_that_of_the_rows(home: Path) -> None:
+    wishes = chains.Wishes(home / "set", 1, WITH, "abc1234")
+    plan, before = int8.plan_of(wishes, 3), wishes.plan(wishes.words(3))
+    assert plan.stages == ("teach", "distill", "control", "quantize", "export", "validate")
+    assert (plan.recipe.teach, plan.recipe.distill, plan.data) == (
+        before.recipe.teach,
+        before.recipe.distill,
+        before.data,
+    )
+    assert plan.target.export.builds == int8.RUNTIMES and plan.target.export.size == (96, 96)
+    assert [phase.epochs for phase in plan.recipe.quantize.train.phases] == [1.0]  # of three, a step each
 
 
 def test_a_folder_without_boxes_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
