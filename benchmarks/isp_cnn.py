@@ -2,36 +2,35 @@
 
 ``python benchmarks/isp_cnn.py --root ../shared/data/lol_v1`` measures on LOL's eval15; without ``--root`` on the
 embedded photographs. Chains run over the store, so whatever was stopped goes on where it was. Prints a table with the
-paper's Table III beside it, and writes ``isp_cnn.json`` into ``--out`` after each chain; ``--keep`` copies it to
-``benchmarks/results``. ``--clip FOLDER``: CLIP scores, with weights from there; without, the critic, which is not CLIP.
-``--steps 20`` is for a try: no training takes more steps. Words behind ``--with`` go to every chain.
+paper's Table III beside it, and writes ``isp_cnn.json`` into ``--out`` after each chain; ``--keep`` puts its chains
+into ``benchmarks/results``, beside those there that this run does not make. ``--clip FOLDER``: CLIP scores, with
+weights from there; without, the critic, which is not CLIP. ``--steps 20`` is for a try: no training takes more steps.
+Words behind ``--with`` go to every chain.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from growing.bench import Bench, add_words
+from growing.commit import commit
 from isp_bench.chains import RECIPES, measured
+from isp_bench.kept import joined, measured_on
 from isp_bench.plain import best_exponent, curve, plain_row
 from isp_bench.records import IspFile
 from isp_bench.table import markdown
-from low_light import commit
 from low_light_bench.words import Asked
 
 from compress.console import make_console
 from compress.data.source import data_digest, open_data
 from compress.devices.runner.fingerprint import fingerprint
-from compress.errors import CompressError
 from compress.store.store import Store
 
-FILE = "isp_cnn.json"
-RESULTS = Path(__file__).resolve().parent / "results"
+BENCH = Bench("isp_cnn", IspFile, measured_on, joined, markdown)
 
 
 def settings(words: list[str]) -> argparse.Namespace:
@@ -39,14 +38,8 @@ def settings(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder of LOL's pairs; without, the embedded photographs")
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--clip", metavar="FOLDER", help="config.json and model.safetensors of a CLIPModel")
-    parser.add_argument("--steps", type=int, help="of each training, at most")
-    parser.add_argument("--with", nargs="*", default=[], dest="more", metavar="WORD", help="words for every chain")
-    default = Path(os.environ.get("COMPRESS_STORE", "artifacts/store"))
-    parser.add_argument("--store", type=Path, default=default, help="folder of the finished stages")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
-    parser.add_argument("--keep", action="store_true", help="put the file where it is committed")
+    add_words(parser, [0], [])
     return parser.parse_args(words)
 
 
@@ -56,8 +49,8 @@ def files(asked: Asked, options: argparse.Namespace, command: str) -> Iterator[I
     test, train = open_data(plan.data, "test"), open_data(plan.data, "train")
     exponent = best_exponent(train)
     found = IspFile(
-        command=command, commit=commit(), data=plan.data_name, data_digest=data_digest(plan.data), images=test.names,
-        size=plan.target.export.size, gamma=exponent, notes=(), fingerprint=fingerprint(),
+        command=command, commit=asked.commit, data=plan.data_name, data_digest=data_digest(plan.data),
+        images=test.names, size=plan.target.export.size, gamma=exponent, notes=(), fingerprint=fingerprint(),
         plain=(
             plain_row("dark input", test, lambda low: low),
             plain_row(f"gamma {exponent:g}", test, curve(exponent)),
@@ -79,20 +72,9 @@ def files(asked: Asked, options: argparse.Namespace, command: str) -> Iterator[I
 def main(words: list[str]) -> int:
     """Measure, print and write; 2 and more for a mistake."""
     options = settings(words)
-    asked = Asked(options.root, options.steps, tuple(options.more))
-    options.out.mkdir(parents=True, exist_ok=True)
-    command = f"python benchmarks/isp_cnn.py {shlex.join(words)}".strip()
-    try:
-        for found in files(asked, options, command):
-            found.write(options.out / FILE)
-    except CompressError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(markdown(found))
-    if options.keep:
-        RESULTS.mkdir(exist_ok=True)
-        shutil.copyfile(options.out / FILE, RESULTS / FILE)
-    return 0
+    asked = Asked(options.root, options.steps, tuple(options.more), commit())
+    growing = files(asked, options, f"python benchmarks/isp_cnn.py {shlex.join(words)}".strip())
+    return BENCH.run(growing, options, None)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,17 @@ README; ``--readme`` does the latter alone, of the file that lies there.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from growing.bench import RESULTS, Bench, add_words
+from growing.commit import ROOT, commit
 from low_light_bench.chains import ablated, parts_of, trained
 from low_light_bench.fixed import Course, measured, methods
-from low_light_bench.kept import beside
+from low_light_bench.kept import joined, measured_on
 from low_light_bench.plot import pareto_svg
 from low_light_bench.readme import write_table
 from low_light_bench.records import LowLightFile
@@ -36,12 +36,9 @@ from compress.console import make_console
 from compress.data.source import data_digest, open_data
 from compress.data.split import split_digest
 from compress.devices.runner.fingerprint import fingerprint
-from compress.errors import CompressError
 from compress.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
-FILE, PLOT = "low_light.json", "low_light.svg"
+BENCH = Bench("low_light", LowLightFile, measured_on, joined, markdown, pareto_svg)
 PACKAGES = ("torch", "nncf", "openvino", "scikit-image", "scipy", "numpy", "pillow")
 
 
@@ -50,17 +47,11 @@ def settings(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder of LOL's pairs; without, the embedded photographs")
     parser.add_argument("--recipes", nargs="*", default=["kd_int8", "kang_rir"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--ablate", nargs="*", default=["kang_rir"], help="recipes whose loss is taken apart")
-    parser.add_argument("--steps", type=int, help="of each training, at most")
-    parser.add_argument("--with", nargs="*", default=[], dest="more", metavar="WORD", help="words for every chain")
     parser.add_argument(
         "--runs", type=int, default=60, help="timed runs of the teacher; 0: neither it nor methods are timed"
     )
-    default = Path(os.environ.get("COMPRESS_STORE", "artifacts/store"))
-    parser.add_argument("--store", type=Path, default=default, help="folder of the finished stages")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
-    parser.add_argument("--keep", action="store_true", help="put figures and tables where they are committed")
+    add_words(parser, [0, 1, 2], [])
     parser.add_argument("--readme", action="store_true", help="only make the README's tables of the kept file")
     return parser.parse_args(words)
 
@@ -78,8 +69,9 @@ def begun(asked: Asked, options: argparse.Namespace, command: str) -> tuple[LowL
     return found, Course(source, digest, size, options.runs, threads)
 
 
-def rows(found: LowLightFile, course: Course, asked: Asked, options: argparse.Namespace) -> Iterator[LowLightFile]:
+def rows(asked: Asked, options: argparse.Namespace, command: str) -> Iterator[LowLightFile]:
     """The file with one row more each time."""
+    found, course = begun(asked, options, command)
     for method in methods():
         row = measured(method, course, options.out / "low_light")
         found = found.model_copy(update={"fixed": (*found.fixed, row)})
@@ -103,50 +95,15 @@ def rows(found: LowLightFile, course: Course, asked: Asked, options: argparse.Na
                 yield found
 
 
-def commit() -> str:
-    """Of this checkout, short, with ``+`` for changes beside it; ``unknown`` outside of one."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def keep(found: LowLightFile, results: Path, readme: Path) -> None:
-    """Put the run's rows beside those of ``results``, and make the README's tables of them all."""
-    results.mkdir(exist_ok=True)
-    whole = beside(found, results / FILE)
-    whole.write(results / FILE)
-    if picture := pareto_svg(whole):
-        (results / PLOT).write_text(picture, encoding="utf-8")
-    write_table(readme, whole)
-
-
 def main(words: list[str]) -> int:
     """Measure, print and write; 2 and more for a mistake."""
     options = settings(words)
     if options.readme:
-        write_table(ROOT / "README.md", LowLightFile.read(RESULTS / FILE))
+        write_table(ROOT / "README.md", BENCH.kind.read(RESULTS / BENCH.file))
         return 0
     asked = Asked(options.root, options.steps, tuple(options.more), commit())
-    options.out.mkdir(parents=True, exist_ok=True)
-    try:
-        found, course = begun(asked, options, f"python benchmarks/low_light.py {shlex.join(words)}".strip())
-        for longer in rows(found, course, asked, options):
-            found = longer
-            found.write(options.out / FILE)
-            if picture := pareto_svg(found):
-                (options.out / PLOT).write_text(picture, encoding="utf-8")
-    except CompressError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(markdown(found))
-    if options.keep:
-        keep(found, RESULTS, ROOT / "README.md")
-    return 0
+    growing = rows(asked, options, f"python benchmarks/low_light.py {shlex.join(words)}".strip())
+    return BENCH.run(growing, options, lambda whole: write_table(ROOT / "README.md", whole))
 
 
 if __name__ == "__main__":

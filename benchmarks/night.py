@@ -7,23 +7,25 @@ pictures, and the teacher on the student's enhanced pictures; and CLAHE and gamm
 pictures choose nothing. Prints a table, and writes ``night.json`` into ``--out`` after each row.
 
 ``python benchmarks/night.py --root VEHICLES [--seeds 0 1 2]``; ``--steps 20`` is for a try: no training takes more
-steps. Words behind ``--with`` go to every chain. ``--looks 8`` writes strips of test pictures, ``--night FOLDER`` of
-real night photographs. ``--keep`` copies the figures to ``benchmarks/results``.
+steps. Words behind ``--with`` go to every chain. ``--int8`` quantizes the students and measures their builds.
+``--looks 8`` writes strips of test pictures, ``--night FOLDER`` of real night photographs. ``--keep`` puts the rows
+into ``benchmarks/results``, beside those there of other seeds.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from low_light import commit
+from growing.bench import Bench, add_words
+from growing.commit import commit
 from night_bench.chains import Wishes, classical, open_night, student_of, trained
+from night_bench.int8 import built
+from night_bench.kept import joined, measured_on
 from night_bench.looks import write_looks, write_night
 from night_bench.records import NightFile
 from night_bench.table import markdown
@@ -32,12 +34,10 @@ from compress.console import RunConsole, make_console
 from compress.data.source import data_digest
 from compress.data.split import split_digest
 from compress.devices.runner.fingerprint import fingerprint
-from compress.errors import CompressError
 from compress.metrics.night_scoring import NightScorer
 from compress.store.store import Store
 
-RESULTS = Path(__file__).resolve().parent / "results"
-FILE = "night.json"
+BENCH = Bench("night", NightFile, measured_on, joined, markdown)
 PACKAGES = ("torch", "scikit-image", "numpy", "pillow")
 
 
@@ -45,17 +45,10 @@ def settings(words: list[str]) -> argparse.Namespace:
     """The command's words."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of well-lit pictures with boxes")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, help="of each training, at most")
-    parser.add_argument(
-        "--with", nargs="*", default=["data.labelled=named"], dest="more", metavar="WORD", help="words for every chain"
-    )
+    add_words(parser, [0, 1, 2], ["data.labelled=named", "data.size=[160,160]"])
+    parser.add_argument("--int8", action="store_true", help="quantize each student, and measure its builds")
     parser.add_argument("--looks", type=int, default=0, help="strips of so many test pictures, of the first seed")
     parser.add_argument("--night", type=Path, help="folder of real night photographs, to look at")
-    default = Path(os.environ.get("COMPRESS_STORE", "artifacts/store"))
-    parser.add_argument("--store", type=Path, default=default, help="folder of the finished stages")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
-    parser.add_argument("--keep", action="store_true", help="put the figures where they are committed")
     return parser.parse_args(words)
 
 
@@ -64,15 +57,16 @@ def begun(wishes: Wishes, options: argparse.Namespace, command: str) -> NightFil
     plan = wishes.plan(wishes.words(options.seeds[0]))
     assert plan.data.size is not None
     return NightFile(
-        command=command, commit=commit(), data_digest=data_digest(plan.data), split_digest=split_digest(plan.data),
+        command=command, commit=wishes.commit, data_digest=data_digest(plan.data), split_digest=split_digest(plan.data),
         images=open_night(plan).names, definition=NightScorer.definition, size=plan.data.size,
         seeds=tuple(options.seeds), steps=wishes.steps, fingerprint=fingerprint(),
         versions={name: metadata.version(name) for name in PACKAGES},
     )  # fmt: skip
 
 
-def rows(found: NightFile, wishes: Wishes, options: argparse.Namespace, console: RunConsole) -> Iterator[NightFile]:
-    """The file with more of its rows each time."""
+def rows(wishes: Wishes, options: argparse.Namespace, command: str) -> Iterator[NightFile]:
+    """The file with more of its rows each time, and strips behind the last."""
+    found, console = begun(wishes, options, command), make_console()
     source = open_night(wishes.plan(wishes.words(options.seeds[0])))
     found = found.model_copy(update={"fixed": tuple(classical(source))})
     yield found
@@ -81,8 +75,11 @@ def rows(found: NightFile, wishes: Wishes, options: argparse.Namespace, console:
         console.say(f"seed {seed}")
         with console:
             run = trained(wishes, seed, store, console, options.out / "night")
+            if options.int8:
+                run = run.model_copy(update={"builds": built(wishes, seed, store, console)})
         found = found.model_copy(update={"runs": (*found.runs, run)})
         yield found
+    look(wishes, options, console)
 
 
 def look(wishes: Wishes, options: argparse.Namespace, console: RunConsole) -> None:
@@ -100,22 +97,8 @@ def look(wishes: Wishes, options: argparse.Namespace, console: RunConsole) -> No
 def main(words: list[str]) -> int:
     """Measure, print and write; 2 and more for a mistake."""
     options = settings(words)
-    wishes, console = Wishes(options.root, options.steps, tuple(options.more)), make_console()
-    options.out.mkdir(parents=True, exist_ok=True)
-    try:
-        found = begun(wishes, options, f"python benchmarks/night.py {shlex.join(words)}")
-        for longer in rows(found, wishes, options, console):
-            found = longer
-            found.write(options.out / FILE)
-        look(wishes, options, console)
-    except CompressError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(markdown(found))
-    if options.keep:
-        RESULTS.mkdir(exist_ok=True)
-        shutil.copyfile(options.out / FILE, RESULTS / FILE)
-    return 0
+    wishes = Wishes(options.root, options.steps, tuple(options.more), commit())
+    return BENCH.run(rows(wishes, options, f"python benchmarks/night.py {shlex.join(words)}"), options, None)
 
 
 if __name__ == "__main__":

@@ -44,11 +44,12 @@ def without_empty(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 class TensorSpec(Record):
-    """One tensor at the border of a build. ``shape`` in ``layout`` order; 0 stands for free."""
+    """One tensor at the border of a build. ``shape`` in ``layout`` order; 0 stands for free. ``ROWS``: (1, rows,
+    columns), no picture and no maps."""
 
     name: str
     shape: tuple[int, ...]
-    layout: Literal["NCHW", "NHWC"]
+    layout: Literal["NCHW", "NHWC", "ROWS"]
     dtype: Literal["float32", "uint8", "int8", "float16"]
     low: float
     high: float
@@ -86,11 +87,18 @@ class IOContract(Record):
     """How the answer says boxes; not written where it is a picture."""
     maps_output: TensorSpec | None = None
     """The tensor of maps beside the picture ``output``; not written where there is one tensor."""
+    objects_output: TensorSpec | None = None
+    """The tensor of boxes that the build reads from its maps itself; not written where that is left to its user."""
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """All tensors of an answer, the picture first."""
+        """All tensors of an answer that others can be held against, the picture first."""
         return (self.output,) if self.maps_output is None else (self.output, self.maps_output)
+
+    @property
+    def ends(self) -> tuple[TensorSpec, ...]:
+        """All tensors of an answer, boxes last."""
+        return self.outputs if self.objects_output is None else (*self.outputs, self.objects_output)
 
     @property
     def picture_end(self) -> TensorSpec | None:
@@ -104,7 +112,7 @@ class IOContract(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data = without_empty(plain(self), "maps", "maps_output")
+        data = without_empty(plain(self), "maps", "maps_output", "objects_output")
         return data if self.scale != 1 else {key: value for key, value in data.items() if key != "scale"}
 
 

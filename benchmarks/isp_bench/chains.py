@@ -49,7 +49,7 @@ def measured(asked: Asked, recipe: str, seed: int, store: Store, watcher: Observ
     speed = SpeedReport.read(measurements.folder / "speed.json")
     listed = BuildList.read(builds.folder / "builds.json")
     chain = Chain(
-        recipe=recipe, seed=seed, words=words, rows=tuple(_rows(quality, speed, listed)),
+        recipe=recipe, seed=seed, words=words, commit=asked.commit, rows=tuple(_rows(quality, speed, listed)),
         trained_by=next((net.trained_by for net in listed.nets if net.trained_by), ""),
         digests={outcome.name: outcome.artefact.digest for outcome in result.outcomes},
     )  # fmt: skip

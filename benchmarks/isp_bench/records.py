@@ -24,13 +24,15 @@ class Row(Record):
 
 class Chain(Record):
     """A recipe with one seed. ``words``: what the command would be; ``trained_by``: what reports say of the network
-    that was trained without pairs; ``digests``: of the chain's artefacts, by stage."""
+    that was trained without pairs; ``digests``: of the chain's artefacts, by stage; ``commit``: of the code that
+    made the row."""
 
     recipe: str
     seed: int
     words: tuple[str, ...]
     trained_by: str
     digests: dict[str, str]
+    commit: str
     rows: tuple[Row, ...]
 
 

@@ -29,7 +29,7 @@ from compress.plan import Plan
 from compress.records import Variant
 from compress.store.digests import digest_of
 from compress.store.store import Store
-from night_bench.records import ASKED, Asked, Pictures, Run, Scores, Size
+from night_bench.records import ASKED, COMPARED, Asked, Pictures, Run, Scores, Size
 
 Picture = NDArray[np.uint8]
 Answer = Callable[[Picture, Picture], PictureAndBoxes]
@@ -37,17 +37,18 @@ Answer = Callable[[Picture, Picture], PictureAndBoxes]
 
 Kind = TypeVar("Kind", bound=Artefact)
 RECIPE = "night_multitask"
-COMPARED = ("clahe", "gamma")
 MAP = (Wanted("map50"), Wanted("map50_95"))
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What all chains of a run share. ``steps``: of each training at most; ``more``: further words for all of them."""
+    """What all chains of a run share. ``steps``: of each training at most; ``more``: further words for all of them;
+    ``commit``: of the code that runs."""
 
     root: Path
     steps: int | None
     more: tuple[str, ...]
+    commit: str
 
     def words(self, seed: int) -> tuple[str, ...]:
         """Of the chain of this seed. Raises ConfigError."""
@@ -100,7 +101,8 @@ def trained(wishes: Wishes, seed: int, store: Store, watcher: Observer, kept: Pa
     files = (_newest(result, Teacher).weights, _newest(result, Student).weights, _newest(result, Control).weights)
     teacher, student, control = (load_net(weights).eval() for weights in files)
     found = Run(
-        seed=seed, words=words, digests=digests, student=size_of(student, plan), teacher=size_of(teacher, plan),
+        seed=seed, words=words, commit=wishes.commit, digests=digests,
+        student=size_of(student, plan), teacher=size_of(teacher, plan),
         scores=tuple(_scores(_answers(teacher, student, control), source)),
     )  # fmt: skip
     kept.mkdir(parents=True, exist_ok=True)

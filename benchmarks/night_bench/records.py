@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from compress.records import Record
+from compress.records import Record, Variant
 
 Asked = Literal["control", "student", "teacher on dark", "teacher on clean", "enhance, then detect"]
 """Which network is asked about what; ``control`` is the student without a teacher, both see the dark picture."""
 
 ASKED: tuple[Asked, ...] = ("control", "student", "teacher on dark", "teacher on clean", "enhance, then detect")
+
+COMPARED = ("clahe", "gamma")
+"""Methods that brighten and learn nothing."""
 
 
 class Pictures(Record):
@@ -40,15 +43,29 @@ class Size(Record):
     macs: int
 
 
+class Built(Record):
+    """The distilled student, float or INT8, through a runtime; mAP in [0, 1] is of all pictures together."""
+
+    variant: Variant
+    through: str
+    psnr_db: tuple[float, ...]
+    ssim: tuple[float, ...]
+    map50: float
+    map50_95: float
+
+
 class Run(Record):
-    """One seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage."""
+    """One seed. ``words``: what the command would be; ``digests``: of the chain's artefacts, by stage; ``commit``: of
+    the code that made the row. ``builds``: empty where INT8 was not asked for."""
 
     seed: int
     words: tuple[str, ...]
+    commit: str
     digests: dict[str, str]
     student: Size
     teacher: Size
     scores: tuple[Scores, ...]
+    builds: tuple[Built, ...] = ()
 
     def of(self, asked: Asked) -> Scores:
         return next(each for each in self.scores if each.asked == asked)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from low_light_bench.records import mean, spread
 from scipy.stats import t
 
-from night_bench.records import ASKED, Asked, NightFile, Run
+from night_bench.built_table import int8_rows
+from night_bench.records import ASKED, COMPARED, Asked, NightFile, Run
 
 NONE = "–"
 PUBLISHED_GAIN = 0.1658
@@ -27,7 +28,9 @@ def markdown(found: NightFile) -> str:
     """All tables, with a line before them that says what they were measured on."""
     parts = [_said(found), "\n".join(_rows(found))]
     if found.runs:
-        parts.append(_gain(found.runs))
+        parts += [_gain(found.runs), _brighter(found)]
+    if any(run.builds for run in found.runs):
+        parts.append("\n".join(int8_rows(found.runs)))
     return "\n\n".join(parts)
 
 
@@ -85,6 +88,15 @@ def _gain(runs: Sequence[Run]) -> str:
     published = f"{100 * PUBLISHED_GAIN:.2f} %"
     said = f"What the teacher brings, student less control (published, of another set: {published}):"
     return "\n".join((said, *lines))
+
+
+def _brighter(found: NightFile) -> str:
+    """The student's picture against those of methods that learn nothing."""
+    mine = [run.of("student") for run in found.runs]
+    psnr_db, ssim = mean([mean(each.psnr_db) for each in mine]), mean([mean(each.ssim) for each in mine])
+    others = [row for row in found.fixed if row.name in COMPARED]
+    gains = (f"{row.name} {psnr_db - mean(row.psnr_db):+.2f} dB, {ssim - mean(row.ssim):+.3f} SSIM" for row in others)
+    return f"The student's picture against {'; against '.join(gains) or 'nothing'}."
 
 
 def _apart(student: Sequence[float], control: Sequence[float]) -> str:

@@ -18,6 +18,7 @@ from compress.runtimes import open_runtime
 from compress.runtimes.base import Port, Ports
 
 CONTRACT = "contract.json"
+ContractFormat = Literal["compress-contract/1", "compress-contract/2", "compress-contract/3", "compress-contract/4"]
 
 
 class BuildContract(Record):
@@ -39,10 +40,10 @@ class BuildContract(Record):
 
 
 class ContractFile(Record):
-    """``contract.json``. The same facts are in ``contract.h``, for C. The third format knows a second output, and is
-    written only where a build has one."""
+    """``contract.json``. The same facts are in ``contract.h``, for C. The third format knows a second output, the
+    fourth boxes as an output; each is written only where a build has that."""
 
-    format: Literal["compress-contract/1", "compress-contract/2", "compress-contract/3"] = "compress-contract/1"
+    format: ContractFormat = "compress-contract/1"
     builds: tuple[BuildContract, ...]
 
 
@@ -56,7 +57,7 @@ def check_build(build: Build, folder: Path) -> None:
         raise BuildError(f"build {build.name}: missing {', '.join(missing)}")
     inputs, outputs = read_ports(build, folder)
     problems = _compare("input", (build.contract.input,), inputs)
-    problems += _compare("output", build.contract.outputs, outputs)
+    problems += _compare("output", build.contract.ends, outputs)
     problems += _compare_declared(build, folder) + _compare_sizes(build)
     size_bytes = sum((folder / name).stat().st_size for name in build.files)
     if size_bytes != build.size_bytes:

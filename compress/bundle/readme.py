@@ -229,7 +229,7 @@ def _describe(build: BuildContract) -> str:
         f"- files: {', '.join(f'`{name}`' for name in build.files)} ({build.size_bytes:,} bytes)\n"
         f"- picture: {size}, sides a multiple of {contract.size_multiple}\n"
         f"- input: {_tensor(contract.input)}\n"
-        + "".join(f"- output: {_tensor(end)}\n" for end in contract.outputs)
+        + "".join(f"- output: {_tensor(end)}\n" for end in contract.ends)
         + f"- before: {contract.preprocessing}\n- after: {contract.postprocessing}\n{_programming(build)}"
         + (_FREE_SIDES if build.runtime == "onnx" and build.variant == "int8" and not build.height else "")
     )

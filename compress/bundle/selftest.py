@@ -146,6 +146,7 @@ def _compared(
         codes = int(np.abs(wanted.astype(np.int16) - found.astype(np.int16)).max())
         yield f"{psnr_db(found, wanted):.1f} dB, at most {codes} codes", difference(wanted, found, golden.tolerance)
     if expected.maps:
-        stored = read_stored(folder / expected.maps, answers[-1])
-        close_db = snr_db(stored, np.asarray(answers[-1], np.float32))
+        maps = answers[len(build.contract.outputs) - 1]  # boxes that the build reads from them itself come behind
+        stored = read_stored(folder / expected.maps, maps)
+        close_db = snr_db(stored, np.asarray(maps, np.float32))
         yield f"maps {close_db:.1f} dB", maps_difference(close_db, golden.tolerance.min_maps_snr_db)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from compress.bundle.boxes_header import BOXES_HEADER, boxes_header
-from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, check_build
+from compress.bundle.contract import CONTRACT, BuildContract, ContractFile, ContractFormat, check_build
 from compress.bundle.feeding import feeding_of
 from compress.bundle.header import HEADER, contract_header
 from compress.bundle.reach import Tiling, no_graph, tiling_of_file
@@ -38,10 +39,16 @@ def ship_builds(listed: BuildList, source: Path, folder: Path) -> tuple[BuildCon
     boxes = boxes_header(contracts)
     if boxes is not None:
         (folder / BOXES_HEADER).write_text(boxes, encoding="ascii")
-    two = any(build.contract.maps_output is not None for build in contracts)
-    made = ContractFile(format="compress-contract/3" if two else "compress-contract/2", builds=tuple(contracts))
-    made.write(folder / CONTRACT)
+    ContractFile(format=_format(contracts), builds=tuple(contracts)).write(folder / CONTRACT)
     return tuple(contracts)
+
+
+def _format(contracts: Sequence[BuildContract]) -> ContractFormat:
+    """The first that knows all that the builds have."""
+    if any(build.contract.objects_output is not None for build in contracts):
+        return "compress-contract/4"
+    two = any(build.contract.maps_output is not None for build in contracts)
+    return "compress-contract/3" if two else "compress-contract/2"
 
 
 def _tiling(build: Build, listed: BuildList, source: Path) -> Tiling:

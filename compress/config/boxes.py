@@ -9,7 +9,8 @@ from compress.data.boxes import open_labels
 from compress.errors import DataError
 from compress.models import NETWORKS, detectors, two_headed
 from compress.plan import COMMAND_LINE, Plan
-from compress.schema import OF_PICTURES, DataSpec, PictureLoss, Recipe, TaskData, Train
+from compress.runtimes import open_runtime
+from compress.schema import OF_PICTURES, DataSpec, PictureLoss, Recipe, Target, TaskData, Train
 from compress.tasks import open_task
 
 _STAGES = {"teach", "teacher", "distill", "control", "prune", "quantize", "export", "validate", "gate", "package"}
@@ -43,7 +44,7 @@ def box_problems(plan: Plan) -> Iterator[str]:
         if stage not in _STAGES:
             yield f"stages: '{stage}' can't take boxes yet; leave it out"
     for name, train in plan.trainings.items():
-        yield from _training(name, train)
+        yield from _training(name, train, both)
         if both and train.augment.exposure:
             yield f"{name}.train.augment.exposure: the night's camera draws the light; leave it out"
     yield from _both_losses(plan.recipe) if both else _losses(plan.recipe)
@@ -102,12 +103,12 @@ def _says(network: str) -> str:
     return "answers with a picture and boxes" if known.brightens else "answers with boxes alone"
 
 
-def _training(name: str, train: Train) -> Iterator[str]:
-    """Phases that cut, shrink or ask are about pictures."""
+def _training(name: str, train: Train, both: bool) -> Iterator[str]:
+    """Phases that cut, shrink or ask are about pictures; a part can be left out of ``both``."""
     for place, phase in enumerate(train.phases):
         odd = {
             "crop": phase.crop is not None, "downscale": phase.downscale != 1, "ask": phase.ask,
-            "level_of": phase.level_of is not None, "without": bool(phase.without),
+            "level_of": phase.level_of is not None, "without": bool(phase.without) and not both,
         }  # fmt: skip
         for key in (key for key, set_ in odd.items() if set_):
             yield f"{name}.train.phases.{place}.{key}: is for pictures as truth, not for boxes; leave it out"
@@ -138,9 +139,21 @@ def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
     if "tflite" in target.export.builds and "export" in plan.stages and target.export.tflite.arithmetic == "integer":
         yield "target.export.tflite.arithmetic: maps have no range for codes, so they leave in float; set trained"
+    if target.export.nms == "graph" and "export" in plan.stages:
+        yield from _boxes_in_graph(target)
     if open_task(plan.recipe.task).answers != "boxes":
         return
     for field in OF_PICTURES:
         if plan.origins.get(f"target.budget.{field}") == COMMAND_LINE and getattr(target.budget, field) is not None:
             way = "use target.budget.metrics=[{metric: map50, max_drop: 0.02}]"
             yield f"target.budget.{field}: is of pictures; {way}"
+
+
+def _boxes_in_graph(target: Target) -> Iterator[str]:
+    """Who can't read boxes from maps within a build."""
+    unable = [name for name in target.export.builds if not open_runtime(name).reads_boxes]
+    if unable:
+        way = "set it to outside, or leave these builds out"
+        yield f"target.export.nms: graph: builds for {', '.join(unable)} can't hold NonMaxSuppression here; {way}"
+    if target.device.kind in ("ssh", "adb"):
+        yield "target.export.nms: graph: builds that give boxes are not run on boards yet; set it to outside"

@@ -56,6 +56,8 @@ def task_problems(plan: Plan) -> Iterator[str]:
         yield "task.classes: of detect and night only; leave it out"
     if plan.data.kind == "boxes":
         yield f"data: '{plan.data_name}' has boxes, and task {spec.kind} is for pictures; use recipe=detect"
+    if plan.target.export.nms != "outside":
+        yield f"target.export.nms: is of boxes, and task {spec.kind} is for pictures; leave it out"
     yield from _no_detectors(recipe)
     yield from _no_objects(recipe)
     if spec.kind == "enhance":

@@ -122,7 +122,10 @@ class BoxFolder:
 
 
 class BoxSource(Source[BoxTruth]):
-    """Pictures of ``data.size`` with their boxes, of one split; every label file is read when it is opened."""
+    """Pictures of ``data.size`` with their boxes, of one split; every label file is read when it is opened.
+
+    ``room``: how many of them are kept in memory.
+    """
 
     def __init__(self, folder: BoxFolder, split: Split) -> None:
         self.classes = folder.classes
@@ -136,7 +139,7 @@ class BoxSource(Source[BoxTruth]):
         for stem, marks in self._marks.items():
             _refuse_other_size(folder, stem, marks, self._sizes[stem])
         self._kept: dict[int, Picture] = {}
-        self._room = folder.spec.memory_mib * 2**20 // (3 * self._size[0] * self._size[1])
+        self.room = folder.spec.memory_mib * 2**20 // (3 * self._size[0] * self._size[1])
         self._lock = threading.Lock()
 
     def pair(self, index: int) -> tuple[Picture, BoxTruth]:
@@ -156,7 +159,7 @@ class BoxSource(Source[BoxTruth]):
         if picture is None:
             picture = placed(read_picture(self._folder.pictures[name]), self._size, where)
             with self._lock:
-                if len(self._kept) < self._room:
+                if len(self._kept) < self.room:
                     self._kept[index] = picture
         edges = [(each.left * size[1], each.top * size[0], each.right * size[1], each.bottom * size[0])
                  for each in labels]  # fmt: skip

@@ -35,7 +35,7 @@ class NightTruth:
 
 
 class NightSource(Source[NightTruth]):
-    """A set with boxes, each picture shot at night once, as its name decides.
+    """A set with boxes, each picture shot at night once, as its name decides. Shared: copy before writing.
 
     ``lit``: nothing is darkened, and what goes in is the well-lit picture itself. Training draws shots of its own
     (``compress.data.night_batches``).
@@ -44,12 +44,21 @@ class NightSource(Source[NightTruth]):
     def __init__(self, pictures: BoxSource, *, lit: bool = False) -> None:
         self.pictures, self.lit = pictures, lit
         self.names, self.scenes = pictures.names, pictures.scenes
+        self._shots: dict[int, Picture] = {}
 
     def pair(self, index: int) -> tuple[Picture, NightTruth]:
         """The picture as the network sees it, and what is true of it. Raises DataError as the set's own."""
         bright, boxes = self.pictures.pair(index)
-        dark = bright if self.lit else shot_by(NIGHT, bright.copy(), shot_of(self.names[index]))
-        return dark, NightTruth(bright, boxes)
+        return bright if self.lit else self._shot(index, bright), NightTruth(bright, boxes)
+
+    def _shot(self, index: int, bright: Picture) -> Picture:
+        """Kept where the set keeps its pictures: two threads that both make one make the same."""
+        dark = self._shots.get(index)
+        if dark is None:
+            dark = shot_by(NIGHT, bright.copy(), shot_of(self.names[index]))
+            if len(self._shots) < self.pictures.room:
+                self._shots[index] = dark
+        return dark
 
 
 def shot_of(*drawn_for: object) -> Generator:

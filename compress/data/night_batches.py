@@ -37,4 +37,4 @@ class NightPlan(BoxPlan):
                 darken(each[None], sample_night(NIGHT, 1, shot), shot)
                 for each, shot in zip(clear.bright, shots, strict=True)
             ])  # fmt: skip
-        return replace(clear, dark=dark, done=before / steps)
+        return replace(clear, dark=dark, done=before / steps, without=self.phase_at(step).without)

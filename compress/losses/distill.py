@@ -37,7 +37,7 @@ def _run(net: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
     And what it is to be compared with: truth and answer as bright as what ``batch.level_of`` was given.
     """
     given: list[Tensor] = []
-    with _left_out(net, batch.without), _input_kept(net, batch.level_of, given):
+    with left_out(net, batch.without), _input_kept(net, batch.level_of, given):
         y = answered(net, batch)
     for level in (each.detach().float() for each in given):
         taught = None if batch.taught is None else matched(batch.taught, level)
@@ -59,7 +59,7 @@ def _input_kept(net: nn.Module, name: str | None, kept: list[Tensor]) -> Iterato
 
 
 @contextmanager
-def _left_out(net: nn.Module, names: tuple[str, ...]) -> Iterator[None]:
+def left_out(net: nn.Module, names: tuple[str, ...]) -> Iterator[None]:
     """The modules of these names answer zeros like their input meanwhile, at no cost."""
     modules = [_plain(net).get_submodule(name) for name in names]
     for module in modules:

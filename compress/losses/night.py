@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from compress.data.batches import Batch
 from compress.losses.box_objectives import imitation
 from compress.losses.boxes import box_loss, read_maps
-from compress.losses.distill import Tap, fading
+from compress.losses.distill import Tap, fading, left_out
 from compress.losses.features import foreground, object_imitation
 from compress.losses.picture import picture_loss
 from compress.models.fcos_lite import STRIDES
@@ -16,6 +16,13 @@ from compress.schema import DistillSpec, PictureLoss, TaskWeights
 from compress.training.loop import Objective
 
 Parts = dict[str, Tensor]
+
+
+def _answered(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Picture and maps, without the modules that the batch's phase leaves out."""
+    with left_out(net, batch.without):
+        picture, maps = net(batch.dark)
+    return picture, maps
 
 
 class NightSupervised(Objective):
@@ -27,7 +34,7 @@ class NightSupervised(Objective):
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         assert batch.boxes is not None, "a batch without boxes"
-        picture, maps = net(batch.dark)
+        picture, maps = _answered(net, batch)
         with torch.autocast(batch.dark.device.type, enabled=False):
             found, parts = box_loss(maps.float(), batch.boxes, STRIDES)
             seen, named = picture_loss(picture.float(), batch.bright, self.weights)
@@ -59,7 +66,7 @@ class NightDistill(Objective):
 
     def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         assert batch.boxes is not None, "a batch without boxes"
-        picture, maps = net(batch.dark)
+        picture, maps = _answered(net, batch)
         mine = [adapter(tap.take()) for adapter, tap in zip(self.adapters, self.taps, strict=True)]
         with torch.no_grad():
             seen = batch.bright if self.spec.teacher_sees == "truth" else batch.dark

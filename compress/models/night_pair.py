@@ -8,7 +8,7 @@ Everything enters through a square root, a camera's gamma curve nearly, which sp
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,10 @@ from compress.models.brighten import (
 )
 from compress.models.fcos_lite import STRIDES, Head, Neck, Stage, laid_together
 from compress.models.outputs import PICTURE_AND_MAPS
+
+_NORMED = ("stem", "fine", "middle", "coarse", "neck")
+"""The parts that find out what is where: from random weights they learn it twice as fast with norms (ADR 0049, and Zhu
+et al., "ScratchDet", CVPR 2019). Not the boxes' head, whose towers see three levels of other statistics."""
 
 _DOWN = 8
 """The light is found at this part of the picture's size."""
@@ -72,12 +76,23 @@ def _twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
+class Seen(NamedTuple):
+    """Of a picture (N, 3, H, W): its ``blocks`` (N, 12, H/2, W/2), features at a quarter (``stem``) and at a
+    thirty-second (``coarse``) of its size, and the neck's three ``levels``, the finest first."""
+
+    blocks: Tensor
+    stem: Tensor
+    coarse: Tensor
+    levels: tuple[Tensor, Tensor, Tensor]
+
+
 class NightPair(nn.Module):
     """Dark RGB (N, 3, H, W) float32 in [0, 1] to a pair: the bright picture, of that form, and maps of boxes.
 
     Maps (N, 3 * (``classes`` + 5), H/8, W/8) mean what those of ``fcos_lite`` do. The picture is clipped in eval mode.
     H and W are multiples of 32. ``width``: channels at a quarter of the size; 2, 4 and 6 times that at an eighth and
-    beyond. ``mend``: channels at half of the size.
+    beyond. ``mend``: channels at half of the size. ``normed``: names of the convolutions that train with a BatchNorm
+    behind them (``compress.models.reparameterize``).
     """
 
     size_multiple = 32
@@ -99,19 +114,31 @@ class NightPair(nn.Module):
         self.head = Head(3 * width, classes)
         self.light = NightLight(3 * width, inside[2])
         self.mend = Mend(width, 3 * width, mend)
+        self.normed = tuple(
+            name for name, layer in self.named_modules()
+            if isinstance(layer, nn.Conv2d) and name.split(".")[0] in _NORMED
+        )  # fmt: skip
 
     def forward(self, x: Tensor, thumb_stride: int = THUMB_STRIDE) -> tuple[Tensor, Tensor]:
         """``thumb_stride`` changes nothing: the features see the picture as it is."""
+        seen = self.seen(x)
+        return self.brightened(seen), laid_together([self.head(level) for level in seen.levels])
+
+    def seen(self, x: Tensor) -> Seen:
+        """The features that both heads share."""
         blocks = self.unshuffle(x)
         stem = self.stem(torch.sqrt(blocks + 1e-4))
         fine = self.fine(stem)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        levels = self.neck(fine, middle, coarse)
-        logit, terms = self.light(levels[0], coarse)
-        small = self.unshuffle.means(F.avg_pool2d(blocks, _DOWN // 2))
+        return Seen(blocks, stem, coarse, self.neck(fine, middle, coarse))
+
+    def brightened(self, seen: Seen) -> Tensor:
+        """The bright picture, clipped in eval mode."""
+        logit, terms = self.light(seen.levels[0], seen.coarse)
+        small = self.unshuffle.means(F.avg_pool2d(seen.blocks, _DOWN // 2))
         light = self.colours.split(gain_of(logit), small, terms)
-        bright = relit(blocks, light, self.unshuffle, _DOWN // 2)
-        y = bright + self.mend(bright, stem, levels[0])
+        bright = relit(seen.blocks, light, self.unshuffle, _DOWN // 2)
+        y = bright + self.mend(bright, seen.stem, seen.levels[0])
         y = y if self.training else torch.clamp(y, 0.0, 1.0)
-        return F.pixel_shuffle(y, 2), laid_together([self.head(level) for level in levels])
+        return F.pixel_shuffle(y, 2)

@@ -28,7 +28,7 @@ def read_answer(contract: IOContract, tensors: Tensors, height: int, width: int)
     if maps is None:
         return from_tensor(tensors[0], contract.output, scale * height, scale * width)
     end = contract.maps_output or contract.output
-    boxes = decode(read_maps(tensors[-1], end), maps, height, width)
+    boxes = decode(read_maps(tensors[len(contract.outputs) - 1], end), maps, height, width)
     if contract.maps_output is None:
         return boxes
     return PictureAndBoxes(from_tensor(tensors[0], contract.output, scale * height, scale * width), boxes)

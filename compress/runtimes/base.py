@@ -107,7 +107,7 @@ class Session(ABC):
         """All outputs for dark pictures, as many as it was loaded for; the answers are the caller's own.
 
         ``bright`` is (N, 3, H, W) like ``x``, or a whole number of times as high and wide where a build enlarges;
-        ``maps`` are (N, K, h, w), a whole number of times smaller.
+        ``maps`` are (N, K, h, w), a whole number of times smaller. ``objects`` are rows of boxes, (1, R, 6).
 
         Raises BuildError when ``x`` does not fit the build.
         """
@@ -142,6 +142,9 @@ class Runtime(ABC):
 
     written_precisions: tuple[FloatPrecision, ...] = ()
     """What float layers can compute in, where that is written into the build; empty: chosen when the build is run."""
+
+    reads_boxes = False
+    """Whether its builds may read boxes from their maps themselves: it has ONNX's NonMaxSuppression."""
 
     made_on_board = False
     """Whether part of a build is made on its board, where ``BuildOptions.host`` names one."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.detection.in_graph import OBJECTS
 from compress.errors import BuildError, one_line
 from compress.runtimes.base import Size, times_larger, times_smaller
 from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
@@ -55,7 +56,9 @@ class OnnxRequest:
 
 def ratio(name: str, answer: Sequence[int], given: Sequence[int]) -> int | None:
     """How many times larger than what was given (N, C, H, W) the picture is, how many times smaller maps are; None
-    where it is nothing whole."""
+    where it is nothing whole. Boxes have no size."""
+    if name == OBJECTS:
+        return 1
     return (times_smaller if name == MAPS else times_larger)(answer, given)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.detection.in_graph import OBJECTS
 from compress.devices.runner.sessions import onnx_options
 from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
@@ -40,6 +41,7 @@ class OnnxRuntime(Runtime):
     name = "onnx"
     carries_int16 = True
     enlarges = True
+    reads_boxes = True
 
     def border(self, tensor: str, height: int, width: int, options: BuildOptions = PLAIN) -> TensorSpec:
         return TensorSpec(name=tensor, shape=(1, 3, height, width), layout="NCHW", dtype="float32", low=0.0, high=1.0)
@@ -80,6 +82,8 @@ class OnnxRuntime(Runtime):
         shape = session.get_inputs()[0].shape
         other_size = size is not None and isinstance(shape[2], int) and tuple(shape[2:]) != size
         if other_size or (isinstance(shape[0], int) and shape[0] != batch):
+            if OBJECTS in (value.name for value in session.get_outputs()):
+                raise BuildError(f"{files[0]} reads boxes from its maps, for one picture of {shape[2]}x{shape[3]} only")
             session = _open(path, options.threads, resized=_resized(read_file(path), size, batch))
         return _OnnxSession(session, files[0])
 

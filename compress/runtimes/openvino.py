@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compress.detection.in_graph import OBJECTS
 from compress.devices.runner.sessions import openvino_settings
 from compress.errors import BuildError, one_line
 from compress.records import Inspection, QuantizationTable, TensorSpec
@@ -51,6 +52,7 @@ class OpenVino(Runtime):
     name = "openvino"
     carries_int16 = True
     enlarges = True
+    reads_boxes = True
 
     def board_files(self, files: tuple[str, ...]) -> tuple[str, ...]:
         return files
@@ -130,7 +132,7 @@ class _OpenVinoSession(Session):
         found = self._request.infer([self._bytes(x)])
         answers: Answers = {}
         for place, name in enumerate(self._outputs):
-            if name == MAPS:
+            if name != OUTPUT:
                 answers[name] = np.array(found[place], np.float32)
             else:
                 codes = found[place].transpose(0, 3, 1, 2)
@@ -177,7 +179,7 @@ def _compile(model: openvino.Model, options: RunOptions) -> openvino.CompiledMod
 
 
 def _called(output: openvino.Output) -> str:
-    return MAPS if MAPS in output.get_names() else OUTPUT
+    return next((name for name in (MAPS, OBJECTS) if name in output.get_names()), OUTPUT)
 
 
 def _ratio(output: openvino.Output, given: list[int], answered: list[int]) -> int | None:
@@ -186,6 +188,8 @@ def _ratio(output: openvino.Output, given: list[int], answered: list[int]) -> in
 
 def _reshape(model: openvino.Model, shape: list[int], name: str) -> None:
     """Set batch and size of the pictures; refused where the graph has sizes written into it."""
+    if OBJECTS in map(_called, model.outputs):
+        raise BuildError(f"{name} reads boxes from its maps, for one picture of its own size only")
     before = model.input().get_partial_shape()
     times = [
         1 if before.is_dynamic or (after := output.get_partial_shape()).is_dynamic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compress.detection.in_graph import OBJECTS
 from compress.runtimes.interchange import MAPS, OUTPUT
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def take_bytes(model: openvino.Model) -> openvino.Model:
 
 def _picture_result(model: openvino.Model) -> openvino.Node | None:
     """What ends the model with a picture; None where it ends with maps alone."""
-    ends = (each for each in model.get_results() if MAPS not in each.input_value(0).get_names())
+    others = {MAPS, OBJECTS}
+    ends = (each for each in model.get_results() if not others & set(each.input_value(0).get_names()))
     return next(ends, None)
 
 

@@ -43,6 +43,9 @@ class ExportSpec(Section):
     lacking: tuple[OperatorLimit, ...] = Field((), description="ONNX operators that the device lacks, or has in bounds")
     calibration_frames: PositiveInt = Field(8, description="training pictures for SDKs that choose ranges")
     tflite: TfliteKind = TfliteKind()
+    nms: Literal["outside", "graph"] = Field(
+        "outside", description="graph: onnx and openvino builds of fixed size also answer with boxes, of their maps"
+    )
 
     def identity(self) -> dict[str, Any]:
         """With the toolchains that are ready, for what is built depends on them. Without who says that an operator
@@ -52,6 +55,8 @@ class ExportSpec(Section):
         kept = self.model_dump(mode="json", exclude={"lacking": {"__all__": {"source"}}})
         if "tflite" not in self.builds:
             del kept["tflite"]
+        if self.nms == "outside":
+            del kept["nms"]
         return {**kept, "toolchains": {name: made_with(name) for name in self.builds}}
 
 

@@ -247,7 +247,7 @@ class _Sources:
         from compress.runtimes.rewrites import rewrite_file
 
         shape, variant = file.shape, file.network.variant
-        self.plain = folder / f"{variant}-{file.stem}.onnx"
+        self.plain, self.size = folder / f"{variant}-{file.stem}.onnx", (shape.height, shape.width)
         notes = {"variant": variant, "colour_order": "RGB", "range": "0..1"}
         request = OnnxRequest(
             (shape.height, shape.width), file.free, export.opset, notes, shape.halved if file.free else None
@@ -258,6 +258,21 @@ class _Sources:
         if export.lacking and rewrite:
             self.rewritten = self.plain.with_suffix(".rewritten.onnx")
             self.notes = tuple(done.line() for done in rewrite_file(self.plain, self.rewritten, export.lacking))
+        self.objects = shape.maps if export.nms == "graph" and not file.free else None
+
+    def of(self, runtime: RuntimeName) -> Path:
+        """The file that this runtime's build is made from, with boxes as an output where they are asked for."""
+        import onnx
+
+        from compress.detection.in_graph import with_objects
+        from compress.runtimes.interchange import MAPS
+
+        source = self.plain if runtime == "onnx" else self.rewritten
+        if self.objects is None or not open_runtime(runtime).reads_boxes:
+            return source
+        made = source.with_suffix(".objects.onnx")
+        onnx.save(with_objects(onnx.load(str(source)), MAPS, self.objects, self.size), str(made))
+        return made
 
 
 def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOptions, out: Path) -> Build:
@@ -267,14 +282,14 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
     variant, maker = file.network.variant, open_runtime(runtime)
     name = f"{variant}-{runtime}-{file.stem}"
     plain = runtime == "onnx"
-    made = maker.build(source.plain if plain else source.rewritten, name, out, options)
+    made = maker.build(source.of(runtime), name, out, options)
     found = maker.inspect(out, made, file.network.table)
     trained = float_though_trained(found.float_islands, read_file(source.plain if plain else source.rewritten))
     return Build(
         name=name, variant=variant, runtime=runtime, files=made, ships=variant == "int8",
         size_bytes=sum((out / each).stat().st_size for each in made),
         height=None if file.free else file.shape.height, width=None if file.free else file.shape.width,
-        contract=_contract(file, runtime, options),
+        contract=_contract(file, runtime, options, source.objects is not None and maker.reads_boxes),
         inspection=found.model_copy(
             update={
                 "notes": (*found.notes, *(() if plain else source.notes)), "float_though_trained": trained,
@@ -283,7 +298,7 @@ def _build(file: _File, runtime: RuntimeName, source: _Sources, options: BuildOp
     )  # fmt: skip
 
 
-def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOContract:
+def _contract(file: _File, runtime: RuntimeName, options: BuildOptions, objects: bool) -> IOContract:
     from compress.runtimes.both import both_contract
     from compress.runtimes.maps import maps_contract
     from compress.runtimes.picture import io_contract
@@ -293,8 +308,8 @@ def _contract(file: _File, runtime: RuntimeName, options: BuildOptions) -> IOCon
     if shape.maps is None:
         return io_contract(runtime, height, width, shape.multiple, options, shape.scale)
     if not shape.has_picture:
-        return maps_contract(runtime, height, width, shape.multiple, shape.maps, options)
-    return both_contract(runtime, height, width, shape.multiple, shape.maps, options, shape.scale)
+        return maps_contract(runtime, height, width, shape.multiple, shape.maps, options, objects)
+    return both_contract(runtime, height, width, shape.multiple, shape.maps, options, shape.scale, objects)
 
 
 def _tell(build: Build, progress: Progress) -> None:

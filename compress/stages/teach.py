@@ -24,17 +24,18 @@ def teach(
     from compress.losses.degraded import Restored
     from compress.losses.noisy import Noisy
     from compress.models import build_net
+    from compress.models.reparameterize import collapse, normed
     from compress.models.weights import save_net
     from compress.tasks import task_of
     from compress.training.course import train_net
     from compress.training.loop import Objective
 
     torch.manual_seed(seed.seed)
-    net = build_net(teach.network, teach.given)
+    net = normed(build_net(teach.network, teach.given))
     objective: Objective = task_of(data).objective(teach.loss)
     if teach.noise:
         objective = Noisy(objective, teach.noise)
     if teach.restored:
         objective = Restored(objective, net, task_of(data).scale, teach.restored)
     train_net(net, objective, teach.train, data, seed.seed, out, scratch, progress, labels=labels, sees=teach.sees)
-    save_net(net, out / "net.safetensors", half=True)
+    save_net(collapse(net), out / "net.safetensors", half=True)

@@ -60,7 +60,8 @@ class Task(ABC, Generic[Answer, Truth]):
     - ``input_label``: what doing nothing is called in reports;
     - ``metrics``: what it is judged by, the first one above all;
     - ``scale``: sides of the truth over those of low;
-    - ``brightness_is_free``: whether training may vary how bright low is.
+    - ``brightness_is_free``: whether training may vary how bright low is;
+    - ``looks``: at how many moments of a training its validation pictures are measured.
     """
 
     answers: ClassVar[Literal["pictures", "boxes", "both"]]
@@ -69,6 +70,7 @@ class Task(ABC, Generic[Answer, Truth]):
     input_label: ClassVar[str]
     metrics: ClassVar[tuple[MetricName, ...]]
     brightness_is_free: ClassVar[bool] = False
+    looks: ClassVar[int] = 20
     scale: int = 1
     mark_of_boxes: ClassVar[str] = ""
 

@@ -27,5 +27,6 @@ def train_net(
     val = seen_by(sees, open_source(data, "val", labels))
     with ranks(scratch.name) as group:
         plan = task.schedule(seen_by(sees, open_source(data, "train", labels)), train, seed, guide, group)
-        curve = fit(net, objective, plan, train, scratch, progress, task.watch(val) if len(val) else None, group)
+        watch = task.watch(val) if len(val) else None
+        curve = fit(net, objective, plan, train, scratch, progress, watch, group, task.looks)
     curve.write(out / "curve.json")

@@ -65,7 +65,7 @@ def test_the_table_says_what_is_absent_printed_and_not_clip(found: IspFile) -> N
 
 
 def test_a_second_run_makes_nothing(found: IspFile, home: Path) -> None:
-    asked = Asked(None, 1, WITH)
+    asked = Asked(None, 1, WITH, found.commit)
     chain, _ = chains.measured(asked, "isp_cnn_clip", 0, Store(home / "store"), Quiet())
     assert chain == found.chains[0]
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import night
 import pytest
 import tiny_boxes
-from night_bench import chains
-from night_bench.records import ASKED, NightFile, Pictures, Run, Scores, Size
+from night_bench import chains, int8
+from night_bench.records import ASKED, Built, NightFile, Pictures, Run, Scores, Size
 from night_bench.table import interval, markdown
+
+from compress.records import Variant
 
 WITH = ("data.size=[96,96]", "teach.width=8", "student.width=8", "student.mend=8", "data.labelled=named")
 
@@ -49,6 +51,19 @@ def test_everything_is_a_row_and_a_second_run_makes_nothing(
     assert again.runs == first.runs and again.fixed == first.fixed
 
 
+def test_the_chain_of_builds_goes_on_behind_that_of_the_rows(home: Path) -> None:
+    wishes = chains.Wishes(home / "set", 1, WITH, "abc1234")
+    plan, before = int8.plan_of(wishes, 3), wishes.plan(wishes.words(3))
+    assert plan.stages == ("teach", "distill", "control", "quantize", "export", "validate")
+    assert (plan.recipe.teach, plan.recipe.distill, plan.data) == (
+        before.recipe.teach,
+        before.recipe.distill,
+        before.data,
+    )
+    assert plan.target.export.builds == int8.RUNTIMES and plan.target.export.size == (96, 96)
+    assert [phase.epochs for phase in plan.recipe.quantize.train.phases] == [1.0]  # of three, a step each
+
+
 def test_a_folder_without_boxes_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert night.main(["--root", str(tmp_path / "no"), "--out", str(tmp_path)]) == 2
     assert "error: " in capsys.readouterr().err
@@ -60,7 +75,7 @@ def _run(seed: int, gain: float) -> Run:
         Scores(asked=asked, psnr_db=(17.0, 19.0), ssim=(0.6, 0.8), map50=value + seed / 100, map50_95=value / 2)
         for asked, value in values.items()
     )
-    return Run(seed=seed, words=(), digests={}, student=Size(params=152_832, macs=324_000_000),
+    return Run(seed=seed, words=(), commit="abc1234", digests={}, student=Size(params=152_832, macs=324_000_000),
                teacher=Size(params=519_264, macs=424_000_000), scores=scores)  # fmt: skip
 
 
@@ -82,9 +97,34 @@ def test_the_table_says_what_the_file_holds() -> None:
         "- map50: +0.080, relative +19.8 %; 95 % intervals 0.421 to 0.549 against 0.341 to 0.469: not apart",
         "- map50_95: +0.040, relative +20.0 %; 95 % intervals 0.240 to 0.240 against 0.200 to 0.200: apart",
         "published, of another set: 16.58 %",
+        "The student's picture against clahe +7.00 dB, +0.300 SSIM.",
     ):
         assert line in text, line
     assert "no result" not in text
+
+
+def test_int8_stands_beside_the_float_network_of_the_same_runtime() -> None:
+    def row(variant: Variant, through: str, map50: float) -> Built:
+        return Built(variant=variant, through=through, psnr_db=(18.0, 20.0), ssim=(0.6, 0.8), map50=map50, map50_95=0.1)
+
+    rows = (row("student", "openvino", 0.5), row("student", "onnx", 0.4), row("int8", "onnx", 0.41),
+            row("int8", "torch", 0.49))  # fmt: skip
+    text = markdown(
+        FOUND.model_copy(update={"runs": (FOUND.runs[0].model_copy(update={"builds": rows}), FOUND.runs[1])})
+    )
+    assert "INT8 against the float network, over 1 seed(s):" in text and "INT8 against" not in markdown(FOUND)
+    assert "| onnx | 0.400 | 0.410 | +1.00 (+1.00) | 19.00 | 19.00 | +0.00 |" in text
+    assert "| torch | 0.500 | 0.490 | -1.00 (-1.00) |" in text
+
+
+def test_seeds_of_earlier_runs_stay(tmp_path: Path) -> None:
+    """Those of the same pictures and trainings; of one seed, the later."""
+    first, again = FOUND.model_copy(update={"runs": FOUND.runs[1:]}), FOUND.model_copy(update={"runs": FOUND.runs[:1]})
+    night.BENCH.keep(first, tmp_path)
+    whole = night.BENCH.keep(again, tmp_path)
+    assert [run.seed for run in whole.runs] == [0, 1] and whole.seeds == (0, 1)
+    other = again.model_copy(update={"steps": 5})
+    assert night.BENCH.keep(other, tmp_path).runs == other.runs
 
 
 def test_of_one_seed_nothing_is_claimed() -> None:

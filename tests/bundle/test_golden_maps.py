@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import two_heads
@@ -23,6 +24,7 @@ from compress.bundle.shipped import ship_builds
 from compress.bundle.toolbox import copy_tools
 from compress.cli import execute
 from compress.detection.decode import decode
+from compress.detection.in_graph import with_objects
 from compress.errors import BuildError
 from compress.models.fcos_lite import FcosLite
 from compress.records import BoxMaps, Build, BuildList, IOContract, RuntimeName
@@ -49,7 +51,9 @@ def _listed(folder: Path, name: str, runtime: RuntimeName, contract: IOContract)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of two builds: both outputs through OpenVINO, maps alone through ONNX Runtime."""
+    """A bundle of two builds: both outputs through OpenVINO, maps alone through ONNX Runtime, with the boxes in them.
+
+    Beside it the first alone."""
     source, bundle = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("made") / "bundle"
     bundle.mkdir()
     torch.manual_seed(3)
@@ -57,11 +61,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alone = FcosLite(8, 2).eval()
     alone.load_state_dict({k: v for k, v in two_heads.net().state_dict().items() if not k.startswith("repair")})
     export_onnx(alone, OnnxRequest(SIZE, False, 18, {"variant": "int8"}), source / f"{ALONE}.source")
+    inside = with_objects(onnx.load(str(source / f"{ALONE}.source")), MAPS, LAYOUT, SIZE)
+    onnx.save(inside, str(source / f"{ALONE}.source"))
     builds = (
         _listed(source, BOTH, "openvino", both_contract("openvino", *SIZE, 32, LAYOUT)),
-        _listed(source, ALONE, "onnx", maps_contract("onnx", *SIZE, 32, LAYOUT)),
+        _listed(source, ALONE, "onnx", maps_contract("onnx", *SIZE, 32, LAYOUT, objects=True)),
     )
     ship_builds(BuildList(builds=builds), source, bundle)
+    (bundle.parent / "third").mkdir()
+    ship_builds(BuildList(builds=builds[:1]), source, bundle.parent / "third")
     rng = np.random.default_rng(3)
     pictures = {name: rng.integers(0, 120, (70, 100, 3), dtype=np.uint8) for name in ("a", "b")}
     runs = {build.name: (build, parts_runner(build, source, RunOptions(threads=1))) for build in builds}
@@ -123,10 +131,12 @@ def test_maps_lie_as_they_leave_the_build(tmp_path: Path) -> None:
         assert (tmp_path / "maps").read_bytes() == np.ascontiguousarray(values).tobytes()
 
 
-def test_a_contract_with_two_outputs_is_of_the_third_format(made: Path) -> None:
+def test_a_contract_with_two_outputs_is_of_the_third_format_and_one_with_boxes_of_the_fourth(made: Path) -> None:
+    assert ContractFile.read(made.parent / "third" / CONTRACT).format == "compress-contract/3"
     listed = ContractFile.read(made / CONTRACT)
-    assert listed.format == "compress-contract/3"
+    assert listed.format == "compress-contract/4"
     both, alone = listed.builds
+    assert [each.name for each in alone.contract.ends] == ["maps", "objects"] and len(both.contract.ends) == 2
     assert both.feeding is not None and both.feeding.maps is not None and alone.feeding is not None
     assert both.feeding.maps.size_bytes == alone.feeding.output.size_bytes == 21 * 8 * 12 * 4
     assert alone.feeding.maps is None and "maps" not in json.loads(alone.feeding.text())

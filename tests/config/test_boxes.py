@@ -90,6 +90,17 @@ def test_what_does_not_go_with_boxes_is_said(root: Path, word: str, problem: str
     assert problem in _problems(*words, word)
 
 
+def test_builds_read_boxes_where_the_runtime_can(root: Path) -> None:
+    inside = "target.export.nms=graph"
+    (plan,) = load_plans((*_words(root), inside))
+    assert plan.target.export.identity()["nms"] == "graph"
+    assert "nms" not in load_plans(_words(root))[0].target.export.identity()
+    unable = _problems(*_words(root), inside, "target.export.builds=[onnx,tflite,rknn]", "target.device.kind=ssh")
+    assert "target.export.nms: graph: builds for tflite, rknn can't hold NonMaxSuppression here" in unable
+    assert "target.export.nms: graph: builds that give boxes are not run on boards yet" in unable
+    assert "target.export.nms: is of boxes" in _problems("recipe=kd_int8", "target=x86_edge", inside)
+
+
 @pytest.mark.parametrize("target", ["rk3588", "jetson", "imx8mp"])
 def test_npus_and_boards_take_detectors(root: Path, target: str) -> None:
     words = [f"target={target}" if word.startswith("target=") else word for word in _words(root)]

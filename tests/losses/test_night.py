@@ -73,6 +73,16 @@ def test_a_task_without_weight_moves_nothing_of_its_head(batch: Batch, tasks: Ta
     assert grads["stem.halve.weight"]
 
 
+@pytest.mark.parametrize("taught", [True, False])
+def test_a_part_that_a_phase_leaves_out_is_not_moved(batch: Batch, taught: bool) -> None:
+    net = _net()
+    told = NightDistill(DistillSpec(teacher_sees="truth", hints=HINTS), EVEN, net, _net(1, 16))
+    objective = told if taught else NightSupervised(PictureLoss(), EVEN)
+    objective(net, replace(batch, without=("mend",)))[0].backward()
+    moved = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert "mend" not in moved and {"stem", "neck", "head", "light"} <= moved
+
+
 def test_of_classes_that_were_not_looked_for_only_places_on_objects_tell(batch: Batch) -> None:
     """No gradient reaches a logit of such a class where no object is."""
     assert batch.boxes is not None

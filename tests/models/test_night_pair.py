@@ -14,6 +14,7 @@ from compress.losses.boxes import read_maps
 from compress.models import build_net, two_headed
 from compress.models.both import asked_both
 from compress.models.outputs import PICTURE_AND_MAPS, outputs_of
+from compress.models.reparameterize import collapse, normed
 from compress.models.weights import load_net, save_net
 
 SMALL = {"width": 8, "mend": 8, "classes": 3}
@@ -41,6 +42,19 @@ def test_it_answers_with_a_picture_and_maps(net: nn.Module) -> None:
     assert 0.0 <= float(picture.min()) and float(picture.max()) <= 1.0
     answer = read_maps(maps, net.strides)  # type: ignore[arg-type]
     assert answer.logits.shape == (2, 8 * 12 + 4 * 6 + 2 * 3, 3)
+
+
+def test_its_trunk_trains_with_norms_and_ships_without(net: nn.Module) -> None:
+    wide = normed(net).train()
+    with torch.no_grad():
+        for _ in range(3):
+            wide(torch.rand(4, 3, 64, 64) * 0.2)
+    plain, x = collapse(wide), torch.rand(1, 3, 64, 64) * 0.2
+    assert {name.split(".")[0] for name in net.normed} == {"stem", "fine", "middle", "coarse", "neck"}  # type: ignore[union-attr]
+    assert plain.state_dict().keys() == net.state_dict().keys()
+    with torch.no_grad():
+        for mine, theirs in zip(plain(x), wide.eval()(x), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_untrained_it_brightens_and_sees_next_to_nothing(net: nn.Module) -> None:

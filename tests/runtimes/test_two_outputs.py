@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from compress.bundle.contract import check_build
+from compress.detection.in_graph import with_objects
 from compress.errors import BuildError
 from compress.models.both import asked_both
 from compress.models.detect import asked, maps_of
@@ -188,6 +189,29 @@ def test_runners_give_the_picture_the_boxes_and_both(builds: Made, kinds: dict[s
     for others in (both.boxes, asked_net.boxes, asked(net)(picture)):
         np.testing.assert_allclose(boxes.corners, others.corners, atol=1e-2)
         np.testing.assert_array_equal(boxes.labels, others.labels)
+
+
+@pytest.mark.parametrize("variant", ["float", "int8"])
+@pytest.mark.parametrize("name", [name for name in RUNTIMES if open_runtime(name).reads_boxes])
+def test_boxes_from_inside_of_a_build_are_those_of_its_maps(
+    name: RuntimeName, variant: str, kinds: dict[str, Kind], tmp_path: Path
+) -> None:
+    source = with_objects(onnx.load(str(_kind(kinds, name, variant).source)), MAPS, LAYOUT, SIZE)
+    onnx.save(source, str(tmp_path / "source.onnx"))
+    runtime = open_runtime(name)
+    files = runtime.build(tmp_path / "source.onnx", "net", tmp_path, BuildOptions())
+    outside = _listed(name, variant, tmp_path, files, runtime.inspect(tmp_path, files, None))
+    build = outside.model_copy(update={"contract": both_contract(name, *SIZE, 32, LAYOUT, objects=True)})
+    check_build(build, tmp_path)
+    with pytest.raises(BuildError, match="3 outputs, the contract has 2"):
+        check_build(outside, tmp_path)
+    picture = (_dark()[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    mine, theirs = (BothRunner(each, tmp_path, ONE)(picture).boxes for each in (build, outside))
+    assert len(mine) == len(theirs) > 0 and mine.labels.tolist() == theirs.labels.tolist()
+    np.testing.assert_allclose(mine.scores, theirs.scores, atol=1e-5)
+    np.testing.assert_allclose(mine.corners, theirs.corners, atol=1e-3)
+    with pytest.raises(BuildError, match="reads boxes from its maps, for one picture of"):
+        runtime.load(tmp_path, files, ONE, (96, 64))
 
 
 def test_one_output_is_no_pair(builds: Made) -> None:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tiny_boxes
 
-from compress.artefacts import Control, Measurements, Student, Teacher, Verdict
+from compress.artefacts import Builds, Control, Measurements, Student, Teacher, Verdict
 from compress.config.load import load_plans
 from compress.data.night import NightSource
 from compress.data.source import open_source
 from compress.flow import Quiet, RunResult, run
 from compress.models.weights import load_net
 from compress.plan import Plan
-from compress.records import QualityReport, VerdictRecord
+from compress.records import BuildList, QualityReport, QualityRow, VerdictRecord
 from compress.store.store import Store
 from compress.tasks import task_of
 from compress.training.loop import Curve
@@ -28,21 +28,21 @@ MOST_DROP_DB, MOST_DROP = 0.5, 0.1
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     root = tiny_boxes.write_set(tmp_path_factory.mktemp("boxes") / "set", 40)
-    phases = "train.phases=[{epochs: 8, batch: 8}]"
+    phases = "train.phases=[{epochs: 8, batch: 4}]"
     words = (
         "recipe=night_multitask", "target=x86_edge", f"data.root={root}", "data.size=[96,96]",
         "target.export.size=[96,96]", "teach.width=8", "student.width=8",
         "student.mend=8", "teach.train.lr=0.01", "distill.train.lr=0.01", f"teach.{phases}", f"distill.{phases}",
         "stages=[teach,distill,quantize,export,validate,gate]", "quantize.train.phases=[{epochs: 1, batch: 8}]",
         "quantize.calibration_images=4", "validation.warmup_runs=1", "validation.timed_runs=3",
-        "target.budget.min_int8_speedup=", "target.budget.min_fps=",
+        "target.budget.min_int8_speedup=", "target.budget.min_fps=", "target.export.nms=graph",
     )  # fmt: skip
     return load_plans(words)[0]
 
 
 @pytest.fixture(scope="module")
 def result(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
-    """Its time goes into three trainings of 24 steps of 8 pictures, a fourth in int8, and eleven builds."""
+    """Its time goes into three trainings of 52 steps of 4 pictures, a fourth in int8, and eleven builds."""
     return run(plan, Store(tmp_path_factory.mktemp("store")), Quiet())
 
 
@@ -89,10 +89,14 @@ def test_both_heads_are_judged_and_drawn(result: RunResult, plan: Plan) -> None:
     assert drawn.shape == real.shape == dark.shape and not np.array_equal(real, truth.bright)
 
 
-def test_builds_give_both_heads_answers(result: RunResult) -> None:
+def _rows(result: RunResult) -> dict[tuple[str, str], QualityRow]:
     found = result.newest(Measurements)
     assert found is not None
-    rows = {(row.variant, row.runtime): row for row in QualityReport.read(found.folder / "quality.json").rows}
+    return {(row.variant, row.runtime): row for row in QualityReport.read(found.folder / "quality.json").rows}
+
+
+def test_builds_give_both_heads_answers(result: RunResult) -> None:
+    rows = _rows(result)
     full = rows["student", "openvino"]
     assert len(full.psnr_db) == 10 and {"control", "ptq"} <= {variant for variant, _ in rows}
     assert not any(variant == "teacher" for variant, _ in rows)
@@ -100,6 +104,17 @@ def test_builds_give_both_heads_answers(result: RunResult) -> None:
         int8 = rows["int8", runtime]
         assert np.mean(int8.psnr_db) == pytest.approx(np.mean(full.psnr_db), abs=MOST_DROP_DB)
         assert int8.values("map50")[0] == pytest.approx(full.values("map50")[0], abs=MOST_DROP)
+
+
+def test_builds_of_fixed_size_read_their_boxes_themselves(result: RunResult) -> None:
+    """So the rows above are of those, and PyTorch's of the decoder outside."""
+    found = result.newest(Builds)
+    assert found is not None
+    listed = BuildList.read(found.folder / "builds.json").builds
+    inside = {build.name for build in listed if build.contract.objects_output is not None}
+    assert inside == {build.name for build in listed if build.height is not None} and len(inside) < len(listed)
+    rows = _rows(result)
+    assert rows["int8", "onnx"].values("map50") == pytest.approx(rows["int8", "torch"].values("map50"), abs=MOST_DROP)
 
 
 def test_budgets_of_both_heads_are_judged(result: RunResult) -> None:
