@@ -23,7 +23,7 @@ from pathlib import Path
 from big_data_bench.pictures import LAYOUTS, SIDE, Layout, make_set, spec_of
 from big_data_bench.records import FLAT, BigDataFile, Cell, Session
 from big_data_bench.table import table
-from low_light import commit
+from growing.commit import commit
 
 from compress.devices.runner.fingerprint import fingerprint
 

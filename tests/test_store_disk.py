@@ -91,10 +91,19 @@ def test_a_read_only_store(small_disk: Path) -> None:
     assert str(store.root) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_disk_that_breaks(store: Store) -> None:
-    with pytest.raises(StoreError, match="can't write .* Input/output error; mend the disk"), \
-            store.workplace("work", KEY, scratch=True):  # fmt: skip
-        raise OSError(errno.EIO, os.strerror(errno.EIO))  # as fsync says it: of no file
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError(errno.EIO, os.strerror(errno.EIO)),
+            "Input/output error; mend the disk",
+        ),  # as fsync says it: of no file
+        (RuntimeError("basic_ios::clear: iostream error"), "a file could not be written; look at the disk's space"),
+    ],
+)
+def test_a_disk_that_breaks(error: Exception, says: str, store: Store) -> None:
+    with pytest.raises(StoreError, match=f"can't write .* {says}"), store.workplace("work", KEY, scratch=True):
+        raise error
 
 
 def test_a_store_without_permission() -> None:

@@ -226,6 +226,8 @@ class Store:
             spot = getattr(error, "filename", None)
             where = f" ({spot})" if spot else ""
             return f"can't {aim}: no space left{where}; free some (compress store gc) and run again, it resumes"
+        if "iostream error" in str(error):  # what a C++ library says of a file that it could not write
+            return f"can't {aim}: a file could not be written; look at the disk's space and run again, it resumes"
         if number == errno.EIO:
             return f"can't {aim}: {os.strerror(errno.EIO)}; mend the disk and run again, it resumes"
         if not isinstance(error, OSError) or not self._holds(error.filename) or number == errno.ENOENT:
