@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from compress.kept import keep
 from compress.records import Record
 
 FILE = "reading.json"
@@ -94,7 +94,7 @@ class WaitMeter:
         """Leave ``reading`` there, whole or not at all."""
         part = folder / f"{FILE}.part"
         self.reading.write(part)
-        os.replace(part, folder / FILE)
+        keep(part, folder / FILE)
 
 
 def reading_in(scratch: Path | None) -> Reading | None:

@@ -15,6 +15,7 @@ from compress.data.scenes import Scene, list_scenes
 from compress.data.stretches import FEWEST_SCENES, split_frames
 from compress.data.video import read_video
 from compress.errors import DataError
+from compress.kept import keep
 
 if TYPE_CHECKING:
     from compress.data.source import Picture, Split
@@ -101,7 +102,7 @@ def _write(path: Path, picture: Picture) -> None:
         return
     part = path.with_suffix(".part")
     write_png(part, picture, compress_level=1)
-    part.replace(path)
+    keep(part, path)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from compress.artefacts import Teacher
 from compress.data.source import data_identity
+from compress.kept import keep
 from compress.schema import DataSpec, DistillSpec
 from compress.stage import Stage
 from compress.stages import load_stage
@@ -76,4 +77,4 @@ def _share(here: Path, there: Path) -> None:
         except OSError:
             spare = place.with_suffix(".part.npy")
             shutil.copyfile(path, spare)
-            os.replace(spare, place)
+            keep(spare, place)

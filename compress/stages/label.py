@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compress.artefacts import Labels, Student, Teacher
 from compress.errors import ConfigError
+from compress.kept import keep
 from compress.schema import DataSpec
 from compress.stage import Progress, stage
 
@@ -73,7 +74,7 @@ def _answered(net: nn.Module, frame: ChosenFrame, index: int, data: DataSpec, sc
     if not truth.is_file():
         part = truth.with_suffix(".part")
         write_png(part, enhance(net, read_picture(frame.path)), compress_level=1)
-        part.replace(truth)
+        keep(part, truth)
     dark = f"dark/{frame.path.name}" if frame.decoded else frame.path.relative_to(frames_root(data)).as_posix()
     return LabelledFrame(
         name=frame.name, scene=frame.scene, split=frame.split, dark=dark, decoded=frame.decoded,

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from compress.errors import StoreError
+from compress.kept import keep
 from compress.records import Record
 
 
@@ -57,7 +58,7 @@ def save(record: RunRecord, folder: Path) -> None:
     spare = folder / f".{record.file_name}.{os.getpid()}"
     try:
         record.write(spare)
-        os.replace(spare, folder / record.file_name)
+        keep(spare, folder / record.file_name)
     finally:
         spare.unlink(missing_ok=True)
 

@@ -7,7 +7,6 @@ mirrored answer stands for the answer to a mirrored picture, which differs a lit
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 from compress.data.batches import Picture, StoredGuide
 from compress.data.source import PairSource
 from compress.foreign.adapted import Adapted, listened
+from compress.kept import keep
 from compress.losses.distill import Tap
 from compress.models.enhance import padded_for, scale_of, to_picture, to_tensor
 from compress.schema import Hint
@@ -83,4 +83,4 @@ def _ask(teacher: nn.Module, dark: Picture, taps: list[Tap], folder: Path, index
 def _save(path: Path, array: NDArray[Any]) -> None:
     part = path.with_suffix(".part.npy")
     np.save(part, array)
-    os.replace(part, path)
+    keep(part, path)

@@ -9,7 +9,6 @@ DistributedDataParallel, rank 0 writes.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from compress.data.batches import Batch, Schedule
 from compress.errors import CompressError
 from compress.foreign.adapted import Adapted
+from compress.kept import keep
 from compress.ranks import are_many, group_of
 from compress.reading import WaitMeter
 from compress.records import Record, without_empty
@@ -201,11 +201,8 @@ class _State:
             "means": {"count": self.means.count, "sums": self.means.sums}, "processes": self.processes,
         }  # fmt: skip
         part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            torch.save(whole, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        torch.save(whole, part)
+        keep(part, path)
 
     def load(self, path: Path) -> int:
         """Gives the number of processes that wrote it."""

@@ -8,7 +8,6 @@ Liang et al., ICCV 2023). A critic, where that is the scorer, is trained before.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import nn
 from compress.data.source import open_data
 from compress.data.unpaired import OneSide, UnpairedPlan, parted
 from compress.errors import ConfigError
+from compress.kept import keep
 from compress.losses.critic import CriticLesson
 from compress.losses.guided import Guided, Guides
 from compress.losses.prompts import Pairing, Ranking
@@ -89,10 +89,11 @@ class Course:
         self.progress.say(name)
         plan = UnpairedPlan(self.sides, train, self.seed)
         curve = fit(net, objective, plan, train, folder, self.progress, watch, points=POINTS)
-        curve.write(curve_file)
         part = done.with_suffix(".part")
+        curve.write(part)
+        keep(part, curve_file)
         torch.save(net.state_dict(), part)
-        os.replace(part, done)
+        keep(part, done)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
         return curve
 
