@@ -31,7 +31,7 @@ from compress.store.sources import git_commit
 from compress.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-WORDS = ("recipe=tiny", "target=x86_edge", "stages=[teacher,distill]", "data.size=[192,256]", "data.copies=8")
+WORDS = ("recipe=tiny", "target=x86_edge", "stages=[teacher,distill]", "data.size=[96,128]", "data.copies=4")
 COMMAND = (sys.executable, "-m", "compress", "run")
 RANKS = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *COMMAND[1:])
 
