@@ -20,8 +20,8 @@ from compress.store.store import Store
 
 with Store(Path(sys.argv[1])).lock("key"):
     child = os.fork() if sys.argv[2] == "forks" else None
-    if child != 0:
-        print(child or 0, flush=True)
+    if not child:  # the forked one itself, so that it has let go of what it inherited
+        print(0 if child is None else os.getpid(), flush=True)
     time.sleep(600)
 """
 

@@ -262,8 +262,8 @@ def test_a_network_whose_outputs_are_not_the_tasks_is_refused(tmp_path: Path) ->
 def test_the_contract_of_both_outputs() -> None:
     shape = _Shape(64, 96, 32, 1, BoxMaps(classes=("a", "b")), has_picture=True)
     file = _File(_Network("int8", nn.Identity), shape)
-    both, alone = (_contract(replace(file, shape=each), "onnx", PLAIN)
+    both, alone = (_contract(replace(file, shape=each), "onnx", PLAIN, objects=False)
                    for each in (shape, replace(shape, has_picture=False)))  # fmt: skip
     assert [end.name for end in both.outputs] == ["bright", "maps"] and [end.name for end in alone.outputs] == ["maps"]
-    free = _contract(replace(file, free=True), "onnx", PLAIN)
+    free = _contract(replace(file, free=True), "onnx", PLAIN, objects=False)
     assert [end.shape for end in free.outputs] == [(1, 3, 0, 0), (1, 21, 0, 0)]
