@@ -6,6 +6,7 @@ Only this module knows Ray. A task takes what others make as object references, 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,8 @@ class _Teller:
 
 def _on_worker(job: Job, task: int, standings: Any, places: tuple[int, ...], *before: Made | Failed) -> Made | Failed:
     """The body of every Ray task."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; Ray interrupts by it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     standings.begin.remote(task, socket.gethostname())
     try:
         return do(job, dict(zip(places, before, strict=True)), Telling(_Teller(standings, task)))
