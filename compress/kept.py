@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,6 +15,22 @@ def keep(part: Path, path: Path) -> None:
     Its bytes are on the disk before its name is: a file system may otherwise keep the name and lose the bytes. The
     rename itself may be lost; then ``path`` is not there. Raises OSError.
     """
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    _settle(part)
     os.replace(part, path)
+
+
+@contextmanager
+def kept_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill; at the end it is ``folder``, with all its files whole. Raises OSError."""
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    yield part
+    for path in part.iterdir():
+        _settle(path)
+    os.rename(part, folder)
+
+
+def _settle(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

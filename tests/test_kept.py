@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.kept import keep
+from compress.kept import keep, kept_folder
 
 
 def test_bytes_come_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +21,15 @@ def test_bytes_come_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.replace", lambda one, other: (events.append(str(other)), replace(one, other)))
     keep(part, path)
     assert events == [str(part), str(path)] and path.read_text() == "whole" and not part.exists()
+
+
+def test_a_folder_is_there_when_it_is_full(tmp_path: Path) -> None:
+    folder = tmp_path / "ptq"
+    with pytest.raises(KeyboardInterrupt), kept_folder(folder) as part:
+        (part / "half").write_text("half")
+        raise KeyboardInterrupt
+    assert not folder.exists()
+    with kept_folder(folder) as part:
+        assert not any(part.iterdir())  # nothing of the attempt before
+        (part / "whole").write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["ptq"] and (folder / "whole").read_text() == "whole"

@@ -98,7 +98,11 @@ def test_a_read_only_store(small_disk: Path) -> None:
             OSError(errno.EIO, os.strerror(errno.EIO)),
             "Input/output error; mend the disk",
         ),  # as fsync says it: of no file
-        (RuntimeError("basic_ios::clear: iostream error"), "a file could not be written; look at the disk's space"),
+        (
+            RuntimeError("basic_ios::clear: iostream error"),
+            "is the disk full, or read-only",
+        ),
+        (RuntimeError("open file failed with strerror: Read-only file system"), "is the disk full"),
     ],
 )
 def test_a_disk_that_breaks(error: Exception, says: str, store: Store) -> None:

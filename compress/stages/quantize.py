@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from compress.artefacts import FloatNet, Labels, Quantized, Teacher, net_file
+from compress.kept import kept_folder
 from compress.schema import DataSpec, DistillSpec, QuantizeSpec, Scheme, Seed
 from compress.stage import Progress, stage
 
@@ -36,17 +37,17 @@ def quantize(
 
     torch.manual_seed(seed.seed)
     ready = scratch / "ptq"
-    if not (ready / "ptq.json").exists():
+    if not ready.exists():
         source = open_source(data, "train", labels)
         chosen = spread(len(source), quantize.calibration_images)
         floating = load_net(net.weights)
         frames = [padded_for(floating, to_tensor(source.pair(i)[0])) for i in chosen]
         progress.say(f"calibrates on {len(frames)} training pictures")
         first = insert_fake_quant(floating, frames, scheme, quantize)
-        ready.mkdir(exist_ok=True)
-        copy_net(net.weights, ready)
-        save_fake_quant(first, ready, "ptq")
-        widen(ready, "ptq", quantize.int16)
+        with kept_folder(ready) as part:
+            copy_net(net.weights, part)
+            save_fake_quant(first, part, "ptq")
+            widen(part, "ptq", quantize.int16)
     copy_net(net_file(ready), out)
     if not quantize.train.phases:
         for kind in ("safetensors", "json"):

@@ -33,6 +33,8 @@ from compress.store.manifest import MANIFEST, Manifest, entries_of, verify_folde
 FOLLOWER = "follower-"  # begins the name of a temporary folder that is thrown away
 _PREFIXES = (12, 24, 64)  # of the key, in a folder's name; longer ones only if keys begin alike
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_IN_OTHER_WORDS = ("iostream error", os.strerror(errno.EROFS), os.strerror(errno.EIO))
+"""What C++ libraries (OpenVINO, torch) say in errors of their own of a file that they could not write."""
 _DENIED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _FREE_BYTES_IF_FULL = 256 * 1024
 
@@ -226,8 +228,8 @@ class Store:
             spot = getattr(error, "filename", None)
             where = f" ({spot})" if spot else ""
             return f"can't {aim}: no space left{where}; free some (compress store gc) and run again, it resumes"
-        if "iostream error" in str(error):  # what a C++ library says of a file that it could not write
-            return f"can't {aim}: a file could not be written; look at the disk's space and run again, it resumes"
+        if number is None and any(words in str(error) for words in _IN_OTHER_WORDS):
+            return f"can't {aim}: is the disk full, or read-only? Mend it and run again, it resumes"
         if number == errno.EIO:
             return f"can't {aim}: {os.strerror(errno.EIO)}; mend the disk and run again, it resumes"
         if not isinstance(error, OSError) or not self._holds(error.filename) or number == errno.ENOENT:
