@@ -23,7 +23,8 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from kill_bench.chains import CLUSTER, CONVERTER, PLAIN, ROOT, TWO_RANKS, Chain
+from growing.commit import ROOT, commit
+from kill_bench.chains import CLUSTER, CONVERTER, PLAIN, TWO_RANKS, Chain
 from kill_bench.disk import disk_if_possible
 from kill_bench.faults import (
     FAKETIME,
@@ -37,13 +38,12 @@ from kill_bench.faults import (
     KillWorker,
 )
 from kill_bench.ground import unbroken
-from kill_bench.records import KillFile, RoundRecord
+from kill_bench.records import KillFile
 from kill_bench.rounds import planned, played
 from kill_bench.table import line_of, markdown
 
 from compress.console import make_console
 from compress.devices.runner.fingerprint import stable_facts
-from compress.store.sources import git_commit
 from compress.toolchains.environment import why_not_ready
 
 DISK_MIB = 160
@@ -107,11 +107,15 @@ def main(words: list[str]) -> int:
     options = settings(words)
     console = make_console()
     chains, missing = chains_here()
-    rounds: list[RoundRecord] = []
-    command = f"python benchmarks/kill_anywhere.py {shlex.join(words)}".strip()
     with tempfile.TemporaryDirectory(prefix="kill-anywhere-") as name, possible(Path(name), options.faults) as found:
         faults, without = found
+        if not faults:
+            raise SystemExit(f"--faults: none of this machine begins with {' or '.join(options.faults)}")
         plan = planned(options.rounds, faults, chains, options.seed)
+        result = KillFile(
+            command=f"python benchmarks/kill_anywhere.py {shlex.join(words)}".strip(), commit=commit(),
+            machine=stable_facts()["cpu"], rounds=(), left_out=(*missing, *without),
+        )  # fmt: skip
         for chain in chains:
             mine = [each for each in plan if each.chain == chain]
             if not mine:
@@ -119,16 +123,12 @@ def main(words: list[str]) -> int:
             with cluster(chain):
                 ground = unbroken(chain, Path(name) / chain.name)
                 for each in mine:
-                    rounds.append(played(each, ground, Path(name)))
-                    console.say(line_of(rounds[-1], len(rounds), len(plan)))
-                    result = KillFile(
-                        command=command, commit=git_commit(ROOT) or "unknown", machine=stable_facts()["cpu"],
-                        rounds=tuple(rounds), left_out=(*missing, *without),
-                    )  # fmt: skip
+                    result = result.having(played(each, ground, Path(name)))
+                    console.say(line_of(result.rounds[-1], len(result.rounds), len(plan)))
                     if options.json:
                         result.write(options.json)
     print(markdown(result))
-    return 1 if any(each.problems for each in rounds) else 0
+    return 1 if any(each.problems for each in result.rounds) else 0
 
 
 if __name__ == "__main__":

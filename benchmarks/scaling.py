@@ -23,14 +23,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from growing.commit import ROOT, commit
 from scaling_bench.records import Points, ScalingFile, Training
 
 from compress.console import make_console
 from compress.devices.runner.fingerprint import stable_facts
-from compress.store.sources import git_commit
 from compress.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("recipe=tiny", "target=x86_edge", "stages=[teacher,distill]", "data.size=[96,128]", "data.copies=4")
 COMMAND = (sys.executable, "-m", "compress", "run")
 RANKS = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *COMMAND[1:])
@@ -170,7 +169,7 @@ def main(words: list[str]) -> int:
         runs = clusters(options, Path(name))
     facts = stable_facts()
     found = ScalingFile(
-        command=f"python benchmarks/scaling.py {shlex.join(words)}".strip(), commit=git_commit(ROOT) or "unknown",
+        command=f"python benchmarks/scaling.py {shlex.join(words)}".strip(), commit=commit(),
         machine=facts["cpu"], cores=int(facts["cores"]), load=load, steps=steps, points=options.points,
         trainings=rows, runs=runs,
     )  # fmt: skip

@@ -15,22 +15,26 @@ def keep(part: Path, path: Path) -> None:
     Its bytes are on the disk before its name is: a file system may otherwise keep the name and lose the bytes. The
     rename itself may be lost; then ``path`` is not there. Raises OSError.
     """
-    _settle(part)
+    to_disk(part)
     os.replace(part, path)
 
 
 @contextmanager
 def kept_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder to fill; at the end it is ``folder``, with all its files whole. Raises OSError."""
+    """An empty folder to fill; at the end it is ``folder``, with all files in it and below it whole. Raises OSError."""
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     yield part
-    for path in part.iterdir():
-        _settle(path)
+    for path in (part, *part.rglob("*")):
+        to_disk(path)
     os.rename(part, folder)
 
 
-def _settle(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def to_disk(path: Path) -> None:
+    """Return once the bytes of a file, or the names in a folder, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

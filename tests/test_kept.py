@@ -23,6 +23,17 @@ def test_bytes_come_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert events == [str(part), str(path)] and path.read_text() == "whole" and not part.exists()
 
 
+def test_all_below_a_folder_comes_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(
+        "os.fsync", lambda number: (synced.append(os.readlink(f"/proc/self/fd/{number}")), sync(number))
+    )
+    with kept_folder(tmp_path / "ptq") as part:
+        (part / "code").mkdir()
+        (part / "code" / "net.py").write_text("...")
+    assert sorted(Path(name).relative_to(part).as_posix() for name in synced) == [".", "code", "code/net.py"]
+
+
 def test_a_folder_is_there_when_it_is_full(tmp_path: Path) -> None:
     folder = tmp_path / "ptq"
     with pytest.raises(KeyboardInterrupt), kept_folder(folder) as part:

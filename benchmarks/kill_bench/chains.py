@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from growing.commit import ROOT
+
 WORDS = ("recipe=tiny", "data.size=[64,96]", "data.copies=2", "target.export.size=[64,96]")
 OFTEN = tuple(f"{section}.train.checkpoint_every_s=0.01" for section in ("distill", "prune", "quantize"))
 """So that a training of a second has something to go on from."""

@@ -6,7 +6,8 @@ from compress.records import Record
 
 
 class RoundRecord(Record):
-    """``moment``: share of the time that the unbroken run took, when the fault struck.
+    """``moment``: share of the time that the unbroken run took, when the fault struck; of two strikes
+    this, ``code`` and ``struck`` are of the first.
 
     ``code``: exit code of the run that was struck, negative for a signal. ``struck``: it had not ended by then.
     ``resumed``: the stage went on from what the struck run had kept. ``problems``: empty if all is well.
@@ -32,3 +33,7 @@ class KillFile(Record):
     machine: str
     rounds: tuple[RoundRecord, ...]
     left_out: tuple[str, ...]
+
+    def having(self, one: RoundRecord) -> KillFile:
+        """With one round more."""
+        return self.model_copy(update={"rounds": (*self.rounds, one)})

@@ -69,9 +69,10 @@ def played(wanted: Round, ground: Ground, place: Path) -> RoundRecord:
     around = Surroundings(folder, f"round-{wanted.number}-{chance.getrandbits(64):x}", fault.environment(folder))
     problems: list[str] = []
     moments = (wanted.moment, chance.uniform(0.1, 1.0)) if wanted.twice and not fault.lives else (wanted.moment,)
+    strikes = []
     for moment in moments:
-        ended = _struck(fault, ground, wanted.stage, moment, around, chance)
-        problems += _manners(ended, fault, ground.code(wanted.stage))
+        strikes.append(_struck(fault, ground, wanted.stage, moment, around, chance))
+        problems += _manners(strikes[-1], fault, ground.code(wanted.stage))
         fault.mend()
     resumed = _kept(Store(around.store))
     code, told = _finished(ground, wanted.stage, around)
@@ -82,7 +83,7 @@ def played(wanted: Round, ground: Ground, place: Path) -> RoundRecord:
         shutil.rmtree(folder)
     return RoundRecord(
         number=wanted.number, chain=ground.chain.name, fault=fault.name, stage=wanted.stage,
-        moment=round(wanted.moment, 3), struck=ended.struck, code=ended.code, resumed=resumed,
+        moment=round(wanted.moment, 3), struck=strikes[0].struck, code=strikes[0].code, resumed=resumed,
         problems=tuple(problems), wall_s=round(time.monotonic() - began, 1),
     )  # fmt: skip
 

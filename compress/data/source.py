@@ -109,6 +109,12 @@ def spread(total: int, count: int) -> range:
     return range(0, total, max(1, total // count))[:count]
 
 
+def across(total: int, count: int) -> tuple[int, ...]:
+    """Places of up to ``count`` of ``total`` things from the first to the last, at distances as equal as can be."""
+    count = min(total, count)
+    return tuple(place * total // count for place in range(count))
+
+
 def data_digest(spec: DataSpec) -> str:
     """SHA-256 (hex) over the name and content of every file of all splits.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.data.source import across
 from compress.looks.box import detail_box
 from compress.looks.records import FILE, FOLDER, Crop, Kind, Look, Looks, Shown
 
@@ -19,8 +20,7 @@ LARGEST = 24
 def chosen(total: int, largest: int = LARGEST) -> frozenset[int]:
     """Places of the test pictures that are looked at, ``largest`` at most: over the whole split, at distances as equal
     as can be."""
-    count = min(total, largest)
-    return frozenset(place * total // count for place in range(count))
+    return frozenset(across(total, largest))
 
 
 class Album:

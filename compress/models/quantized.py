@@ -33,9 +33,8 @@ from compress.models.weights import load_net
 from compress.records import QuantizationTable, TensorScale
 from compress.schema import QuantizeSpec, Scheme
 
-# Before NNCF's first import. Without the first it makes a telemetry client; the second is how long a busy
-# machine may take to compile its fake-quant kernels, once (25 s on two idle cores; NNCF itself gives up at 60 s).
-os.environ.setdefault("NNCF_CI", "1")
+# Before NNCF's first import: how long a busy machine may take to compile its fake-quant kernels, once (25 s on two
+# idle cores; NNCF itself gives up at 60 s).
 os.environ.setdefault("NNCF_EXTENSION_LOAD_TIMEOUT", "900")
 
 Which = Literal["qat", "ptq"]

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from compress.errors import Busy, PublishError, one_line
+from compress.kept import to_disk
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -131,7 +132,7 @@ class FolderPlace:
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())
             yield temporary
-            _sync_folder(place.parent)
+            to_disk(place.parent)
         except OSError as error:
             raise PublishError(f"can't write {place}: {error.strerror}") from None
 
@@ -237,11 +238,3 @@ def _chunks(data: bytes | Path) -> Iterator[bytes]:
     with data.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -27,6 +27,7 @@ from typing import Any
 
 from compress.artefacts import Artefact
 from compress.errors import CompressError, StoreError
+from compress.kept import to_disk
 from compress.store.digests import tree_digest
 from compress.store.manifest import MANIFEST, Manifest, entries_of, verify_folder
 
@@ -191,9 +192,9 @@ class Store:
                 os.fchmod(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(out)
+            to_disk(out)
             folder = self._publish(out, manifest)
-            _sync_folder(self.root)
+            to_disk(self.root)
         shutil.rmtree(self.scratch_folder / manifest.key, ignore_errors=True)
         return Sealed(folder, manifest)
 
@@ -324,15 +325,6 @@ def _settle(folder: Path) -> None:
             path = Path(parent, name)
             executable = path.stat().st_mode & stat.S_IXUSR
             path.chmod(0o755 if executable else 0o644)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            to_disk(path)
         os.chmod(parent, 0o755)
-        _sync_folder(Path(parent))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        to_disk(Path(parent))

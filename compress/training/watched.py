@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from compress.data.source import Source
+from compress.data.source import Source, across
 from compress.detection.truth import known_only
 from compress.errors import DataError
 from compress.metrics import psnr_db
@@ -22,7 +22,7 @@ MOST = 500
 
 def looked_at(total: int) -> tuple[int, ...]:
     """Places of up to ``MOST`` of ``total`` pictures, all at about one distance."""
-    return tuple(number * total // min(total, MOST) for number in range(min(total, MOST)))
+    return across(total, MOST)
 
 
 def mean_psnr_db(net: nn.Module, source: Source[Any]) -> float:
