@@ -23,12 +23,16 @@ class Box(Record):
 
 
 class Shown(Record):
-    """What made the crops of one kind: a variant through a runtime; None for the ground truth."""
+    """What made the crops of one kind: a variant through a runtime; None for the ground truth.
+
+    ``boxes_of``: whose boxes are drawn on it, where it has none of its own.
+    """
 
     kind: Kind
     variant: Variant | None
     through: Through | None
     origin: Origin
+    boxes_of: Kind | None = None
 
 
 class Crop(Record):

@@ -54,7 +54,7 @@ class _Route:
 
 
 @stage(
-    gives=Measurements, version=2,
+    gives=Measurements, version=3,
     environment=("torch", "nncf", "openvino", "onnxruntime", "scikit-image", "pillow", "numpy"),
 )  # fmt: skip
 def validate(
@@ -168,16 +168,18 @@ def _quality(
     scorer = task.judge([route.variant for route in routes], full, validation.wanted(task.metrics))
     brightness: list[float] = []
     shown = _shown(routes, full)
-    album = Album(out, count, _kinds(shown, device))
+    boxes_of = _boxes_of(shown, task)
+    album = Album(out, count, _kinds(shown, device, boxes_of))
     for index in range(count):
         progress.update(index, count, f"quality of {source.names[index]}")
         dark, truth = source.pair(index)
         brightness.append(float(dark.mean()) / 255.0)
         answers = [_answer(route, dark, source.names[index]) for route in routes]
         scorer.add(answers, truth)
-        looked_at: dict[Kind, Picture] = {
-            kind: task.drawn(dark, answers[routes.index(route)]) for kind, route in shown.items()
-        }
+        said = {kind: answers[routes.index(route)] for kind, route in shown.items()}
+        looked_at: dict[Kind, Picture] = {kind: task.drawn(dark, answer) for kind, answer in said.items()}
+        if boxes_of is not None:
+            looked_at["input"] = task.drawn_input(dark, said[boxes_of])
         album.add(index, source.names[index], {**looked_at, "truth": task.drawn_truth(dark, truth)})
     album.close()
     images = source.names[:count]
@@ -199,9 +201,18 @@ def _shown(routes: list[_Route], full: Variant) -> dict[Kind, _Route]:
     return {kind: route for kind, route in found if route is not None}
 
 
-def _kinds(shown: dict[Kind, _Route], device: DeviceSpec) -> Iterator[Shown]:
+def _boxes_of(shown: dict[Kind, _Route], task: Task[Any, Any]) -> Kind | None:
+    """Whose boxes the input is shown with: those of what ships, None where it is shown as it is."""
+    wanted: tuple[Kind, ...] = ("int8", "float") if task.boxes_on_input else ()
+    return next((kind for kind in wanted if kind in shown), None)
+
+
+def _kinds(shown: dict[Kind, _Route], device: DeviceSpec, boxes_of: Kind | None = None) -> Iterator[Shown]:
     for kind, route in shown.items():
-        yield Shown(kind=kind, variant=route.variant, through=route.through, origin=_origin(route, device))
+        yield Shown(
+            kind=kind, variant=route.variant, through=route.through, origin=_origin(route, device),
+            boxes_of=boxes_of if kind == "input" else None,
+        )  # fmt: skip
     yield Shown(kind="truth", variant=None, through=None, origin="measured")
 
 

@@ -61,7 +61,8 @@ class Task(ABC, Generic[Answer, Truth]):
     - ``metrics``: what it is judged by, the first one above all;
     - ``scale``: sides of the truth over those of low;
     - ``brightness_is_free``: whether training may vary how bright low is;
-    - ``looks``: at how many moments of a training its validation pictures are measured.
+    - ``looks``: at how many moments of a training its validation pictures are measured;
+    - ``boxes_on_input``: whether reports show low with what the network found in it.
     """
 
     answers: ClassVar[Literal["pictures", "boxes", "both"]]
@@ -73,6 +74,7 @@ class Task(ABC, Generic[Answer, Truth]):
     looks: ClassVar[int] = 20
     scale: int = 1
     mark_of_boxes: ClassVar[str] = ""
+    boxes_on_input: ClassVar[bool] = False
 
     def made_of(self, source: Source[Any]) -> Source[Any]:
         """A set with boxes as this task has it; ``mark_of_boxes`` sets it apart from that of another."""
@@ -113,6 +115,10 @@ class Task(ABC, Generic[Answer, Truth]):
     @abstractmethod
     def drawn(self, low: Picture, answer: Answer) -> Picture:
         """The picture that shows an answer to ``low``; reports cut their crops from it."""
+
+    def drawn_input(self, low: Picture, answer: Answer) -> Picture:
+        """The picture that shows low itself, with what is said of it where ``boxes_on_input``."""
+        return self.drawn(low, self.untouched(low))
 
     @abstractmethod
     def drawn_truth(self, low: Picture, truth: Truth) -> Picture:

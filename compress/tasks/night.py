@@ -41,6 +41,7 @@ class Night(Task[PictureAndBoxes, "NightTruth"]):
     metrics = ("psnr", "ssim", "map50", "map50_95")
     looks = 8  # both heads and the boxes' decoder: at 20 moments a third of a short training's time
     mark_of_boxes = NIGHT_MARK
+    boxes_on_input = True
 
     def __init__(self, classes: tuple[str, ...], weights: TaskWeights) -> None:
         self.classes, self.weights = classes, weights
@@ -109,6 +110,12 @@ class Night(Task[PictureAndBoxes, "NightTruth"]):
         from compress.detection.draw import drawn_boxes
 
         return drawn_boxes(answer.picture, answer.boxes, self.classes, scores=True)
+
+    def drawn_input(self, low: Picture, answer: PictureAndBoxes) -> Picture:
+        """The dark picture with the same boxes: there they were found, and there they are hard to see."""
+        from compress.detection.draw import drawn_boxes
+
+        return drawn_boxes(low, answer.boxes, self.classes, scores=True)
 
     def drawn_truth(self, low: Picture, truth: NightTruth) -> Picture:
         """The well-lit picture with its boxes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_boxes
@@ -10,7 +12,9 @@ from compress.artefacts import Builds, Control, Measurements, Student, Teacher, 
 from compress.config.load import load_plans
 from compress.data.night import NightSource
 from compress.data.source import open_source
+from compress.detection.answer import PictureAndBoxes
 from compress.flow import Quiet, RunResult, run
+from compress.looks.records import FOLDER, read_looks
 from compress.models.weights import load_net
 from compress.plan import Plan
 from compress.records import BuildList, QualityReport, QualityRow, VerdictRecord
@@ -87,6 +91,17 @@ def test_both_heads_are_judged_and_drawn(result: RunResult, plan: Plan) -> None:
     assert [each.name for each in judge.facts()] == ["map50", "map50_95"]
     drawn, real = task.drawn(dark, answer), task.drawn_truth(dark, truth)
     assert drawn.shape == real.shape == dark.shape and not np.array_equal(real, truth.bright)
+
+
+def test_the_dark_picture_is_shown_with_the_boxes_found_in_it(result: RunResult, plan: Plan) -> None:
+    task, source, found = task_of(plan.data), open_source(plan.data, "test"), result.newest(Measurements)
+    assert found is not None
+    looks = read_looks(found.folder / FOLDER)
+    assert looks is not None and {each.kind: each.boxes_of for each in looks.shown}["input"] == "int8"
+    dark, truth = source.pair(0)
+    certain = PictureAndBoxes(truth.bright, replace(truth.boxes.boxes, scores=np.ones(len(truth.boxes.boxes.labels))))
+    framed, bare = task.drawn_input(dark, certain), task.drawn_input(dark, task.untouched(dark))
+    assert np.array_equal(bare, dark) and framed.max() == 255 > dark.max() and framed.mean() < truth.bright.mean()
 
 
 def _rows(result: RunResult) -> dict[tuple[str, str], QualityRow]:

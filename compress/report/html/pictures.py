@@ -153,7 +153,7 @@ def data_uri(path: Path) -> str:
 
 def _through(shown: Shown) -> str:
     if shown.variant is None or shown.variant == "input":
-        return ""
+        return f"boxes of {KINDS[shown.boxes_of]}" if shown.boxes_of else ""
     name = LABELS[shown.variant] if shown.kind == "float" else ""
     return ", ".join(part for part in (name, f"through {shown.through}" if shown.through else "") if part)
 

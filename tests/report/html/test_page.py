@@ -10,12 +10,13 @@ import pytest
 from reported import EVIL, IMAGES, INT8_DB, write_bundle
 
 from compress.errors import UserError
+from compress.looks.records import FILE, FOLDER, Looks
 from compress.parity.records import ParityFile, ParityReport, ParityRow
 from compress.records import BuildList, QualityReport, Slice
 from compress.regression.records import Difference, RegressionReport, Session
 from compress.report.html.comparison import Compared, comparison_page
 from compress.report.html.page import Beside, report_page
-from compress.report.html.pictures import image_table
+from compress.report.html.pictures import boards, image_table
 from compress.report.subject import Subject, read_subject
 
 NOTHING = BuildList(builds=())
@@ -75,6 +76,16 @@ def test_the_worst_pictures_are_marked(tmp_path: Path) -> None:
     marks = {row.image: row.marks for row in table.rows}
     assert marks == {"alley.png": ("PSNR", "SSIM"), EVIL: (), "cellar.png": ("drop",), "10.png": (), "9.png": ()}
     assert [row.drop_db for row in table.rows] == pytest.approx([0.1, -0.1, 1.5, 0.0, 0.1])
+
+
+def test_whose_boxes_are_on_the_input_is_said(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "bundle")
+    path = folder / "report" / FOLDER / FILE
+    looks = Looks.read(path)
+    shown = [each.model_copy(update={"boxes_of": "int8"} if each.kind == "input" else {}) for each in looks.shown]
+    looks.model_copy(update={"shown": tuple(shown)}).write(path)
+    first = boards(_subject(folder))[0]
+    assert [tile.through for tile in first.tiles if tile.kind == "input"] == ["boxes of INT8"]
 
 
 def test_slices_are_shown_where_the_report_has_them(tmp_path: Path) -> None:
