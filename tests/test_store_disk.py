@@ -91,6 +91,18 @@ def test_a_read_only_store(small_disk: Path) -> None:
     assert str(store.root) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_disk_that_turns_read_only_beneath_a_library(small_disk: Path) -> None:
+    place = Store(small_disk / "store").workplace("work", KEY, scratch=True)
+    with pytest.raises(StoreError, match="is the disk full, or read-only"), place:
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")  # as torch.save says
+
+
+def test_a_mistake_on_a_good_disk_is_none_of_the_disks(store: Store) -> None:
+    with pytest.raises(RuntimeError, match="unexpected pos"), store.workplace("work", KEY, scratch=True):
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [

@@ -37,6 +37,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _IN_OTHER_WORDS = ("iostream error", os.strerror(errno.EROFS), os.strerror(errno.EIO))
 """What C++ libraries (OpenVINO, torch) say in errors of their own of a file that they could not write."""
 _DENIED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_BROKEN = frozenset({errno.EROFS, errno.EIO})
 _FREE_BYTES_IF_FULL = 256 * 1024
 
 
@@ -229,7 +230,7 @@ class Store:
             spot = getattr(error, "filename", None)
             where = f" ({spot})" if spot else ""
             return f"can't {aim}: no space left{where}; free some (compress store gc) and run again, it resumes"
-        if number is None and any(words in str(error) for words in _IN_OTHER_WORDS):
+        if number is None and (any(words in str(error) for words in _IN_OTHER_WORDS) or self._is_broken()):
             return f"can't {aim}: is the disk full, or read-only? Mend it and run again, it resumes"
         if number == errno.EIO:
             return f"can't {aim}: {os.strerror(errno.EIO)}; mend the disk and run again, it resumes"
@@ -244,6 +245,15 @@ class Store:
         # Libraries that write files themselves report a full disk in their own words, or as an internal error.
         with suppress(OSError):
             return shutil.disk_usage(self.root).free < _FREE_BYTES_IF_FULL
+        return False
+
+    def _is_broken(self) -> bool:
+        # torch.save says "unexpected pos" where a file system has turned read-only beneath it: asked of the disk itself.
+        try:
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(b"0")
+        except OSError as error:
+            return error.errno in _BROKEN
         return False
 
     def _holds(self, filename: object) -> bool:
