@@ -3,10 +3,11 @@
     python benchmarks/scaling.py [--rounds 3] [--epochs 100] [--points 6] [--json FILE]
 
 Training: the distillation of ``recipe=tiny`` on the same global batch by one process of one thread, by two such
-processes, and by one process of two threads, turn about. Points: seeds of that distillation on a real Ray cluster of
-one node with one processor, and of two; then of two, of which one is killed with its workers in the middle. Times are
-of whole commands for points, of the stage for trainings. Efficiency is time by one / (number x time by that many). On
-fewer free cores than processes the figures say so, not what the code could do.
+processes, and by one process of two threads, turn about. Points: seeds of that distillation without a cluster by one
+command, and shared out among two side by side, which is what the cores allow; on a real Ray cluster of one node with
+one processor, and of two; then of two, of which one is killed with its workers in the middle. Times are of whole
+commands for points, of the stage for trainings. Efficiency is time by one / (number x time by that many). On fewer free
+cores than processes the figures say so, not what the code could do.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from growing.commit import ROOT, commit
-from scaling_bench.records import Points, ScalingFile, Training
+from scaling_bench.records import Commands, Points, ScalingFile, Training
 
 from compress.console import make_console
 from compress.devices.runner.fingerprint import stable_facts
@@ -47,12 +48,23 @@ def settings(words: list[str]) -> argparse.Namespace:
 
 def run(program: tuple[str, ...], words: list[str], store: Path, threads: int) -> float:
     """Seconds of a whole command. Raises subprocess.CalledProcessError."""
+    began = time.monotonic()
+    _ended(started(program, words, store, threads))
+    return time.monotonic() - began
+
+
+def started(program: tuple[str, ...], words: list[str], store: Path, threads: int) -> subprocess.Popen[bytes]:
+    """The command; what it says is in ``said`` beside the store."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
-    began = time.monotonic()
     command = [*program, *WORDS, *words, "--store", str(store)]
-    subprocess.run(command, env=environment, cwd=store.parent, capture_output=True, text=True, check=True)
-    return time.monotonic() - began
+    with (store.parent / "said").open("wb") as said:
+        return subprocess.Popen(command, env=environment, cwd=store.parent, stdout=said, stderr=said)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    if code := process.wait():
+        raise subprocess.CalledProcessError(code, process.args)
 
 
 def digests(store: Path) -> set[tuple[str, str]]:
@@ -94,6 +106,19 @@ def points(cluster: Any, count: int, epochs: float, folder: Path, kill_after_s: 
     return took, store
 
 
+def side_by_side(count: int, options: argparse.Namespace, folder: Path) -> float:
+    """Seconds until the last of ``count`` commands has ended; each has its share of the points, and its own store."""
+    began = time.monotonic()
+    processes = []
+    for place in range(count):
+        store = Path(tempfile.mkdtemp(dir=folder)) / "store"
+        seeds = ",".join(map(str, range(place, options.points, count)))
+        processes.append(started(COMMAND, [*phases(options.epochs), f"seed={seeds}"], store, 1))
+    for process in processes:
+        _ended(process)
+    return time.monotonic() - began
+
+
 def _lose_last(cluster: Any) -> None:
     cluster.remove_node(list(cluster.worker_nodes)[-1], allow_graceful=False)
 
@@ -108,6 +133,15 @@ def trainings(options: argparse.Namespace, folder: Path) -> tuple[tuple[Training
             wall_s, steps = training(*way, options.epochs, folder)
             took[way].append(wall_s)
     return tuple(Training(processes=p, threads=t, wall_s=tuple(took[p, t])) for p, t in ways), steps
+
+
+def commands(options: argparse.Namespace, folder: Path) -> tuple[Commands, ...]:
+    """One, and two side by side, turn about."""
+    took: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(options.rounds):
+        for count, walls in took.items():
+            walls.append(side_by_side(count, options, folder))
+    return tuple(Commands(count=count, wall_s=tuple(walls)) for count, walls in took.items())
 
 
 def clusters(options: argparse.Namespace, folder: Path) -> tuple[Points, ...]:
@@ -137,7 +171,9 @@ def clusters(options: argparse.Namespace, folder: Path) -> tuple[Points, ...]:
 def table(found: ScalingFile) -> str:
     """Medians, and what they make of the first row's."""
     lines = ["| what | seconds | times as fast | efficiency |", "| --- | ---: | ---: | ---: |"]
-    for rows in (found.trainings, found.runs):
+    for rows in (found.trainings, found.commands, found.runs):
+        if not rows:
+            continue
         first = statistics.median(rows[0].wall_s)
         for row in rows:
             count, median_s = _count(row), statistics.median(row.wall_s)
@@ -147,13 +183,17 @@ def table(found: ScalingFile) -> str:
     return "\n".join([*lines, "", f"{found.steps} steps a training, {found.points} points; {state}."])
 
 
-def _count(row: Training | Points) -> int:
-    return row.processes * row.threads if isinstance(row, Training) else row.workers
+def _count(row: Training | Commands | Points) -> int:
+    if isinstance(row, Training):
+        return row.processes * row.threads
+    return row.count if isinstance(row, Commands) else row.workers
 
 
-def _name(row: Training | Points, found: ScalingFile) -> str:
+def _name(row: Training | Commands | Points, found: ScalingFile) -> str:
     if isinstance(row, Training):
         return f"a training, {row.processes} process{'es' * (row.processes > 1)} of {row.threads} thread(s)"
+    if isinstance(row, Commands):
+        return f"{found.points} points, no cluster, {row.count} command(s) side by side"
     state = ", one killed in the middle" if row.killed else ""
     return f"{found.points} points, {row.workers} worker(s){state}, {'same' if row.same else 'OTHER'} digests"
 
@@ -165,13 +205,15 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="scaling-") as name:
         console.say("trainings")
         rows, steps = trainings(options, Path(name))
-        console.say("points")
+        console.say("points, without a cluster")
+        plain = commands(options, Path(name))
+        console.say("points on a cluster")
         runs = clusters(options, Path(name))
     facts = stable_facts()
     found = ScalingFile(
         command=f"python benchmarks/scaling.py {shlex.join(words)}".strip(), commit=commit(),
         machine=facts["cpu"], cores=int(facts["cores"]), load=load, steps=steps, points=options.points,
-        trainings=rows, runs=runs,
+        trainings=rows, commands=plain, runs=runs,
     )  # fmt: skip
     if options.json:
         found.write(options.json)

@@ -13,6 +13,14 @@ class Training(Record):
     wall_s: tuple[float, ...]
 
 
+class Commands(Record):
+    """The same points without a cluster, shared out among ``count`` commands side by side, each round: what the cores
+    allow."""
+
+    count: int
+    wall_s: tuple[float, ...]
+
+
 class Points(Record):
     """The same points on ``workers`` workers, each round; ``killed``: a node was killed in the middle.
 
@@ -36,4 +44,5 @@ class ScalingFile(Record):
     steps: int
     points: int
     trainings: tuple[Training, ...]
+    commands: tuple[Commands, ...] = ()
     runs: tuple[Points, ...]

@@ -248,7 +248,7 @@ class Store:
         return False
 
     def _is_broken(self) -> bool:
-        # torch.save says "unexpected pos" where a file system has turned read-only beneath it: asked of the disk itself.
+        # torch.save says "unexpected pos" where a file system has turned read-only beneath it: the disk is asked.
         try:
             with tempfile.TemporaryFile(dir=self.root) as file:
                 file.write(b"0")
