@@ -15,14 +15,15 @@ def int8_rows(runs: Sequence[Run]) -> Iterator[str]:
     yield f"INT8 against the float network, over {len(with_builds)} seed(s):\n"
     yield "| INT8 through | float mAP50 | INT8 mAP50 | points (worst seed) | float dB | INT8 dB | dB |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    names = dict.fromkeys(row.through for run in with_builds for row in run.builds if row.variant == "int8")
-    for name in names:
+    names = {row.through: row.origin for run in with_builds for row in run.builds if row.variant == "int8"}
+    for name, origin in names.items():
         pairs = [_pair(run.builds, name) for run in with_builds]
         before, after = (mean([pair[place].map50 for pair in pairs]) for place in (0, 1))
         points = [100 * (pair[1].map50 - pair[0].map50) for pair in pairs]
         dbs = [mean([mean(pair[place].psnr_db) for pair in pairs]) for place in (0, 1)]
+        where = name if origin == "measured" else f"{name}, {origin}"
         yield (
-            f"| {name} | {before:.3f} | {after:.3f} | {mean(points):+.2f} ({min(points):+.2f}) | {dbs[0]:.2f} | "
+            f"| {where} | {before:.3f} | {after:.3f} | {mean(points):+.2f} ({min(points):+.2f}) | {dbs[0]:.2f} | "
             f"{dbs[1]:.2f} | {dbs[1] - dbs[0]:+.2f} |"
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 from low_light_bench.words import shortened
 
@@ -12,21 +14,38 @@ from compress.flow import Observer, run
 from compress.plan import Plan
 from compress.records import QualityReport, QualityRow
 from compress.store.store import Store
+from compress.toolchains.environment import why_not_ready
 from night_bench.chains import Wishes
 from night_bench.records import Built
 
-RUNTIMES = ("onnx", "openvino", "tflite")
-"""Those whose builds this machine runs as they are; RKNN's simulator and TensorRT need targets of their own."""
+
+@dataclass(frozen=True)
+class Where:
+    """A target whose scheme the student is quantized for, the runtimes whose builds are measured, and the converter
+    that needs an environment of its own."""
+
+    target: str
+    runtimes: tuple[str, ...]
+    converter: Literal["tflite", "rknn"]
+
+
+X86 = Where("x86_edge", ("onnx", "openvino", "tflite"), "tflite")
+ROCKCHIP = Where("rk3588", ("rknn",), "rknn")
+"""In its simulator. TensorRT's builds don't run here."""
 
 
 def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[Built, ...]:
     """The rows of the float student and of the INT8 one; what the store has is not made again."""
-    found = run(plan_of(wishes, seed), store, watcher).newest(Measurements)
-    assert found is not None
-    return tuple(rows(QualityReport.read(found.folder / "quality.json")))
+    found: list[Built] = []
+    for where in (each for each in (X86, ROCKCHIP) if why_not_ready(each.converter) is None):
+        made = run(plan_of(wishes, seed, where), store, watcher).newest(Measurements)
+        assert made is not None
+        more = rows(QualityReport.read(made.folder / "quality.json"))
+        found += [row for row in more if where == X86 or row.through in where.runtimes]
+    return tuple(found)
 
 
-def plan_of(wishes: Wishes, seed: int) -> Plan:
+def plan_of(wishes: Wishes, seed: int, where: Where = X86) -> Plan:
     """The chain of the seed up to the figures of its builds. Raises ConfigError."""
     words = [word for word in wishes.words(seed) if not word.startswith("stages=")]
     asked = wishes.plan(wishes.words(seed))
@@ -35,8 +54,8 @@ def plan_of(wishes: Wishes, seed: int) -> Plan:
     if wishes.steps is not None:
         words.append(f"quantize.train.phases={shortened(asked.recipe.quantize.train, asked.data, wishes.steps)}")
     words += [
-        "stages=[teach,distill,quantize,export,validate]", "target=x86_edge", f"target.export.size={list(size)}",
-        f"target.export.builds=[{','.join(RUNTIMES)}]", "target.export.dynamic=false",
+        "stages=[teach,distill,quantize,export,validate]", f"target={where.target}", f"target.export.size={list(size)}",
+        f"target.export.builds=[{','.join(where.runtimes)}]", "target.export.dynamic=false",
         "validation.quality=[student,int8]", "validation.warmup_runs=1", "validation.timed_runs=3",
     ]  # fmt: skip
     (plan,) = load_plans((*words, "data=boxes", f"data.root={wishes.root}", *wishes.more))
@@ -53,5 +72,6 @@ def rows(report: QualityReport) -> Iterator[Built]:
 def _built(row: QualityRow) -> Built:
     (map50,), (map50_95,) = row.values("map50"), row.values("map50_95")
     return Built(
-        variant=row.variant, through=row.runtime, psnr_db=row.psnr_db, ssim=row.ssim, map50=map50, map50_95=map50_95
+        variant=row.variant, through=row.runtime, origin=row.origin, psnr_db=row.psnr_db, ssim=row.ssim,
+        map50=map50, map50_95=map50_95,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from compress.records import Record, Variant
+from compress.records import Origin, Record, Variant
 
 Asked = Literal["control", "student", "teacher on dark", "teacher on clean", "enhance, then detect"]
 """Which network is asked about what; ``control`` is the student without a teacher, both see the dark picture."""
@@ -48,6 +48,7 @@ class Built(Record):
 
     variant: Variant
     through: str
+    origin: Origin = "measured"
     psnr_db: tuple[float, ...]
     ssim: tuple[float, ...]
     map50: float

@@ -60,7 +60,9 @@ def test_the_chain_of_builds_goes_on_behind_that_of_the_rows(home: Path) -> None
         before.recipe.distill,
         before.data,
     )
-    assert plan.target.export.builds == int8.RUNTIMES and plan.target.export.size == (96, 96)
+    assert plan.target.export.builds == int8.X86.runtimes and plan.target.export.size == (96, 96)
+    board = int8.plan_of(wishes, 3, int8.ROCKCHIP)
+    assert board.target.export.builds == ("rknn",) and board.recipe.distill == before.recipe.distill
     assert [phase.epochs for phase in plan.recipe.quantize.train.phases] == [1.0]  # of three, a step each
 
 
@@ -107,14 +109,15 @@ def test_int8_stands_beside_the_float_network_of_the_same_runtime() -> None:
     def row(variant: Variant, through: str, map50: float) -> Built:
         return Built(variant=variant, through=through, psnr_db=(18.0, 20.0), ssim=(0.6, 0.8), map50=map50, map50_95=0.1)
 
+    simulated = row("int8", "rknn", 0.5).model_copy(update={"origin": "simulated"})
     rows = (row("student", "openvino", 0.5), row("student", "onnx", 0.4), row("int8", "onnx", 0.41),
-            row("int8", "torch", 0.49))  # fmt: skip
+            row("int8", "torch", 0.49), simulated)  # fmt: skip
     text = markdown(
         FOUND.model_copy(update={"runs": (FOUND.runs[0].model_copy(update={"builds": rows}), FOUND.runs[1])})
     )
     assert "INT8 against the float network, over 1 seed(s):" in text and "INT8 against" not in markdown(FOUND)
     assert "| onnx | 0.400 | 0.410 | +1.00 (+1.00) | 19.00 | 19.00 | +0.00 |" in text
-    assert "| torch | 0.500 | 0.490 | -1.00 (-1.00) |" in text
+    assert "| torch | 0.500 | 0.490 | -1.00 (-1.00) |" in text and "| rknn, simulated | 0.500 | 0.500 |" in text
 
 
 def test_seeds_of_earlier_runs_stay(tmp_path: Path) -> None:
