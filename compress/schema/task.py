@@ -15,7 +15,7 @@ class TaskWeights(Section):
     """What the losses of a network's two heads weigh, in every training of its chain."""
 
     boxes: Weight = 1.0
-    picture: Weight = 5.0
+    picture: Weight = 1.0
 
 
 class TaskSpec(Section):

@@ -39,7 +39,7 @@ def test_the_recipe_needs_a_folder_and_without_builds_no_target(root: Path) -> N
     assert plan.budget.metrics == (MetricLimit(metric="map50", max_drop=0.01),)
     data = plan.sections[DataSpec]
     assert isinstance(data, TaskData) and data.task.classes == tiny_boxes.CLASSES
-    assert data.identity()["task"]["weights"] == {"boxes": 1.0, "picture": 5.0}
+    assert data.identity()["task"]["weights"] == {"boxes": 1.0, "picture": 1.0}
     for section in (StudentSpec, TeachSpec):
         assert plan.sections[section].given["classes"] == 2  # type: ignore[attr-defined]
 
