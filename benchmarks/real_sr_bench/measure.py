@@ -50,7 +50,8 @@ def settings(method: Method, scale: int, steps: int, seed: int) -> ZeroShot:
         "without restored": replace(ours, restored=0.0), "without variation": replace(ours, variation=0.0),
         "without projections": replace(ours, projections=0),
         "zssr": replace(alone, consistency=0.0, starts_projected=False, weighed=False),
-        "projected": replace(ours, steps=0), "undistilled": alone, "known kernel": replace(alone, weighed=False), "ours": ours,
+        "projected": replace(ours, steps=0), "undistilled": alone,
+        "known kernel": replace(alone, weighed=False), "ours": ours,
     }[method]  # fmt: skip
 
 
