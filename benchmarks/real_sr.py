@@ -10,9 +10,9 @@ kernels, half of the pictures with noise, x2 and x4, three seeds. That is not cr
 most: of the truth the middle 256 px are taken at x2, 512 px at x4. Networks are trained for 400 / scale steps; settings
 were chosen on three photographs of the vehicles' set, none of them in the table. "zssr" is the student alone as ZSSR
 trains it, from bicubic pairs; "projected" is back-projection by the found kernel without a network; "undistilled" ours
-without a teacher; "known kernel" is that by the true kernel and noise: its upper bound. PSNR and SSIM on RGB and on Y,
-without 2 x scale pixels of border. Each cell is written as it is done; a run that is stopped goes on. Nothing is copied
-from ``ROOT``.
+without a teacher; "known kernel" is the student alone by the true kernel and noise, all that it adds: the upper bound.
+PSNR and SSIM on RGB and on Y, without 2 x scale pixels of border. Each cell is written as it is done; a run that is
+stopped goes on. Nothing is copied from ``ROOT``.
 """
 
 from __future__ import annotations

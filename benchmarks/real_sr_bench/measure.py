@@ -39,7 +39,8 @@ def true_kernel(number: int, scale: int) -> Taps:
 def settings(method: Method, scale: int, steps: int, seed: int) -> ZeroShot:
     """What is trained for a method other than bicubic.
 
-    "zssr" is Shocher's: from plain bicubic, by pairs of the cubic kernel, its answer projected by that kernel.
+    "zssr" is Shocher's: from plain bicubic, by pairs of the cubic kernel, its answer, all of it, projected by that
+    kernel.
     """
     ours = ZeroShot(scale, steps=steps, seed=seed)
     alone = replace(ours, taught=0.0, wanted=0.0)
@@ -48,8 +49,9 @@ def settings(method: Method, scale: int, steps: int, seed: int) -> ZeroShot:
         "without affinity": replace(ours, affinity=0.0), "without consistency": replace(ours, consistency=0.0),
         "without restored": replace(ours, restored=0.0), "without variation": replace(ours, variation=0.0),
         "without projections": replace(ours, projections=0),
-        "zssr": replace(alone, consistency=0.0, starts_projected=False), "projected": replace(ours, steps=0),
-        "undistilled": alone, "known kernel": alone, "ours": ours,
+        "zssr": replace(alone, consistency=0.0, starts_projected=False, weighed=False),
+        "projected": replace(ours, steps=0), "undistilled": alone,
+        "known kernel": replace(alone, weighed=False), "ours": ours,
     }[method]  # fmt: skip
 
 

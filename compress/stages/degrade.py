@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from compress.degradation.records import KernelReport
 
 
-@stage(gives=Labels, version=1, environment=("torch", "pillow", "numpy", "av"))
+@stage(gives=Labels, version=2, environment=("torch", "pillow", "numpy", "av"))
 def degrade(data: DataSpec, degrade: DegradeSpec, seed: Seed, out: Path, scratch: Path, progress: Progress) -> None:
     """Writes what ``Labels`` lists, ``kernel.json`` (``compress.degradation.records``) and ``kernel.svg``.
 

@@ -24,6 +24,7 @@ from compress.zero_shot.lesson import OwnLesson, Terms, last_hidden
 from compress.zero_shot.net import OwnNet, turned_mean
 from compress.zero_shot.pairs import OwnPairs
 from compress.zero_shot.start import projected, started
+from compress.zero_shot.weight import shown, weight
 
 if TYPE_CHECKING:
     from compress.data.source import Picture
@@ -43,7 +44,8 @@ class ZeroShot:
     ``steps`` of the student and as many of the teacher, 0 for the start alone, no network; ``taught``, ``wanted``:
     weights of the teacher's answers at the scale below and at the one that is wanted, both 0 for no teacher at all;
     ``affinity``, ``consistency``, ``restored``, ``variation``: of those terms (``lesson.Terms``). ``projections``: of
-    what the networks start from, unless not ``starts_projected``, and of the answer.
+    what the networks start from, unless not ``starts_projected``, and of the answer. ``weighed``: the answer has as
+    much of what they add as was right where another one had not looked (``weight``); else all.
     """
 
     scale: int
@@ -58,6 +60,7 @@ class ZeroShot:
     variation: float = _VARIATION
     projections: int = 8
     starts_projected: bool = True
+    weighed: bool = True
     seed: int = 0
 
     def at_start(self, noise: float) -> int:
@@ -85,6 +88,7 @@ def enlarge(picture: Picture, taps: Taps, noise: float, spec: ZeroShot, work: Pa
         return to_picture(projected(start, x, taps, spec.scale, 0 if noise else spec.projections))
     pairs = OwnPairs(picture, taps, spec.scale, noise, spec.seed)
     views = _views(pairs, taps, noise, spec)
+    share = _weight(views, pairs, taps, spec, work, progress) if spec.weighed else 1.0
     if spec.taught or spec.wanted:
         views = _taught(views, pairs, taps, noise, spec, work, progress)
     student = _seeded(spec, spec.width)
@@ -93,7 +97,7 @@ def enlarge(picture: Picture, taps: Taps, noise: float, spec: ZeroShot, work: Pa
         consistency=spec.consistency, variation=spec.variation,
     )  # fmt: skip
     _fit(student, terms, views, pairs, taps, spec, work / "student", progress)
-    return to_picture(_answer(student, x, start, taps, noise, spec))
+    return to_picture(_answer(student, share, x, start, taps, noise, spec))
 
 
 def _views(pairs: OwnPairs, taps: Taps, noise: float, spec: ZeroShot) -> Views:
@@ -103,6 +107,15 @@ def _views(pairs: OwnPairs, taps: Taps, noise: float, spec: ZeroShot) -> Views:
         low=low, low_start=started(low, taps, spec.scale, times), truth=given, given=given,
         start=started(given, taps, spec.scale, times),
     )  # fmt: skip
+
+
+def _weight(views: Views, pairs: OwnPairs, taps: Taps, spec: ZeroShot, work: Path, progress: Progress) -> float:
+    probe = _seeded(spec, spec.width)
+    terms = Terms(consistency=spec.consistency, variation=spec.variation)
+    _fit(probe, terms, shown(views, spec.scale), pairs, taps, spec, work / "probe", progress)
+    share = weight(probe, views, spec.scale)
+    progress.say(f"{share:.0%} of what networks add is believed")
+    return share
 
 
 def _taught(
@@ -120,18 +133,19 @@ def _taught(
             teacher(x, start)
         felt.append(feels.take().half())
     feels.handle.remove()
-    taught = _answer(teacher, views.given, views.start, taps, noise, spec) if spec.wanted else None
+    taught = _answer(teacher, 1.0, views.given, views.start, taps, noise, spec) if spec.wanted else None
     return replace(
         views, low_taught=torch.cat(said), taught=taught, features=torch.cat(felt) if spec.affinity else None
     )
 
 
 def _answer(
-    net: OwnNet, x: torch.Tensor, start: torch.Tensor, taps: Taps, noise: float, spec: ZeroShot
+    net: OwnNet, share: float, x: torch.Tensor, start: torch.Tensor, taps: Taps, noise: float, spec: ZeroShot
 ) -> torch.Tensor:
-    """The mean over all ways to lay ``x`` down, made to shrink back to it; not where it is noisy, as that would bring
-    the noise back."""
-    return projected(turned_mean(net.eval(), x, start), x, taps, spec.scale, 0 if noise else spec.projections)
+    """``start`` and a ``share`` of what the mean over all ways to lay ``x`` down adds, made to shrink back to ``x``;
+    not where it is noisy, as that would bring the noise back."""
+    y = torch.lerp(start, turned_mean(net.eval(), x, start), share)
+    return projected(y, x, taps, spec.scale, 0 if noise else spec.projections)
 
 
 def _seeded(spec: ZeroShot, width: int, restore: int = 0) -> OwnNet:

@@ -26,14 +26,14 @@ class Stopped(Exception):
 
 
 class StopsAt(Quiet):
-    """Stops the second training in its middle."""
+    """Stops a training in its middle, after ``whole`` others."""
 
-    def __init__(self, done: int) -> None:
-        self.done, self.trained = done, 0
+    def __init__(self, whole: int, done: int) -> None:
+        self.whole, self.done, self.trained = whole, done, 0
 
     def update(self, done: float, total: float, note: str = "") -> None:
         self.trained += "loss" in note and done == total
-        if "loss" in note and self.trained and self.done <= done < total:
+        if "loss" in note and self.trained == self.whole and self.done <= done < total:
             raise Stopped
 
 
@@ -79,13 +79,14 @@ def test_noise_is_not_brought_back(tmp_path: Path) -> None:
     assert psnr_db(told, TRUTH) > psnr_db(untold, TRUTH) + 1
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trained", [0, 1, 2], ids=["probe", "teacher", "student"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_answer(trained: int, tmp_path: Path) -> None:
     whole = enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "whole", Quiet())
-    with pytest.raises(Stopped):  # the teacher is done, the student has begun
-        enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", StopsAt(6))
+    with pytest.raises(Stopped):
+        enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", StopsAt(trained, 6))
     heard = Hears()
     again = enlarge(GIVEN, TAPS, 0.0, SPEC, tmp_path / "parts", heard)
-    assert "goes on at step 8 of 8" in heard.lines
+    assert heard.lines.count("goes on at step 8 of 8") == trained
     np.testing.assert_array_equal(again, whole)
 
 
