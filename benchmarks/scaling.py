@@ -1,6 +1,6 @@
 """What a second process brings: for one training under ``torchrun``, and for many points on a cluster.
 
-    python benchmarks/scaling.py [--rounds 3] [--epochs 100] [--points 6] [--json FILE]
+    python benchmarks/scaling.py [--rounds 3] [--epochs 100] [--points 6] [--only cluster] [--json FILE]
 
 Training: the distillation of ``recipe=tiny`` on the same global batch by one process of one thread, by two such
 processes, and by one process of two threads, turn about. Points: seeds of that distillation without a cluster by one
@@ -33,6 +33,7 @@ from compress.store.store import Store
 
 WORDS = ("recipe=tiny", "target=x86_edge", "stages=[teacher,distill]", "data.size=[96,128]", "data.copies=4")
 COMMAND = (sys.executable, "-m", "compress", "run")
+PARTS = ("trainings", "commands", "cluster", "killed")
 RANKS = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *COMMAND[1:])
 
 
@@ -42,6 +43,7 @@ def settings(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=float, default=100, help="of the training; a batch has eight pictures")
     parser.add_argument("--points", type=int, default=6)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="none: all of them")
     parser.add_argument("--json", type=Path, help="file for the figures")
     return parser.parse_args(words)
 
@@ -144,15 +146,16 @@ def commands(options: argparse.Namespace, folder: Path) -> tuple[Commands, ...]:
     return tuple(Commands(count=count, wall_s=tuple(walls)) for count, walls in took.items())
 
 
-def clusters(options: argparse.Namespace, folder: Path) -> tuple[Points, ...]:
-    """One worker, two, and two of which one is lost."""
+def clusters(options: argparse.Namespace, folder: Path) -> tuple[tuple[Points, ...], int]:
+    """One worker, two, and two of which one is lost; and the steps of a point's training."""
     from tests.cluster.two_nodes import nodes
 
     took: dict[tuple[int, bool], list[float]] = {}
     stores: dict[tuple[int, bool], list[Path]] = {}
     two_s = 0.0
+    ways = ((1, False), (2, False), (2, True)) if "killed" in options.only else ((1, False), (2, False))
     for _ in range(options.rounds):
-        for workers, killed in ((1, False), (2, False), (2, True)):
+        for workers, killed in ways:
             with nodes({}, *({} for _ in range(workers - 1))) as cluster:
                 points(cluster, workers, 1, folder, None)  # workers are started, and have imported what they need
                 after_s = two_s / 2 if killed else None
@@ -161,11 +164,12 @@ def clusters(options: argparse.Namespace, folder: Path) -> tuple[Points, ...]:
             took.setdefault((workers, killed), []).append(wall_s)
             stores.setdefault((workers, killed), []).append(store)
     wanted = digests(stores[1, False][0])
-    return tuple(
+    rows = tuple(
         Points(workers=way[0], killed=way[1], wall_s=tuple(took[way]),
                same=all(digests(store) == wanted for store in stores[way]))
         for way in took
     )  # fmt: skip
+    return rows, steps_of(next(stores[1, False][0].glob("distill-*")))
 
 
 def table(found: ScalingFile) -> str:
@@ -203,12 +207,19 @@ def main(words: list[str]) -> int:
     options, console = settings(words), make_console()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="scaling-") as name:
-        console.say("trainings")
-        rows, steps = trainings(options, Path(name))
-        console.say("points, without a cluster")
-        plain = commands(options, Path(name))
-        console.say("points on a cluster")
-        runs = clusters(options, Path(name))
+        rows: tuple[Training, ...] = ()
+        plain: tuple[Commands, ...] = ()
+        runs: tuple[Points, ...] = ()
+        steps = 0
+        if "trainings" in options.only:
+            console.say("trainings")
+            rows, steps = trainings(options, Path(name))
+        if "commands" in options.only:
+            console.say("points, without a cluster")
+            plain = commands(options, Path(name))
+        if {"cluster", "killed"} & set(options.only):
+            console.say("points on a cluster")
+            runs, steps = clusters(options, Path(name))
     facts = stable_facts()
     found = ScalingFile(
         command=f"python benchmarks/scaling.py {shlex.join(words)}".strip(), commit=commit(),

@@ -41,7 +41,7 @@ def test_other_digests_fail_it(
     found = _found(same)
     monkeypatch.setattr(scaling, "trainings", lambda options, folder: (found.trainings, found.steps))
     monkeypatch.setattr(scaling, "commands", lambda options, folder: found.commands)
-    monkeypatch.setattr(scaling, "clusters", lambda options, folder: found.runs)
+    monkeypatch.setattr(scaling, "clusters", lambda options, folder: (found.runs, found.steps))
     assert scaling.main(["--json", str(tmp_path / "scaling.json")]) == code
     assert ("OTHER digests" in capsys.readouterr().out) is not same
     assert ScalingFile.read(tmp_path / "scaling.json").runs == found.runs
