@@ -19,3 +19,12 @@ def test_frames_lie_on_the_boxes_and_unsure_ones_are_left_out() -> None:
     assert not changed[25:, 50:].any() and picture.max() == 50
     truth = drawn_boxes(picture, boxes, ("car",), scores=False)  # a class without a name has a number
     assert (truth != picture).any(2)[30:50, 50].all()
+
+
+def test_the_three_surest_are_drawn() -> None:
+    picture = np.zeros((64, 160, 3), np.uint8)
+    corners = np.array([[10 + 30 * place, 40, 30 + 30 * place, 60] for place in range(4)], np.float64)
+    boxes = Boxes(corners, np.zeros(4, np.int64), np.array([0.5, 0.4, 0.9, 0.6]))
+    drawn = drawn_boxes(picture, boxes, ("",), scores=True)
+    sides = [drawn[50, int(left)].any() for left in corners[:, 0]]
+    assert sides == [True, False, True, True]
