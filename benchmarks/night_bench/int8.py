@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from low_light_bench.words import shortened
 
@@ -21,28 +20,31 @@ from night_bench.records import Built
 
 @dataclass(frozen=True)
 class Where:
-    """A target whose scheme the student is quantized for, the runtimes whose builds are measured, and the converter
-    that needs an environment of its own."""
+    """A target whose scheme the student is quantized for, and the runtimes whose builds are measured."""
 
     target: str
     runtimes: tuple[str, ...]
-    converter: Literal["tflite", "rknn"]
 
 
-X86 = Where("x86_edge", ("onnx", "openvino", "tflite"), "tflite")
-ROCKCHIP = Where("rk3588", ("rknn",), "rknn")
+X86 = Where("x86_edge", ("onnx", "openvino", "tflite"))
+ROCKCHIP = Where("rk3588", ("rknn",))
 """In its simulator. TensorRT's builds don't run here."""
 
 
 def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[Built, ...]:
     """The rows of the float student and of the INT8 one; what the store has is not made again."""
     found: list[Built] = []
-    for where in (each for each in (X86, ROCKCHIP) if why_not_ready(each.converter) is None):
+    for where in places():
         made = run(plan_of(wishes, seed, where), store, watcher).newest(Measurements)
         assert made is not None
         more = rows(QualityReport.read(made.folder / "quality.json"))
         found += [row for row in more if where == X86 or row.through in where.runtimes]
     return tuple(found)
+
+
+def places() -> tuple[Where, ...]:
+    """Those that this machine can measure on."""
+    return (X86,) if why_not_ready("rknn") else (X86, ROCKCHIP)
 
 
 def plan_of(wishes: Wishes, seed: int, where: Where = X86) -> Plan:

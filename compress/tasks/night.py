@@ -113,9 +113,7 @@ class Night(Task[PictureAndBoxes, "NightTruth"]):
 
     def drawn_input(self, low: Picture, answer: PictureAndBoxes) -> Picture:
         """The dark picture with the same boxes: there they were found, and there they are hard to see."""
-        from compress.detection.draw import drawn_boxes
-
-        return drawn_boxes(low, answer.boxes, self.classes, scores=True)
+        return self.drawn(low, PictureAndBoxes(low, answer.boxes))
 
     def drawn_truth(self, low: Picture, truth: NightTruth) -> Picture:
         """The well-lit picture with its boxes."""

@@ -66,6 +66,14 @@ def test_the_chain_of_builds_goes_on_behind_that_of_the_rows(home: Path) -> None
     assert [phase.epochs for phase in plan.recipe.quantize.train.phases] == [1.0]  # of three, a step each
 
 
+@pytest.mark.parametrize(("missing", "left"), [("tflite", (int8.X86, int8.ROCKCHIP)), ("rknn", (int8.X86,))])
+def test_one_converter_less_leaves_out_no_other_runtime(
+    missing: str, left: tuple[int8.Where, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "why_not_ready", lambda name: "not installed" if name == missing else None)
+    assert int8.places() == left
+
+
 def test_a_folder_without_boxes_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert night.main(["--root", str(tmp_path / "no"), "--out", str(tmp_path)]) == 2
     assert "error: " in capsys.readouterr().err
