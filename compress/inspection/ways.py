@@ -133,6 +133,10 @@ def tried(multiple: int | None, failed: tuple[int, ...]) -> str:
 def _said(text: str) -> str:
     """As YAML has it on one line."""
     from compress.config.yaml_loader import parse_yaml
+    from compress.errors import ConfigError
 
-    plain = _PLAIN.match(text) and parse_yaml(f"{{key: {text}}}", "") == {"key": text}
+    try:
+        plain = bool(_PLAIN.match(text)) and parse_yaml(f"{{key: {text}}}", "") == {"key": text}
+    except ConfigError:  # no YAML at all unless quoted: "A:"
+        plain = False
     return text if plain else json.dumps(text, ensure_ascii=False)

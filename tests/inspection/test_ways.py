@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from compress.config.foreign_checks import teacher_problems
@@ -92,6 +92,7 @@ def test_what_was_tried_is_said() -> None:
     assert tried(1, ()) == "tried: 1 runs"
 
 
+@example("A:")  # found by CI
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=12) | st.sampled_from(["y", "1e3", "a: b"]))
 def test_any_name_survives_yaml(text: str) -> None:
     assert parse_yaml(f"{{key: {_said(text)}}}", "x") == {"key": text}
