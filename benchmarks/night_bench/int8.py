@@ -24,11 +24,19 @@ class Where:
 
     target: str
     runtimes: tuple[str, ...]
+    stands_for: str | None = None
+    """What the table calls a runtime that runs another one's file."""
+
+    def shown(self, row: Built) -> Built:
+        """The row under the name that the table has for it."""
+        return row if self.stands_for is None else row.model_copy(update={"through": self.stands_for})
 
 
 X86 = Where("x86_edge", ("onnx", "openvino", "tflite"))
 ROCKCHIP = Where("rk3588", ("rknn",))
-"""In its simulator. TensorRT's builds don't run here."""
+"""In its simulator."""
+JETSON = Where("jetson", ("onnx",), "tensorrt's ONNX in ONNX Runtime")
+"""Symmetric codes. The engine is made of this file, and can't run here."""
 
 
 def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[Built, ...]:
@@ -38,13 +46,13 @@ def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[B
         made = run(plan_of(wishes, seed, where), store, watcher).newest(Measurements)
         assert made is not None
         more = rows(QualityReport.read(made.folder / "quality.json"))
-        found += [row for row in more if where == X86 or row.through in where.runtimes]
+        found += [where.shown(row) for row in more if where == X86 or row.through in where.runtimes]
     return tuple(found)
 
 
 def places() -> tuple[Where, ...]:
     """Those that this machine can measure on."""
-    return (X86,) if why_not_ready("rknn") else (X86, ROCKCHIP)
+    return (X86, JETSON) if why_not_ready("rknn") else (X86, ROCKCHIP, JETSON)
 
 
 def plan_of(wishes: Wishes, seed: int, where: Where = X86) -> Plan:
