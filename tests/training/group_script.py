@@ -1,4 +1,4 @@
-"""Run by ``test_train``: a short training, alone or as one of a torchrun group; leaves the weights."""
+"""Run by ``test_train``: short trainings, alone or as one of a torchrun group, the last of fake-quant; leaves the weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from compress.data.batches import BatchPlan
 from compress.data.source import PairSource
 from compress.losses.distill import Supervised
 from compress.models import build_net
-from compress.schema import Phase, PictureLoss, Train
+from compress.models.enhance import to_tensor
+from compress.models.quantized import insert_fake_quant
+from compress.schema import Phase, PictureLoss, QuantizeSpec, Scheme, Train
 from compress.training.loop import fit, ranks
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def main(folder: Path) -> None:
     net = build_net("light_twin", {"width": 16, "light_width": 8})
     for part in ("first", "second"):  # a chain trains more than once
         _train(net, train, folder, part)
+    frames = [to_tensor(Noise().pair(index)[0]) for index in range(2)]
+    fake = insert_fake_quant(net, frames, Scheme(activations="affine"), QuantizeSpec(keep_float=("light",)))
+    _train(fake, train.model_copy(update={"phases": (Phase(epochs=4, batch=3),), "ema": 0.9}), folder, "quantized")
 
 
 def _train(net: nn.Module, train: Train, folder: Path, part: str) -> None:
@@ -55,8 +60,8 @@ def _train(net: nn.Module, train: Train, folder: Path, part: str) -> None:
         # L1 averages over pictures alike in any split; SSIM would too, but keep to one term.
         objective = Supervised(PictureLoss(ssim=0))
         curve = fit(net, objective, plan, train, scratch, Silent(), group=group)
-        torch.save(net.state_dict(), folder / f"{group.rank}of{group.count}")
-        curve.write(folder / f"{group.rank}of{group.count}.json")
+        torch.save(net.state_dict(), folder / f"{part}-{group.rank}of{group.count}")
+        curve.write(folder / f"{part}-{group.rank}of{group.count}.json")
 
 
 if __name__ == "__main__":

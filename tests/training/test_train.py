@@ -345,11 +345,14 @@ def test_a_group_of_two_learns_what_one_process_learns(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     subprocess.run([*command, str(tmp_path)], check=True, env=env, capture_output=True, timeout=240)
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, env=env, timeout=120)
-    first, second, alone = (torch.load(tmp_path / name, weights_only=True) for name in ("0of2", "1of2", "0of1"))
-    for name, value in alone.items():
-        assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
-    curves = [Curve.read(tmp_path / f"{name}.json").points for name in ("0of2", "1of2", "0of1")]
-    assert curves[0] == curves[1]
-    for together, by_one in zip(curves[0], curves[2], strict=True):
-        assert together.loss == pytest.approx(by_one.loss, rel=1e-3)
+    for part in ("second", "quantized"):
+        names = [f"{part}-{place}" for place in ("0of2", "1of2", "0of1")]
+        first, second, alone = (torch.load(tmp_path / name, weights_only=True) for name in names)
+        for name, value in alone.items():
+            assert torch.equal(first[name], second[name]), name
+            torch.testing.assert_close(first[name], value, atol=1e-4, rtol=1e-3)
+        curves = [Curve.read(tmp_path / f"{name}.json").points for name in names]
+        assert curves[0] == curves[1]
+        for together, by_one in zip(curves[0], curves[2], strict=True):
+            assert together.loss == pytest.approx(by_one.loss, rel=1e-3)
+    assert any(name.endswith("input_range") for name in alone), "ranges were compared as well"
