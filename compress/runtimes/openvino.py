@@ -26,7 +26,7 @@ from compress.runtimes.base import (
     times_smaller,
 )
 from compress.runtimes.interchange import MAPS, OUTPUT
-from compress.runtimes.openvino_bytes import take_bytes
+from compress.runtimes.openvino_bytes import BORDER, take_bytes
 from compress.runtimes.scales import FoundScale, compare_scales
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ class OpenVino(Runtime):
             info = node.get_rt_info()
             kind, precision = _text(info, "layerType"), _text(info, "runtimePrecision")
             operators[kind] += 1
-            if kind in _HEAVY:
-                (int8 if precision in _INT8 else floating).append(_text(info, "originalLayersNames").split(",")[0])
+            name = _text(info, "originalLayersNames").split(",")[0]
+            if kind in _HEAVY and BORDER not in name:
+                (int8 if precision in _INT8 else floating).append(name)
         compared, differences = compare_scales(_scales(model), table) if table else (0, ())
         return Inspection(
             operators=dict(sorted(operators.items())), int8_layers=len(int8), float_layers=len(floating),
@@ -241,7 +242,7 @@ def _scales(model: openvino.Model) -> Iterator[FoundScale]:
 
     for node in model.get_ordered_ops():
         name, kind = node.get_friendly_name(), node.get_type_name()
-        if kind == "FakeQuantize":
+        if kind == "FakeQuantize" and BORDER not in name:
             low, high = (np.asarray(node.input_value(i).get_node().get_data()).reshape(-1) for i in (3, 4))
             levels = int(node.get_attributes()["levels"])
             scale = (high.astype(np.float64) - low) / (levels - 1)

@@ -97,7 +97,7 @@ class _File:
 
 
 @stage(
-    gives=Builds, version=3,
+    gives=Builds, version=4,
     environment=("torch", "nncf", "onnx", "onnxsim", "onnxruntime", "openvino", "ai-edge-litert"),
 )  # fmt: skip
 def export(

@@ -205,8 +205,6 @@ class TestRuntime:
         floating = runtime.inspect(*builds(name, "float"), None)
         if name == "rknn":  # it writes pools, concatenations and slices as convolutions of its own
             layers = floating.float_layers
-        elif name == "openvino":  # one that picks pixels for each row of the last PixelShuffle's blocks
-            layers += 2
         assert (floating.int8_layers, floating.float_layers, floating.float_islands) == (0, layers, ())
         quantized = runtime.inspect(*builds(name, "int8"), None)
         trained = sum(row.kind == "weight" for row in read_table(_fake_quant(name), Scheme(), ()).tensors)

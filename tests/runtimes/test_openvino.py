@@ -57,28 +57,52 @@ def test_float_layers_run_in_what_was_asked_for(built: Path) -> None:
     assert away["bf16"] == away["f32"] or away["bf16"] > 1e-4  # equal on a CPU without bfloat16
 
 
-@pytest.mark.parametrize("mode", ["CRD", "DCR"])
-@pytest.mark.parametrize(("side", "colours"), [(2, 3), (3, 3), (4, 3), (2, 1)])
-def test_pixels_go_where_depth_to_space_puts_them(tmp_path: Path, mode: str, side: int, colours: int) -> None:
-    """The last shuffle of a graph is done row by row on bytes; any larger picture, either order of the channels."""
+def _one_layer(mode: str, side: int, colours: int, quantized: bool) -> onnx.ModelProto:
+    """A 1x1 convolution and a shuffle; quantized: of camera codes and int8 weights."""
     count = colours * side * side
-    weights = np.random.default_rng(side).uniform(0.0, 1.2, (count, 3, 1, 1)).astype(np.float32)
+    codes = np.random.default_rng(side).integers(0, 128, (count, 3, 1, 1)).astype(np.int8)
+    step = np.float32(0.01)
     shuffle = helper.make_node("DepthToSpace", ["blocks"], [OUTPUT], blocksize=side, mode=mode)
-    nodes = [helper.make_node("Conv", [INPUT, "w"], ["blocks"]), shuffle]
+    tensors = {"step": np.array(1 / 255, np.float32), "zero": np.array(0, np.uint8)}
+    if quantized:
+        tensors |= {"codes": codes, "scale": np.full(count, step), "none": np.zeros(count, np.int8)}
+        nodes = [
+            helper.make_node("QuantizeLinear", [INPUT, "step", "zero"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "step", "zero"], ["x"]),
+            helper.make_node("DequantizeLinear", ["codes", "scale", "none"], ["w"], axis=0),
+            helper.make_node("Conv", ["x", "w"], ["blocks"]), shuffle,
+        ]  # fmt: skip
+    else:
+        tensors |= {"w": codes * step}
+        nodes = [helper.make_node("Conv", [INPUT, "w"], ["blocks"]), shuffle]
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in ((INPUT, [1, 3, 8, 12]), (OUTPUT, [1, colours, 8 * side, 12 * side]))
     ]
-    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [numpy_helper.from_array(weights, "w")])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "n.onnx")
-    files = open_runtime("openvino").build(tmp_path / "n.onnx", "n", tmp_path)
-    session = open_runtime("openvino").load(tmp_path, files, RunOptions(1))
+    graph = helper.make_graph(
+        nodes, "g", ends[:1], ends[1:], [numpy_helper.from_array(array, name) for name, array in tensors.items()]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("mode", ["CRD", "DCR"])
+@pytest.mark.parametrize(("side", "colours"), [(2, 3), (3, 3), (4, 3), (2, 1)])
+def test_pixels_go_where_depth_to_space_puts_them(
+    tmp_path: Path, mode: str, side: int, colours: int, quantized: bool
+) -> None:
+    """The last shuffle of a graph is done row by row on bytes; any larger picture, either order of the channels."""
+    onnx.save(_one_layer(mode, side, colours, quantized), tmp_path / "n.onnx")
+    runtime = open_runtime("openvino")
+    files = runtime.build(tmp_path / "n.onnx", "n", tmp_path)
     x = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 12)).astype(np.float32) / np.float32(255)
     plain = onnxruntime.InferenceSession(str(tmp_path / "n.onnx")).run(None, {INPUT: x})[0]
-    answer = session.infer(x)
+    answer = runtime.load(tmp_path, files, RunOptions(1)).infer(x)
     assert answer.shape == plain.shape
     np.testing.assert_allclose(answer, plain.clip(0, 1), atol=0.51 / 255)
-    assert "DepthToSpace" not in open_runtime("openvino").inspect(tmp_path, files, None).operators
+    found = runtime.inspect(tmp_path, files, None)
+    assert "DepthToSpace" not in found.operators
+    assert (found.int8_layers, found.float_layers) == ((1, 0) if quantized else (0, 1)), "the rows are no layers"
 
 
 class _WrittenSize(nn.Module):

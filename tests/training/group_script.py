@@ -1,4 +1,4 @@
-"""Run by ``test_train``: short trainings, alone or as one of a torchrun group, the last of fake-quant; leaves the weights."""
+"""Run by ``test_train``: short trainings, alone or in a torchrun group, the last of fake-quant; leaves the weights."""
 
 from __future__ import annotations
 
