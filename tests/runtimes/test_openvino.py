@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import openvino
 import pytest
 import tiny_nets
 import torch
@@ -70,7 +71,7 @@ def _one_layer(mode: str, side: int, colours: int, quantized: bool) -> onnx.Mode
             helper.make_node("QuantizeLinear", [INPUT, "step", "zero"], ["q"]),
             helper.make_node("DequantizeLinear", ["q", "step", "zero"], ["x"]),
             helper.make_node("DequantizeLinear", ["codes", "scale", "none"], ["w"], axis=0),
-            helper.make_node("Conv", ["x", "w"], ["blocks"]), shuffle,
+            helper.make_node("Conv", ["x", "w"], ["blocks"], name="Conv_0"), shuffle,
         ]  # fmt: skip
     else:
         tensors |= {"w": codes * step}
@@ -103,6 +104,26 @@ def test_pixels_go_where_depth_to_space_puts_them(
     found = runtime.inspect(tmp_path, files, None)
     assert "DepthToSpace" not in found.operators
     assert (found.int8_layers, found.float_layers) == ((1, 0) if quantized else (0, 1)), "the rows are no layers"
+
+
+@pytest.mark.parametrize(("value", "left"), [(127, True), (126, False)])
+def test_what_only_moves_codes_gives_codes(tmp_path: Path, value: int, left: bool) -> None:
+    """An unshuffling convolution of an INT8 build; weights that are not quite 1 make other values."""
+    model = _one_layer("CRD", 2, 3, quantized=True)
+    tensors = {each.name: each for each in model.graph.initializer}
+    codes = np.zeros((12, 3, 1, 1), np.int8)
+    codes[range(12), [channel // 4 for channel in range(12)]] = value
+    for name, array in (("codes", codes), ("scale", np.full(12, 1 / 127, np.float32))):
+        tensors[name].CopyFrom(numpy_helper.from_array(array, name))
+    onnx.save(model, tmp_path / "n.onnx")
+    runtime = open_runtime("openvino")
+    files = runtime.build(tmp_path / "n.onnx", "n", tmp_path)
+    read = openvino.Core().read_model(tmp_path / "n.xml")
+    blocks = [node for node in read.get_ops() if node.get_friendly_name().endswith("Conv_0/border/codes")]
+    assert bool(blocks) == left
+    x = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 12)).astype(np.float32) / np.float32(255)
+    truth = x.repeat(2, 2).repeat(2, 3) * value / 127
+    np.testing.assert_allclose(runtime.load(tmp_path, files, RunOptions(1)).infer(x), truth, atol=0.51 / 255)
 
 
 class _WrittenSize(nn.Module):
