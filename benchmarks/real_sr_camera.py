@@ -4,9 +4,10 @@
     python benchmarks/real_sr_camera.py --keep     # into benchmarks/results and docs/real-sr.md, too
 
 The camera's frames are the embedded photographs, shrunk by one known kernel and cut in four. The chain runs once for
-``x86_edge`` (ONNX Runtime, OpenVINO, LiteRT), once for ``rk3588`` (RKNN's simulator), and once more from the export on
-for builds of 640x360, which are timed: LiteRT and RKNN take pictures of one size alone, and the frames are smaller. All
-goes through the store, so that a run that was stopped goes on. LiteRT and RKNN need ``compress setup``.
+``x86_edge`` (ONNX Runtime, OpenVINO, LiteRT), once for ``rk3588`` (RKNN's simulator), once for ``jetson`` (TensorRT's
+symmetric codes in ONNX Runtime, for no engine runs here), and once more from the export on for builds of 640x360, which
+are timed: LiteRT and RKNN take pictures of one size alone, and the frames are smaller. All goes through the store, so
+that a run that was stopped goes on. LiteRT, RKNN and TensorRT need ``compress setup``.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ SCALE, KERNEL = 2, 4
 CUT = (96, 144)
 """Height and width of a frame, so that what it is made to is 48x72."""
 LOW = [side // SCALE for side in CUT]
-QUALITY = {"x86_edge": "target.export.builds=[onnx,openvino,tflite]", "rk3588": "target.export.builds=[onnx,rknn]"}
+QUALITY = {
+    "x86_edge": "target.export.builds=[onnx,openvino,tflite]", "rk3588": "target.export.builds=[onnx,rknn]",
+    "jetson": "target.export.builds=[onnx,tensorrt]",
+}  # fmt: skip
 TRAINED = tuple(
     f"{stage}.train.phases=[{{epochs: {epochs}, batch: 4, crop: {LOW[0]}}}]"
     for stage, epochs in (("teach", 200), ("distill", 300), ("prune", 60), ("quantize", 30))

@@ -13,6 +13,7 @@ from compress.flow import Observer, run
 from compress.plan import Plan
 from compress.records import QualityReport, QualityRow
 from compress.store.store import Store
+from compress.toolchains import ToolchainName
 from compress.toolchains.environment import why_not_ready
 from night_bench.chains import Wishes
 from night_bench.records import Built
@@ -35,8 +36,8 @@ class Where:
 X86 = Where("x86_edge", ("onnx", "openvino", "tflite"))
 ROCKCHIP = Where("rk3588", ("rknn",))
 """In its simulator."""
-JETSON = Where("jetson", ("onnx",), "tensorrt's ONNX in ONNX Runtime")
-"""Symmetric codes. The engine is made of this file, and can't run here."""
+JETSON = Where("jetson", ("onnx", "tensorrt"), "tensorrt's codes in ONNX Runtime")
+"""Symmetric codes, as the engine has them, which can't run here."""
 
 
 def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[Built, ...]:
@@ -51,8 +52,9 @@ def built(wishes: Wishes, seed: int, store: Store, watcher: Observer) -> tuple[B
 
 
 def places() -> tuple[Where, ...]:
-    """Those that this machine can measure on."""
-    return (X86, JETSON) if why_not_ready("rknn") else (X86, ROCKCHIP, JETSON)
+    """Those that this machine can build for."""
+    boards: dict[ToolchainName, Where] = {"rknn": ROCKCHIP, "tensorrt": JETSON}
+    return (X86, *(where for name, where in boards.items() if why_not_ready(name) is None))
 
 
 def plan_of(wishes: Wishes, seed: int, where: Where = X86) -> Plan:

@@ -68,6 +68,7 @@ def test_the_chain_of_builds_goes_on_behind_that_of_the_rows(home: Path) -> None
 
 @pytest.mark.parametrize(("missing", "left"), [
     ("tflite", (int8.X86, int8.ROCKCHIP, int8.JETSON)), ("rknn", (int8.X86, int8.JETSON)),
+    ("tensorrt", (int8.X86, int8.ROCKCHIP)),
 ])  # fmt: skip
 def test_one_converter_less_leaves_out_no_other_runtime(
     missing: str, left: tuple[int8.Where, ...], monkeypatch: pytest.MonkeyPatch
@@ -78,7 +79,7 @@ def test_one_converter_less_leaves_out_no_other_runtime(
 
 def test_a_file_that_another_runtime_runs_is_called_so() -> None:
     row = Built(variant="int8", through="onnx", psnr_db=(18.0,), ssim=(0.6,), map50=0.2, map50_95=0.1)
-    assert int8.JETSON.shown(row).through == "tensorrt's ONNX in ONNX Runtime" and int8.X86.shown(row) == row
+    assert int8.JETSON.shown(row).through == "tensorrt's codes in ONNX Runtime" and int8.X86.shown(row) == row
 
 
 def test_a_folder_without_boxes_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
