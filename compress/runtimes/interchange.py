@@ -11,11 +11,13 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.detection.in_graph import OBJECTS
 from compress.errors import BuildError, one_line
+from compress.runtimes.agreement import check_answer, unrest_of
 from compress.runtimes.base import Size, times_larger, times_smaller
 from compress.runtimes.wide_codes import TRACED_OPSET, WIDE_OPSET, exporting_wide_codes, relabel
 
@@ -31,13 +33,6 @@ INPUT = "dark"
 OUTPUT = "bright"
 MAPS = "maps"
 """The output of a network that answers with maps of boxes, alone or beside a picture."""
-
-FLOAT_TOLERANCE = 2e-4
-"""Largest difference that the order of float sums may make, on a scale of 1."""
-
-INT8_MEAN_TOLERANCE = 2e-3
-"""Mean difference of quantized answers: a float sum that ends on the other side of a rounding edge
-moves one value by a whole step, so the largest difference says nothing; a wrong scale moves all of them."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,10 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
             answers = _asked(model, picture, path.name)
             for name, each in wanted.items():
                 what_part = f"{path.name} ({what})" if len(wanted) == 1 else f"{path.name} ({what}, {name})"
-                check_answer(what_part, answers[name], each, is_quantized(raw), span_of(name, each))
+                span, ask = span_of(name, each), partial(_answer, x=picture, name=path.name, output=name)
+                check_answer(
+                    what_part, answers[name], each, is_quantized(raw), span, partial(unrest_of, net, ask, each, span)
+                )
     onnx.save(simple, str(path))
 
 
@@ -108,6 +106,12 @@ def _answers(net: nn.Module, x: Any, name: str) -> Answers:
         return {key: value.numpy() for key, value in named(net, answer).items()}
     except ValueError as error:
         raise BuildError(f"{name}: the network's outputs are not as it says: {one_line(error, kind=False)}") from None
+
+
+def _answer(net: nn.Module, x: NDArray[np.float32], name: str, output: str) -> NDArray[np.float32]:
+    import torch
+
+    return _answers(net, torch.from_numpy(x), name)[output]
 
 
 def _other_size(net: nn.Module, request: OnnxRequest, name: str) -> list[tuple[Any, Answers]]:
@@ -271,20 +275,3 @@ def span_of(name: str, truth: NDArray[np.float32]) -> float:
     import numpy as np
 
     return max(1.0, float(np.abs(truth).max())) if name == MAPS else 1.0
-
-
-def check_answer(
-    what: str, answer: NDArray[np.float32], truth: NDArray[np.float32], quantized: bool, span: float = 1.0
-) -> None:
-    """Raise BuildError unless ``answer`` is ``truth`` but for rounding; ``span``: what is one on their scale."""
-    import numpy as np
-
-    if answer.shape != truth.shape:
-        raise BuildError(f"{what} answers {list(answer.shape)}, the network {list(truth.shape)}")
-    away = np.abs(answer - truth) / span
-    if quantized:
-        wrong, figure = not float(away.mean()) <= INT8_MEAN_TOLERANCE, f"{away.mean():.2g} on average"
-    else:
-        wrong, figure = not float(away.max()) <= FLOAT_TOLERANCE, f"up to {away.max():.2g}"
-    if wrong:
-        raise BuildError(f"{what} answers otherwise than the network it was made from: {figure} away on a scale of 1")

@@ -18,8 +18,9 @@ from compress.models.quantized import insert_fake_quant, read_table, strip
 from compress.models.reparameterize import branched, centred, collapse
 from compress.models.weights import PRUNED, load_net, save_net
 from compress.runtimes import open_runtime
+from compress.runtimes.agreement import INT8_MEAN_TOLERANCE
 from compress.runtimes.base import RunOptions
-from compress.runtimes.interchange import INT8_MEAN_TOLERANCE, OnnxRequest, answer_of, export_onnx
+from compress.runtimes.interchange import OnnxRequest, answer_of, export_onnx
 from compress.runtimes.rewrites import rewrite_file
 from compress.schema import QuantizeSpec, Scheme
 

@@ -15,10 +15,10 @@ from torch import nn
 from compress.errors import BuildError
 from compress.models.quantized import read_table, strip
 from compress.records import TensorScale
+from compress.runtimes.agreement import check_answer
 from compress.runtimes.interchange import (
     OnnxRequest,
     answer_of,
-    check_answer,
     export_onnx,
     is_quantized,
     quantize_array,

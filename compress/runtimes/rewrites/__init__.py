@@ -139,7 +139,8 @@ def _check(name: str, before: onnx.ModelProto, after: onnx.ModelProto, patches: 
     """
     import numpy as np
 
-    from compress.runtimes.interchange import INPUT, answer_of, check_answer, is_quantized
+    from compress.runtimes.agreement import check_answer
+    from compress.runtimes.interchange import INPUT, answer_of, is_quantized
 
     exact = [each for each in patches if each.exactness != "approximate"]
     if len(exact) < len(patches):
