@@ -19,10 +19,11 @@ INT8_MEAN_TOLERANCE = 2e-3
 """Mean difference of quantized answers: a float sum that ends on the other side of a rounding edge
 moves one value by a whole step, so the largest difference says nothing; a wrong scale moves all of them."""
 
-_LAST_BITS = 1e-6
-"""Relative; some bits more than float32's own rounding, as sums of many terms have."""
+_LAST_BITS = 1e-5
+"""Relative; more than float32's own rounding, for a bias is a small part of the sums whose rounding it stands for (with
+1e-6 a network that moved by .005 in ONNX Runtime did not move in any of six tries)."""
 
-_TRIES = 3
+_TRIES = 5
 
 
 def check_answer(
@@ -54,7 +55,7 @@ def unrest_of(
     """Mean distance on a scale of 1 by which an output moves when the last bits of the network's biases change.
 
     In a deep network one value that falls on the other side of a rounding edge moves others, layer by layer, to another
-    answer as good as the first: a trained ``night_pair`` (36 layers) moves by .002. The largest of three tries; 0 where
+    answer as good as the first: a trained ``night_pair`` (36 layers) moves by .002 to .008. The largest of five tries; 0 where
     there is no bias. The network is left as it was.
     """
     import numpy as np
