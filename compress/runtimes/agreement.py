@@ -55,8 +55,8 @@ def unrest_of(
     """Mean distance on a scale of 1 by which an output moves when the last bits of the network's biases change.
 
     In a deep network one value that falls on the other side of a rounding edge moves others, layer by layer, to another
-    answer as good as the first: a trained ``night_pair`` (36 layers) moves by .002 to .008. The largest of five tries; 0 where
-    there is no bias. The network is left as it was.
+    answer as good as the first: a trained ``night_pair`` (36 layers) moves by .002 to .008. The largest of five tries;
+    0 where there is no bias. The network is left as it was.
     """
     import numpy as np
     import torch
