@@ -54,17 +54,19 @@ def test_as_much_as_the_network_moves_is_allowed_and_no_more() -> None:
 
     def unrest() -> float:
         asked.append("unrest")
-        return 0.01
+        return 0.004
 
     check_answer("net", truth + np.float32(0.001), truth, quantized=True, unrest=unrest)
     assert not asked, "what is near enough costs nothing"
-    check_answer("net", truth + np.float32(0.018), truth, quantized=True, unrest=unrest)
+    check_answer("net", truth + np.float32(0.007), truth, quantized=True, unrest=unrest)
     assert asked
-    for wrong in (truth + np.float32(0.022), np.full_like(truth, np.nan)):
+    for wrong in (truth + np.float32(0.009), np.full_like(truth, np.nan)):
         with pytest.raises(BuildError, match="answers otherwise"):
             check_answer("net", wrong, truth, quantized=True, unrest=unrest)
     with pytest.raises(BuildError, match="answers otherwise"):
         check_answer("net", truth + np.float32(0.001), truth, quantized=False, unrest=unrest)
+    with pytest.raises(BuildError, match="answers otherwise"):
+        check_answer("net", truth + np.float32(0.012), truth, quantized=True, unrest=lambda: 1.0)
 
 
 def test_a_network_on_an_edge_is_exported(tmp_path: Path) -> None:
