@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,15 +83,15 @@ def export_onnx(net: nn.Module, request: OnnxRequest, path: Path) -> None:
     _say_sides(simple, truth, request)
     onnx.helper.set_model_props(simple, dict(sorted(request.notes.items())))
     onnx.checker.check_model(simple, full_check=True)
-    for what, model in (("exported", raw), ("simplified", simple)):
-        for picture, wanted in tried:
-            answers = _asked(model, picture, path.name)
-            for name, each in wanted.items():
+    files = (("exported", raw), ("simplified", simple))
+    for picture, wanted in tried:
+        answers = [(what, _asked(model, picture, path.name)) for what, model in files]
+        for name, each in wanted.items():
+            span, ask = span_of(name, each), partial(_answer, x=picture, name=path.name, output=name)
+            unrest = cache(partial(unrest_of, net, ask, each, span))
+            for what, answer in answers:
                 what_part = f"{path.name} ({what})" if len(wanted) == 1 else f"{path.name} ({what}, {name})"
-                span, ask = span_of(name, each), partial(_answer, x=picture, name=path.name, output=name)
-                check_answer(
-                    what_part, answers[name], each, is_quantized(raw), span, partial(unrest_of, net, ask, each, span)
-                )
+                check_answer(what_part, answer[name], each, is_quantized(raw), span, unrest)
     onnx.save(simple, str(path))
 
 
