@@ -137,7 +137,8 @@ class Builds(Artefact):
 @dataclass(frozen=True)
 class Measurements(Artefact):
     """``quality.json`` (repeatable), ``speed.json`` (a measurement, differs from run to run), crops in ``looks``; in
-    ``given`` those of given pictures enlarged, where these are all the truth there is."""
+    ``given`` those of given pictures enlarged, where these are all the truth there is; in ``backlit`` what was found on
+    pictures that are lit from one side."""
 
     @property
     def looks(self) -> Path:
@@ -146,6 +147,10 @@ class Measurements(Artefact):
     @property
     def given(self) -> Path:
         return self.folder / "given"
+
+    @property
+    def backlit(self) -> Path:
+        return self.folder / "backlit"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from compress.artefacts import Builds, Bundle, Measurements, Quantized, Student, Unpaired
+from compress.backlight.records import read_backlit
 from compress.config.load import load_plans
 from compress.errors import ConfigError
 from compress.flow import Quiet, RunResult, run
@@ -89,6 +90,20 @@ def test_every_report_says_that_it_was_no_clip(itself: RunResult) -> None:
         assert LABEL in text and "trained without pairs" in text, name
 
 
+def test_reports_show_uneven_light(itself: RunResult) -> None:
+    bundle = itself.newest(Bundle)
+    assert bundle is not None
+    report = bundle.bundle / "report"
+    found = read_backlit(report / "backlit")
+    assert found is not None and len(found.images) == 2
+    assert [row.kind for row in found.rows] == ["input", "float", "int8", "truth"]
+    for row in found.rows[1:3]:  # a handful of steps taught it to brighten
+        assert row.dark.level_codes > found.rows[0].dark.level_codes
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert "## Uneven light" in (report / "report.md").read_text(encoding="utf-8")
+    assert '<h2 id="backlit">Uneven light</h2>' in page and 'alt="INT8 of coffee-0"' in page
+
+
 def test_the_same_network_teaches_a_student(itself: RunResult, taught: RunResult) -> None:
     teacher, again, student = itself.newest(Unpaired), taught.newest(Unpaired), taught.newest(Student)
     assert teacher is not None and again is not None and student is not None
@@ -117,6 +132,7 @@ def test_its_file_is_a_teacher_for_any_recipe(itself: RunResult) -> None:
         (("unpaired.scorer.weights=x",), "unpaired.scorer.weights: a critic is trained here and takes none"),
         (("unpaired.enhance.phases=[{epochs: 1, ask: true}]",), "unpaired.enhance.phases: ask is for a network with"),
         (("task.kind=denoise",), "unpaired: needs dark and well-lit pictures"),
+        (("task.kind=denoise",), "validation.backlit: needs well-lit photographs, of task enhance"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(words: tuple[str, ...], says: str) -> None:

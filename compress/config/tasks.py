@@ -49,6 +49,8 @@ def task_problems(plan: Plan) -> Iterator[str]:
         return
     if spec.kind != "night" and spec.weights != TaskWeights():
         yield "task.weights: of night only; leave it out"
+    if recipe.validation.backlit and (spec.kind != "enhance" or plan.data.kind not in ("embedded", "paired")):
+        yield "validation.backlit: needs well-lit photographs, of task enhance and data of kind paired or embedded"
     if open_task(spec).answers != "pictures":
         yield from box_problems(plan)
         return

@@ -173,14 +173,16 @@ def to_raw(rgb: Tensor, shot: NightShot) -> Tensor:
     return _mix(linear, shot.rgb_to_camera).clamp_min(0.0) / shot.gains[:, :, None, None]
 
 
-def expose(raw: Tensor, shot: NightShot, generator: Generator) -> Tensor:
+def expose(raw: Tensor, shot: NightShot, generator: Generator, lit: Tensor | None = None) -> Tensor:
     """Dim raw ``(N, 3, H, W)``, add noise of variance ``shot * signal + read_variance``, quantise.
 
-    Values below black stay below it, as behind a real converter's black level; full well clips.
+    ``lit`` (N, 1, H, W) in [0, 1]: where that much of the light was there all the same. Values below black stay below
+    it, as behind a real converter's black level; full well clips.
     """
     import torch
 
-    signal = raw * _each(shot.exposure)
+    exposure = _each(shot.exposure)
+    signal = raw * (exposure if lit is None else torch.lerp(exposure, torch.ones_like(exposure), lit))
     deviation = (_each(shot.shot) * signal + _each(shot.read_variance)).sqrt()
     noise = torch.randn(signal.shape, generator=generator, device=generator.device).to(signal.device)
     levels = _each(shot.raw_levels)
@@ -197,10 +199,10 @@ def develop(raw: Tensor, shot: NightShot) -> Tensor:
     return (encoded * encoded * (3.0 - 2.0 * encoded)).clamp(0.0, 1.0)
 
 
-def darken(rgb: Tensor, shot: NightShot, generator: Generator) -> Tensor:
+def darken(rgb: Tensor, shot: NightShot, generator: Generator, lit: Tensor | None = None) -> Tensor:
     """The same pictures shot at night: ``(N, 3, H, W)`` float in [0, 1] to the same, on 8-bit steps.
 
-    Deterministic for a given ``shot`` and generator state.
+    ``lit`` (N, 1, H, W) in [0, 1]: where it was not night. Deterministic for a given ``shot`` and generator state.
 
     Raises:
         ValueError: not ``(N, 3, H, W)`` float in [0, 1], or not one shot per picture.
@@ -211,7 +213,7 @@ def darken(rgb: Tensor, shot: NightShot, generator: Generator) -> Tensor:
         raise ValueError(f"{rgb.shape[0]} pictures, but {len(shot)} shots")
     if not 0.0 <= float(rgb.min()) <= float(rgb.max()) <= 1.0:
         raise ValueError(f"darken takes values in [0, 1], not [{float(rgb.min())}, {float(rgb.max())}]")
-    night = develop(expose(to_raw(rgb, shot), shot, generator), shot)
+    night = develop(expose(to_raw(rgb, shot), shot, generator, lit), shot)
     return (night * 255.0).round() / 255.0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.data.source import across
-from compress.looks.box import detail_box
+from compress.looks.box import SIDE, detail_box
 from compress.looks.records import FILE, FOLDER, Crop, Kind, Look, Looks, Shown
 
 if TYPE_CHECKING:
@@ -27,13 +27,16 @@ class Album:
     """Writes crops below ``out``/looks as pictures come in; ``close`` writes their list.
 
     ``total`` test pictures will be shown to ``add``; at most ``largest`` of them, at equal distances, are cut.
-    ``shown`` says what makes each kind.
+    ``shown`` says what makes each kind. ``whole``: nothing is cut off.
     """
 
-    def __init__(self, out: Path, total: int, shown: Iterable[Shown], largest: int = LARGEST) -> None:
+    def __init__(
+        self, out: Path, total: int, shown: Iterable[Shown], largest: int = LARGEST, whole: bool = False
+    ) -> None:
         self._folder = out / FOLDER
         self._total = total
         self._chosen = chosen(total, largest)
+        self._whole = whole
         self._shown = tuple(shown)
         self._looks: list[Look] = []
 
@@ -47,7 +50,8 @@ class Album:
         from compress.data.pictures import write_png
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        box = detail_box(pictures["truth"] if "truth" in pictures else pictures["input"])
+        decides = pictures["truth"] if "truth" in pictures else pictures["input"]
+        box = detail_box(decides, max(decides.shape) if self._whole else SIDE)
         crops = []
         for kind in (each.kind for each in self._shown):
             file = f"{index:04d}_{kind}.png"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from compress.data.batches import Batch
+from compress.degradation.darkness import Darkness, darkened
 from compress.losses.distill import answered
-from compress.losses.picture import total_variation
-from compress.schema.unpaired import GuidedLoss
+from compress.losses.picture import picture_loss, total_variation
+from compress.schema.unpaired import DarkenedSpec, GuidedLoss
 from compress.scorers.base import NORMAL, Scorer
 from compress.training.loop import Objective
 
@@ -55,3 +56,22 @@ class Guided(Objective):
             return -F.log_softmax(logits, dim=1)[:, NORMAL].mean()
         under = self.scorer.logits(self.scorer.encode(shown), self.guides.first)
         return (under.logsumexp(1) - logits[:, NORMAL]).mean()
+
+
+class CameBack(Objective):
+    """``L = inner + w picture_loss(net(darkened(bright)), bright)``: well-lit pictures that were darkened come back.
+
+    ``darkness`` says what the set's dark pictures look like. ``batch.bright`` is no pair of ``batch.dark``.
+    """
+
+    def __init__(self, inner: Objective, darkness: Darkness, spec: DarkenedSpec) -> None:
+        super().__init__()
+        self.inner, self.darkness, self.spec = inner, darkness, spec
+
+    def forward(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        total, parts = self.inner(net, batch)
+        night = darkened(batch.bright, self.darkness, self.spec.uneven, batch.downscale)
+        y = answered(net, replace(batch, dark=night))
+        with torch.autocast(batch.dark.device.type, enabled=False):
+            term, _ = picture_loss(y.float(), batch.bright, self.spec.loss)
+        return total + self.spec.weight * term, parts | {"came_back": term}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PUBLISHED_GAINS = (0.4221, 0.0747, 0.3018)
 """Of the paper, by its own definition, over CLAHE, LIME and a third method that its abstract does not name."""
 
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def indices_of(answer: Picture, truth: Picture) -> Indices:
 
     from compress.metrics.full_reference import psnr_db, ssim
 
-    luma = answer.astype(np.float64) @ np.array(_LUMA)
+    luma = answer.astype(np.float64) @ np.array(LUMA)
     return Indices(
         entropy=_entropy(luma), luminance=float(luma.mean()), contrast=float(luma.std()), gradient=_gradient(luma),
         psnr_db=psnr_db(answer, truth), ssim=ssim(answer, truth),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compress.records import Check, VerdictRecord
+from compress.report.backlight import BACKLIT_HEADINGS, TITLE, backlit_notes, backlit_rows
 from compress.report.builds import absent_line, build_lines
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.reference import headings
@@ -46,6 +47,10 @@ def markdown_report(title: str, results: Results, verdict: VerdictRecord) -> str
     if bought:
         parts.append("## What each step bought\n\n" + _bullets(bought))
     parts += _slices(results)
+    if results.backlit:
+        table = [_line(BACKLIT_HEADINGS), _line(["---", "---"] + ["---:"] * (len(BACKLIT_HEADINGS) - 2))]
+        table += [_line(row) for row in backlit_rows(results.backlit)]
+        parts += [f"## {TITLE}\n", "\n".join(table) + "\n", _bullets(backlit_notes(results.backlit))]
     if results.sensitivity:
         layers = "\n".join(markdown_rows(results.sensitivity))
         shown = f"![by layer](sensitivity.svg)\n\n{layers}\n" if results.sensitivity.rows else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from compress.backlight.records import BacklitReport
 from compress.degradation.records import KernelReport
 from compress.records import (
     DARK_INPUT,
@@ -73,7 +74,7 @@ class SummaryRow:
 class Results:
     """What a chain measured, as far as it got. ``runtime`` is the device's, ``sensitivity`` None where not asked.
 
-    ``kernel``: the camera's, where frames were made smaller by it.
+    ``kernel``: the camera's, where frames were made smaller by it. ``backlit``: what was found under uneven light.
     """
 
     builds: BuildList
@@ -82,6 +83,7 @@ class Results:
     runtime: str
     sensitivity: SensitivityReport | None = None
     kernel: KernelReport | None = None
+    backlit: BacklitReport | None = None
 
 
 def row_headings(quality: QualityReport) -> tuple[str, ...]:

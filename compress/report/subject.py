@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from compress.backlight.records import FOLDER as BACKLIT
+from compress.backlight.records import read_backlit
 from compress.bundle.manifest import MANIFEST, from_bytes
 from compress.bundle.provenance import Provenance
 from compress.degradation.records import KernelReport
@@ -35,8 +37,8 @@ class Subject:
     """Everything a page shows of one bundle.
 
     ``looks_folder``: where the crops lie, if there are any; ``given``, ``given_folder``: the same of given pictures,
-    enlarged, that have no truth. ``reasons``: why it is a draft; empty: a release; None:
-    not known, for it has no manifest.
+    enlarged, that have no truth; ``backlit``, ``backlit_folder``: of pictures lit from one side. ``reasons``: why it is
+    a draft; empty: a release; None: not known, for it has no manifest.
     """
 
     title: str
@@ -46,6 +48,8 @@ class Subject:
     looks_folder: Path | None = None
     given: Looks | None = None
     given_folder: Path | None = None
+    backlit: Looks | None = None
+    backlit_folder: Path | None = None
     provenance: Provenance | None = None
     reasons: tuple[str, ...] | None = None
 
@@ -77,6 +81,7 @@ def read_subject(
         reported = _read(ReportedBuilds, report / REPORTED)
         provenance = _read(Provenance, folder / "provenance.json")
         looks, given = read_looks(report / FOLDER), read_looks(report / GIVEN / FOLDER)
+        uneven, lit = read_backlit(report / BACKLIT), read_looks(report / BACKLIT / FOLDER)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: not there, so there is nothing to report; name a bundle") from None
     except (OSError, ValidationError) as error:
@@ -85,11 +90,12 @@ def read_subject(
     listed = reported.listed if reported else _exported(provenance, exported) or shipped
     runtime = reported.runtime if reported else device_runtime(quality, listed)
     named = f"{provenance.recipe} on {provenance.target}, data {provenance.data}" if provenance else folder.name
-    results = Results(listed, quality, speed, runtime, sensitivity, kernel)
+    results = Results(listed, quality, speed, runtime, sensitivity, kernel, uneven)
     return Subject(
         title=named, results=results, verdict=verdict, looks=looks,
         looks_folder=report / FOLDER if looks else None, given=given,
-        given_folder=report / GIVEN / FOLDER if given else None, provenance=provenance, reasons=_reasons(folder),
+        given_folder=report / GIVEN / FOLDER if given else None, backlit=lit,
+        backlit_folder=report / BACKLIT / FOLDER if lit else None, provenance=provenance, reasons=_reasons(folder),
     )  # fmt: skip
 
 

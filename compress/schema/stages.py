@@ -232,6 +232,7 @@ class ValidateSpec(Section):
     )
     metrics: tuple[MetricName, ...] = Field(ALWAYS, description="by name; psnr and ssim are measured in any case")
     weights: tuple[MetricWeights, ...] = Field((), description="where the weights of no-reference metrics lie")
+    backlit: int = Field(0, ge=0, description="test pictures that are lit from one side and looked at; task enhance")
     limits: tuple[MetricLimit, ...] = Field(
         (), description="the recipe's own budget by metric name; where the target limits a metric, that counts"
     )
@@ -244,11 +245,12 @@ class ValidateSpec(Section):
         )
 
     def identity(self) -> dict[str, Any]:
-        """Of weights their digest and not their path. Without further metrics as it was before there were any.
+        """Of weights their digest and not their path. What came later is left out where it was not asked for.
 
         Limits are the gate's: they change no measurement.
         """
-        kept = self.model_dump(mode="json", exclude={"metrics", "weights", "limits"})
+        later = () if self.backlit else ("backlit",)
+        kept = self.model_dump(mode="json", exclude={"metrics", "weights", "limits", *later})
         others = [each.identity() for each in self.wanted()]
         return {**kept, "metrics": others} if others else kept
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from compress.schema.section import Fraction, PositiveInt, Section, Weight
-from compress.schema.training import Augment, OptionalTrain, Phase, Train
+from compress.schema.training import Augment, OptionalTrain, Phase, PictureLoss, Train
 
 Printed = Literal["eq1", "eq3", "s1"]
 """Equations of Wang (2024) that are computed as they are printed, and not as they are meant (ADR 0042)."""
@@ -54,6 +54,18 @@ class GuidedLoss(Section):
     total_variation: Weight = Field(0.0, description="mean difference of neighbouring pixels of the answer")
 
 
+class DarkenedSpec(Section):
+    """What well-lit pictures teach by themselves: made as dark as the set's dark ones are, they should come back.
+
+    Not of the paper. How dark, noisy and tinted is measured on the dark pictures, of other scenes
+    (``compress.degradation.darkness``).
+    """
+
+    weight: Weight = Field(0.0, description="of this term; 0: it is left out, as in the paper")
+    loss: PictureLoss = Field(PictureLoss(), description="between what came back and the well-lit picture")
+    uneven: Fraction = Field(0.0, description="share of pictures that stay well-lit on one side")
+
+
 class UnpairedSpec(Section):
     """Training by dark and well-lit pictures that show different scenes: Wang (2024), after CLIP-LIT (ICCV 2023).
 
@@ -70,6 +82,7 @@ class UnpairedSpec(Section):
     rounds: PositiveInt = Field(5, description="how often enhance and refine follow each other")
     margins: Margins = Margins()
     loss: GuidedLoss = GuidedLoss()
+    darkened: DarkenedSpec = DarkenedSpec()
     printed: tuple[Printed, ...] = Field((), description="equations taken as printed; none: as they are meant")
     disjoint: bool = Field(
         True, description="dark pictures of one half of the scenes, well-lit ones of the other; false: of all, shuffled"

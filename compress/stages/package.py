@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.artefacts import Builds, Bundle, Labels, Measurements, Net, Promoted, Quantized, Teacher, Verdict
+from compress.backlight.records import read_backlit
 from compress.bundle.contract import BuildContract
 from compress.degradation.records import KernelReport
 from compress.records import Build, BuildList, QualityReport, SpeedReport, VerdictRecord
@@ -68,7 +69,7 @@ def package(
     _write_report(found, names, folder / "report")
     if promoted is not None:
         shutil.copyfile(promoted.plot, folder / "report" / promoted.plot.name)
-    for each in (measurements.looks, measurements.given):
+    for each in (measurements.looks, measurements.given, measurements.backlit):
         if each.is_dir():
             shutil.copytree(each, folder / "report" / each.name)
     provenance = _provenance(found.results.quality, (data, labels), names, chain)
@@ -103,7 +104,7 @@ class _Found:
             quality=QualityReport.read(measurements.folder / "quality.json"),
             speed=SpeedReport.read(measurements.folder / "speed.json"),
             runtime=device.runtime, sensitivity=SensitivityReport.read(promoted.report) if promoted else None,
-            kernel=KernelReport.read(kernel) if kernel else None,
+            kernel=KernelReport.read(kernel) if kernel else None, backlit=read_backlit(measurements.backlit),
         )  # fmt: skip
         return cls(results, VerdictRecord.read(verdict.folder / "verdict.json"))
 

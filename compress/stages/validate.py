@@ -63,7 +63,8 @@ def validate(
 ) -> None:  # fmt: skip
     """Write ``quality.json`` and ``looks`` (the same every time on one machine) and ``speed.json`` (a measurement).
 
-    Where the truth are the given pictures themselves, shrunk by their kernel, ``given`` shows them enlarged.
+    Where the truth are the given pictures themselves, shrunk by their kernel, ``given`` shows them enlarged. With
+    ``validation.backlit`` also ``backlit``, of pictures that are lit from one side.
     A teacher from outside was not built: it runs through torch. With ``labels`` the teacher is the reference itself.
 
     Raises BuildError for a build that doesn't run, DataError for a test split without pictures, DeviceError for a
@@ -85,6 +86,11 @@ def validate(
     if labels is not None and labels.kernel is not None:
         progress.say("enlarges the given pictures, of which there is no truth")
         look_at_given(source, _count(source, validation), _ways(routes, _float_self(listed), device, task), out)
+    if validation.backlit:
+        from compress.backlight.measure import measure_backlight
+
+        ways = _ways(routes, _float_self(listed), device, task)
+        measure_backlight(source, min(validation.backlit, _count(source, validation)), ways, out, progress.update)
     if board is None:
         speed = _speed(listed, builds.folder, validation, device, progress)
     else:
@@ -217,7 +223,7 @@ def _kinds(shown: dict[Kind, _Route], device: DeviceSpec, boxes_of: Kind | None 
 
 
 def _ways(routes: list[_Route], full: Variant, device: DeviceSpec, task: Task[Any, Any]) -> list[Way]:
-    """What enlarges given pictures: the routes that are looked at, but a board's, which saw test pictures alone."""
+    """What answers other pictures: the routes that are looked at, but a board's, which saw test pictures alone."""
     shown = _shown([route for route in routes if not route.on_device], full)
     described = {each.kind: each for each in _kinds(shown, device)}
     return [Way(described[kind], partial(_drawn, route, task)) for kind, route in shown.items()]

@@ -18,10 +18,11 @@ from torch import nn
 
 from compress.data.source import open_data
 from compress.data.unpaired import OneSide, UnpairedPlan, parted
+from compress.degradation.darkness import Darkness, find_darkness
 from compress.errors import ConfigError
 from compress.kept import keep
 from compress.losses.critic import CriticLesson
-from compress.losses.guided import Guided, Guides
+from compress.losses.guided import CameBack, Guided, Guides
 from compress.losses.prompts import Pairing, Ranking
 from compress.ranks import are_many
 from compress.records import Record
@@ -49,7 +50,8 @@ class RoundFacts(Record):
 
 
 class UnpairedFacts(Record):
-    """``unpaired.json``. ``both_of_a_pair``: how many pairs had both of their pictures looked at."""
+    """``unpaired.json``. ``both_of_a_pair``: how many pairs had both of their pictures looked at. ``darkness``: by what
+    well-lit pictures were darkened, where the network also learnt to bring them back."""
 
     scorer: str
     dark_pictures: int
@@ -57,6 +59,7 @@ class UnpairedFacts(Record):
     both_of_a_pair: int
     printed: tuple[str, ...]
     rounds: tuple[RoundFacts, ...]
+    darkness: Darkness | None = None
 
     @property
     def sentence(self) -> str:
@@ -64,7 +67,8 @@ class UnpairedFacts(Record):
         pictures = f"{self.dark_pictures} dark and {self.well_lit_pictures} well-lit training pictures"
         whole = "of no pair both" if not self.both_of_a_pair else "shuffled each by itself"
         taken = f", {', '.join(self.printed)} as printed" if self.printed else ""
-        return f"trained without pairs under a {self.scorer}, on {pictures}, {whole}{taken}"
+        back = f"; also to undo what makes {self.darkness.sentence}" if self.darkness else ""
+        return f"trained without pairs under a {self.scorer}, on {pictures}, {whole}{taken}{back}"
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,14 @@ def train_unpaired(
     prompts = scorer.prompts()
     first = prompts().detach()
     course.trained("pairing", prompts, Pairing(scorer, "eq1" in spec.printed), spec.pairing)
+    darkness = find_darkness(*course.sides) if spec.darkened.weight else None
     curves, facts, rounds = [], [], []
     for number in range(1, spec.rounds + 1):
         begin(f"enhance{number}")
-        guided = Guided(scorer, Guides(prompts().detach(), first), spec.loss, "eq3" in spec.printed)
-        curves.append(course.trained(f"enhance{number}", net, guided, spec.enhance, watch))
+        lesson: Objective = Guided(scorer, Guides(prompts().detach(), first), spec.loss, "eq3" in spec.printed)
+        if darkness:
+            lesson = CameBack(lesson, darkness, spec.darkened)
+        curves.append(course.trained(f"enhance{number}", net, lesson, spec.enhance, watch))
         rounds.append(copy.deepcopy(net).eval().requires_grad_(False))
         refined: dict[str, float] = {}
         if number < spec.rounds and spec.refine.phases:
@@ -132,6 +139,7 @@ def train_unpaired(
     return _joined(curves), UnpairedFacts(
         scorer=scorer.label, dark_pictures=len(dark), well_lit_pictures=len(bright),
         both_of_a_pair=len(set(dark.names) & set(bright.names)), printed=spec.printed, rounds=tuple(facts),
+        darkness=darkness,
     )  # fmt: skip
 
 

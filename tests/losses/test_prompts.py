@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from compress.data.batches import Batch
-from compress.losses.guided import Guided, Guides
+from compress.degradation.darkness import Darkness, Look
+from compress.losses.guided import CameBack, Guided, Guides
 from compress.losses.prompts import Pairing, Ranking
-from compress.schema.unpaired import GuidedLoss, Margins
+from compress.schema import PictureLoss
+from compress.schema.unpaired import DarkenedSpec, GuidedLoss, Margins
 from compress.scorers.base import Prompts, Scorer
 
 
@@ -161,3 +163,22 @@ def test_the_well_lit_pictures_of_a_batch_have_no_say_in_the_network() -> None:
     other = Batch(BATCH.dark, _flat(0.1), None, (), 1)
     one, two = (_guided(GuidedLoss())(Times(4.0), batch)[0] for batch in (BATCH, other))
     assert torch.equal(one, two)
+
+
+def test_well_lit_pictures_that_were_darkened_are_to_come_back() -> None:
+    """Flat pictures at an eighth of their light come back by a factor of their level over that of the look."""
+    none = (0.0, 0.0, 0.0)
+    darkness = Darkness(exponent=1.0, lights=0.0, tint=none, tint_spread=none, looks=(Look(level=0.1, noise=none),))
+    batch = Batch(BATCH.dark, _flat(0.8, 0.8), None, (), 1)
+    spec = DarkenedSpec(weight=3.0, loss=PictureLoss(charbonnier=1.0, ssim=0.0))
+    inner = _guided(GuidedLoss(likeness=0.0))
+    totals, terms = [], []
+    for factor in (4.0, 7.84, 12.0):
+        net = Times(factor)
+        total, parts = CameBack(inner, darkness, spec)(net, batch)
+        alone, _ = inner(net, batch)
+        torch.testing.assert_close(total, alone + 3.0 * parts["came_back"])
+        totals.append(total)
+        terms.append(float(parts["came_back"].detach()))
+    assert terms[1] < 0.01 < 0.3 < min(terms[0], terms[2])
+    totals[0].backward()

@@ -21,7 +21,7 @@ from compress.models.enhance import to_tensor
 from compress.models.weights import TRAINED_BY, load_net, read_metadata
 from compress.schema import Augment, DataSpec, Phase, Seed, Train
 from compress.schema.training import OptionalTrain
-from compress.schema.unpaired import ScorerSpec, UnpairedSpec
+from compress.schema.unpaired import DarkenedSpec, ScorerSpec, UnpairedSpec
 from compress.stages import load_stage
 from compress.training import unpaired as course
 from compress.training.loop import Curve
@@ -96,15 +96,28 @@ def test_stages_follow_each_other_and_are_told(whole: tuple[Path, tiny_nets.Told
     assert "not CLIP" in facts.sentence and "of no pair both" in facts.sentence
 
 
-def test_no_pair_can_leak(whole: tuple[Path, tiny_nets.Told], data: DataSpec, tmp_path: Path) -> None:
+BACK = SPEC.model_copy(update={"rounds": 1, "darkened": DarkenedSpec(weight=1.0, uneven=0.3)})
+
+
+@pytest.mark.parametrize("spec", [SPEC, BACK], ids=["as published", "darkened pictures come back"])
+def test_no_pair_can_leak(data: DataSpec, tmp_path: Path, spec: UnpairedSpec) -> None:
     """White in the place of the other picture of every pair gives the same network, bit for bit."""
+    whole, _ = _trained(tmp_path / "whole", data, spec)
     dark, _ = parted(open_data(data, "train"), 0, True)
     unused = {(name, "high" if name in dark.names else "low") for name in PAIRS}
-    other, _ = _trained(tmp_path / "unused", _write(tmp_path / "pictures", PAIRS, frozenset(unused)))
-    assert _same(whole[0], other)
+    other, _ = _trained(tmp_path / "unused", _write(tmp_path / "pictures", PAIRS, frozenset(unused)), spec)
+    assert _same(whole, other)
     used = frozenset({(dark.names[0], "low")})
-    changed, _ = _trained(tmp_path / "used", _write(tmp_path / "others", PAIRS, used))
-    assert not _same(whole[0], changed)
+    changed, _ = _trained(tmp_path / "used", _write(tmp_path / "others", PAIRS, used), spec)
+    assert not _same(whole, changed)
+
+
+def test_pictures_that_come_back_are_told_of(data: DataSpec, tmp_path: Path) -> None:
+    out, _ = _trained(tmp_path, data, BACK)
+    facts = UnpairedFacts.read(out / "unpaired.json")
+    assert facts.darkness is not None and len(facts.darkness.looks) == 3
+    assert f"also to undo what makes {facts.darkness.sentence}" in facts.sentence
+    assert "came_back" in Curve.read(out / "curve.json").points[-1].parts
 
 
 @pytest.mark.parametrize("stopped_in", ["critic", "enhance2", "refine2"])

@@ -9,11 +9,12 @@ from markupsafe import Markup
 from compress.bundle.provenance import Provenance
 from compress.degradation.plot import kernel_svg
 from compress.parity.records import ParityFile
+from compress.report.backlight import BACKLIT_HEADINGS, TITLE, backlit_notes, backlit_rows
 from compress.report.builds import absent_line, build_lines
 from compress.report.html.document import document
 from compress.report.html.latency import HEIGHT, WIDTH, Strip, strips
 from compress.report.html.pareto import Plot, plots
-from compress.report.html.pictures import Board, ImageTable, boards, given_boards, image_table
+from compress.report.html.pictures import Board, ImageTable, backlit_boards, boards, given_boards, image_table
 from compress.report.markdown import CHECK_HEADINGS, check_cells
 from compress.report.metrics import metric_headings, metric_notes, metric_rows
 from compress.report.parity import HEADINGS as PARITY_HEADINGS
@@ -64,6 +65,9 @@ class Page:
     boards: tuple[Board, ...]
     looks_note: str
     given: tuple[Board, ...]
+    backlit: Table | None
+    backlit_boards: tuple[Board, ...]
+    backlit_notes: tuple[str, ...]
     images: ImageTable | None
     psnr_name: str
     ssim_name: str
@@ -118,6 +122,8 @@ def _page(subject: Subject, beside: Beside) -> Page:
         checks=verdict_table(subject), networks=network_table(subject), notes=footnotes(results), gains=gains(results),
         metrics=_metrics(results), metric_notes=metric_notes(results),
         boards=boards(subject), looks_note=_looks_note(subject), given=given_boards(subject),
+        backlit=_backlit(results), backlit_boards=backlit_boards(subject),
+        backlit_notes=backlit_notes(results.backlit) if results.backlit else (),
         images=image_table(results, subject.looks),
         psnr_name=called(results.quality, "PSNR"), ssim_name=called(results.quality, "SSIM"),
         slices=_slices(results),
@@ -131,6 +137,12 @@ def _page(subject: Subject, beside: Beside) -> Page:
         device=results.speed.device, fingerprint=tuple(sorted(results.speed.fingerprint.items())),
         provenance=subject.provenance,
     )  # fmt: skip
+
+
+def _backlit(results: Results) -> Table | None:
+    if results.backlit is None:
+        return None
+    return Table(TITLE, BACKLIT_HEADINGS, backlit_rows(results.backlit), range(2, len(BACKLIT_HEADINGS)))
 
 
 def _metrics(results: Results) -> Table | None:

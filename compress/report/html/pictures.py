@@ -116,10 +116,18 @@ def boards(subject: Subject) -> tuple[Board, ...]:
 
 def given_boards(subject: Subject) -> tuple[Board, ...]:
     """Given pictures before and after: no truth, so no figure."""
-    if subject.given is None or subject.given_folder is None:
+    return _unscored(subject, subject.given, subject.given_folder)
+
+
+def backlit_boards(subject: Subject) -> tuple[Board, ...]:
+    """Pictures lit from one side, whole and small: their figures are of their parts, in a table."""
+    return _unscored(subject, subject.backlit, subject.backlit_folder)
+
+
+def _unscored(subject: Subject, looks: Looks | None, folder: Path | None) -> tuple[Board, ...]:
+    if looks is None or folder is None:
         return ()
-    enlarged = replace(subject, looks=subject.given, looks_folder=subject.given_folder)
-    found = (board(enlarged, look) for look in subject.given.looks)
+    found = (board(replace(subject, looks=looks, looks_folder=folder), look) for look in looks.looks)
     return tuple(replace(each, tiles=tuple(replace(tile, psnr_db=None) for tile in each.tiles)) for each in found)
 
 
