@@ -27,15 +27,21 @@ LOOKED_AT = 256
 
 _BLOCK = 8
 _EXPONENTS = (1.0, 4.0)
-_EXPONENT_SPREAD = 0.15
-"""Deviation of the log of a picture's own exponent: tones are no exact power of one another."""
+_EXPONENT_SPREAD = 0.3
+"""Deviation of the log of a picture's own two exponents, between which it is mixed: tones are no exact power of one
+another, and a network that could count on one would read the brightness off it."""
+
+_CHROMA_SPREAD = 0.2
 
 _UPPER, _MIDDLE = 0.9, 0.5
 """Quantiles whose distance says how far tones lie apart; below the middle noise and the last code count."""
 
 _DARKEST = 1 / 255
+_COLOURED = 6 / 255
+"""Colours of darker places are mostly noise."""
+
 _LIGHTS = 0.8
-_TONES = ("apart", "top")
+_TONES = ("apart", "top", "colourful")
 
 Tint = tuple[float, float, float]
 
@@ -50,12 +56,14 @@ class Look(Record):
 class Darkness(Record):
     """What makes well-lit pictures dark ones: ``exponent``, then the level and noise of one of ``looks``.
 
-    ``lights``: mean of the log of what a picture's brightest place is raised by, beyond the exponent. Without it its
-    brightest pixel would tell how bright a darkened picture was, as it does not in a dark one.
+    ``chroma``: exponent of the colours against the luma. ``lights``: mean of the log of what a picture's brightest
+    place is raised by, beyond the exponent. Without it its brightest pixel would tell how bright a darkened picture
+    was, as it does not in a dark one.
     ``tint``, ``tint_spread``: mean and deviation of the log of what each colour is multiplied by, beyond the exponent.
     """
 
     exponent: float
+    chroma: float
     lights: float
     tint: Tint
     tint_spread: Tint
@@ -76,14 +84,17 @@ class Darkness(Record):
 def find_darkness(dark: PairSource, bright: PairSource) -> Darkness:
     """Read it off the pictures; only the first picture of each source's pairs is looked at. Raises DataError."""
     dim, lit = (tuple(_facts(source)) for source in (dark, bright))
-    apart, top = ([float(np.mean([getattr(each, name) for each in heap])) for heap in (dim, lit)] for name in _TONES)
-    exponent = float(np.clip(apart[0] / max(apart[1], 1e-6), *_EXPONENTS))
+    apart, top, colourful = (
+        [float(np.mean([getattr(each, name) for each in heap])) for heap in (dim, lit)] for name in _TONES
+    )
+    exponent, chroma = (float(np.clip(two[0] / max(two[1], 1e-6), *_EXPONENTS)) for two in (apart, colourful))
     tints = [np.array([each.tint for each in heap]) for heap in (dim, lit)]
-    beyond = tints[0].var(0) - (exponent * tints[1].std(0)) ** 2  # of what is seen, the scenes' own colours are a part
+    beyond = tints[0].var(0) - (chroma * tints[1].std(0)) ** 2  # of what is seen, the scenes' own colours are a part
     return Darkness(
         exponent=round(exponent, 4),
+        chroma=round(chroma, 4),
         lights=round(max(0.0, top[0] - exponent * top[1]), 4),
-        tint=_rounded(tints[0].mean(0) - exponent * tints[1].mean(0)),
+        tint=_rounded(tints[0].mean(0) - chroma * tints[1].mean(0)),
         tint_spread=_rounded(np.sqrt(beyond.clip(0.0))),
         looks=tuple(Look(level=round(each.level, 5), noise=_rounded(each.noise)) for each in dim),
     )
@@ -103,9 +114,7 @@ def darkened(bright: Tensor, darkness: Darkness, uneven: float, shrunk: int) -> 
         torch.tensor([getattr(look, name) for look in drawn], device=bright.device).reshape(count, -1, 1, 1)
         for name in ("level", "noise")
     )
-    exponent = darkness.exponent * (_EXPONENT_SPREAD * torch.randn(count, 1, 1, 1)).exp()
-    tint = torch.tensor(darkness.tint) + torch.tensor(darkness.tint_spread) * torch.randn(count, 3)
-    bent = bright ** exponent.to(bright) * tint.exp()[:, :, None, None].to(bright) * _lights(bright, darkness.lights)
+    bent = _bent(bright, darkness)
     night = bent * (level / bent.mean((1, 2, 3), keepdim=True).clamp(min=1e-4)).clamp(max=1.0)
     if uneven > 0:
         light = _light(count, *bright.shape[2:]) * (torch.rand(count, 1, 1, 1) < uneven)
@@ -116,15 +125,29 @@ def darkened(bright: Tensor, darkness: Darkness, uneven: float, shrunk: int) -> 
     return night.clamp(0.0, 1.0)
 
 
-def _lights(bright: Tensor, mean: float) -> Tensor:
-    """(N, 1, h, w): what tones are raised by; all of it at the brightest, nothing below ``_LIGHTS`` of it. Logs are
+def _bent(bright: Tensor, darkness: Darkness) -> Tensor:
+    """With the tones and colours of the dark pictures, at no level yet."""
+    import torch
+
+    def spread(mean: float, deviation: float) -> Tensor:
+        return (mean * (deviation * torch.randn(len(bright), 1, 1, 1)).exp()).to(bright)
+
+    luma = bright.mean(1, keepdim=True)
+    one, other = (luma ** spread(darkness.exponent, _EXPONENT_SPREAD) for _ in range(2))
+    tones = torch.lerp(one, other, torch.rand(len(bright), 1, 1, 1).to(bright)) * _lights(luma, darkness.lights)
+    colours = ((bright + _DARKEST) / (luma + _DARKEST)) ** spread(darkness.chroma, _CHROMA_SPREAD)
+    tint = torch.tensor(darkness.tint) + torch.tensor(darkness.tint_spread) * torch.randn(len(bright), 3)
+    return tones * colours * tint.exp()[:, :, None, None].to(bright)
+
+
+def _lights(luma: Tensor, mean: float) -> Tensor:
+    """What tones (N, 1, h, w) are raised by; all of it at the brightest, nothing below ``_LIGHTS`` of it. Logs are
     exponentially distributed over pictures."""
     import torch
 
-    luma = bright.mean(1, keepdim=True)
     share = ((luma / luma.amax((2, 3), keepdim=True).clamp(min=1e-3) - _LIGHTS) / (1.0 - _LIGHTS)).clamp(min=0.0)
-    drawn = -mean * torch.rand(len(bright), 1, 1, 1).clamp(min=1e-6).log()
-    return (drawn.to(bright) * share * share * (3.0 - 2.0 * share)).exp()
+    drawn = -mean * torch.rand(len(luma), 1, 1, 1).clamp(min=1e-6).log()
+    return (drawn.to(luma) * share * share * (3.0 - 2.0 * share)).exp()
 
 
 def _light(count: int, height: int, width: int) -> Tensor:
@@ -137,11 +160,12 @@ def _light(count: int, height: int, width: int) -> Tensor:
 
 class _Facts(Record):
     """Of one picture; logs of how many times its upper tones are its middle one, ``apart``, and its brightest place is
-    its upper tones, ``top``."""
+    its upper tones, ``top``. ``colourful``: deviation of the logs of red and blue over green."""
 
     level: float
     apart: float
     top: float
+    colourful: float
     tint: Tint
     noise: Tint
 
@@ -154,9 +178,17 @@ def _facts(source: PairSource) -> Iterator[_Facts]:
         colours, level = blocks.mean(axis=(0, 1)).clip(_DARKEST), float(picture.mean())
         yield _Facts(
             level=level, apart=float(np.log(upper / middle)), top=float(np.log(brightest / upper)),
-            tint=_rounded(np.log(colours / max(level, _DARKEST))),
+            colourful=_colourful(blocks), tint=_rounded(np.log(colours / max(level, _DARKEST))),
             noise=_rounded(_noise(picture)),
         )  # fmt: skip
+
+
+def _colourful(blocks: NDArray[np.float32]) -> float:
+    lit = blocks[blocks.mean(axis=2) >= _COLOURED]
+    if not len(lit):
+        return 0.0
+    logs = np.log((lit / lit[:, 1:2].clip(_DARKEST)).clip(0.1, 10.0))
+    return float(logs[:, (0, 2)].std(axis=0).mean())
 
 
 def _noise(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -168,7 +168,9 @@ def test_the_well_lit_pictures_of_a_batch_have_no_say_in_the_network() -> None:
 def test_well_lit_pictures_that_were_darkened_are_to_come_back() -> None:
     """Flat pictures at an eighth of their light come back by a factor of their level over that of the look."""
     none = (0.0, 0.0, 0.0)
-    darkness = Darkness(exponent=1.0, lights=0.0, tint=none, tint_spread=none, looks=(Look(level=0.1, noise=none),))
+    darkness = Darkness(
+        exponent=1.0, chroma=1.0, lights=0.0, tint=none, tint_spread=none, looks=(Look(level=26 / 255, noise=none),)
+    )
     batch = Batch(BATCH.dark, _flat(0.8, 0.8), None, (), 1)
     spec = DarkenedSpec(weight=3.0, loss=PictureLoss(charbonnier=1.0, ssim=0.0))
     inner = _guided(GuidedLoss(likeness=0.0))
