@@ -28,7 +28,7 @@ def words_of(asked: Asked, recipe: str, seed: int) -> tuple[str, ...]:
     spec = plan.recipe.unpaired
     trains = (
         ("scorer.train", spec.scorer.train), ("pairing", spec.pairing), ("enhance", spec.enhance),
-        ("refine", spec.refine),
+        ("refine", spec.refine), ("finish", spec.finish),
     )  # fmt: skip
     cut = (
         f"unpaired.{name}.phases={shortened(train, plan.data, asked.steps)}"

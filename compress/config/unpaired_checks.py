@@ -22,7 +22,7 @@ def unpaired_problems(plan: Plan) -> Iterator[str]:
     spec = plan.recipe.unpaired
     trainings = (
         ("scorer.train", spec.scorer.train), ("pairing", spec.pairing), ("enhance", spec.enhance),
-        ("refine", spec.refine),
+        ("refine", spec.refine), ("finish", spec.finish),
     )  # fmt: skip
     for name, train in trainings:
         for setting in _MEANT_FOR_A_TEACHER:

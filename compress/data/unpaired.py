@@ -34,20 +34,20 @@ class OneSide(PairSource):
         return picture, picture
 
 
-def parted(source: PairSource, seed: int, disjoint: bool) -> tuple[OneSide, OneSide]:
+def parted(source: PairSource, seed: int, disjoint: bool, dark_share: float) -> tuple[OneSide, OneSide]:
     """Dark and well-lit pictures.
 
-    ``disjoint``: dark ones of one half of the scenes, well-lit ones of the other, so that of no pair both are looked
-    at; else all of both. Raises DataError for a single scene, which has no other half.
+    ``disjoint``: dark ones of ``dark_share`` of the scenes, well-lit ones of the others, so that of no pair both are
+    looked at; else all of both. Raises DataError for a single scene, of which there are no others.
     """
     everything = tuple(range(len(source)))
     if not disjoint:
         return OneSide(source, everything, LOW), OneSide(source, everything, HIGH)
     scenes = tuple(dict.fromkeys(source.scenes))
     if len(scenes) < 2:
-        raise DataError("one scene has no other half: give more training scenes, or unpaired.disjoint=false")
+        raise DataError("one scene can't be parted: give more training scenes, or unpaired.disjoint=false")
     order = np.random.default_rng((seed, 3)).permutation(len(scenes))
-    dark = {scenes[k] for k in order[: len(scenes) // 2]}
+    dark = {scenes[k] for k in order[: min(max(1, int(dark_share * len(scenes))), len(scenes) - 1)]}
     sides = [tuple(k for k in everything if (source.scenes[k] in dark) == (side == LOW)) for side in (LOW, HIGH)]
     return OneSide(source, sides[LOW], LOW), OneSide(source, sides[HIGH], HIGH)
 

@@ -26,10 +26,11 @@ class Guides:
 
 
 class Guided(Objective):
-    """Equation 3, and what holds the scene. ``batch.bright`` is not looked at.
+    """Equation 3, and what holds the scene.
 
-    ``L = -w_s log g(y) + w_l likeness(y, dark) + w_v TV(y)`` with ``g`` of equation 2. ``printed``: over the sum stand
-    the prompts before they learnt, as the symbols of equation 3 have it, and ``g`` is no share any more.
+    ``L = -w_s log g(y) + w_l likeness(y, dark) + w_v TV(y) + w_m log(mean(y) / m)^2`` with ``g`` of equation 2 and
+    ``m`` the mean of ``batch.bright``, pictures of other scenes, which have no other say. ``printed``: over the sum
+    stand the prompts before they learnt, as the symbols of equation 3 have it, and ``g`` is no share any more.
     """
 
     def __init__(self, scorer: Scorer, guides: Guides, weights: GuidedLoss, printed: bool) -> None:
@@ -49,6 +50,9 @@ class Guided(Objective):
             if self.weights.total_variation:
                 parts["total_variation"] = total_variation(shown, batch.dark)
                 total = total + self.weights.total_variation * parts["total_variation"]
+            if self.weights.level:
+                parts["level"] = _level(shown, batch.bright)
+                total = total + self.weights.level * parts["level"]
             return total, parts
 
     def _score(self, shown: Tensor, logits: Tensor) -> Tensor:
@@ -56,6 +60,12 @@ class Guided(Objective):
             return -F.log_softmax(logits, dim=1)[:, NORMAL].mean()
         under = self.scorer.logits(self.scorer.encode(shown), self.guides.first)
         return (under.logsumexp(1) - logits[:, NORMAL]).mean()
+
+
+def _level(shown: Tensor, bright: Tensor) -> Tensor:
+    """How far each answer's exposure is from the usual one (as Guo et al., CVPR 2020, hold it to a set value)."""
+    logs, usual = (picture.mean((1, 2, 3)).clamp(min=1e-3).log() for picture in (shown, bright))
+    return ((logs - usual.mean()) ** 2).mean()
 
 
 class CameBack(Objective):

@@ -52,6 +52,7 @@ class GuidedLoss(Section):
     score: Weight = Field(1.0, description="equation 3: minus the log of how likely it is a normal-light picture")
     likeness: Weight = Field(1.0, description="that the scene stays what it was, as the scorer sees it")
     total_variation: Weight = Field(0.0, description="mean difference of neighbouring pixels of the answer")
+    level: Weight = Field(0.0, description="square of the log of an answer's mean over that of well-lit pictures")
 
 
 class DarkenedSpec(Section):
@@ -79,11 +80,16 @@ class UnpairedSpec(Section):
     pairing: Train = Train(lr=1e-2, precision="fp32", phases=(Phase(epochs=10, batch=16, downscale=2),))
     enhance: Train = Train(lr=5e-4, phases=(Phase(epochs=5, batch=8, downscale=2),))
     refine: OptionalTrain = OptionalTrain(lr=5e-3, precision="fp32", phases=(Phase(epochs=3, batch=16, downscale=2),))
+    finish: OptionalTrain = Field(
+        OptionalTrain(phases=()),
+        description="behind the last round, norms folded in: of full size so few pictures fit that they would sway",
+    )
     rounds: PositiveInt = Field(5, description="how often enhance and refine follow each other")
     margins: Margins = Margins()
     loss: GuidedLoss = GuidedLoss()
     darkened: DarkenedSpec = DarkenedSpec()
     printed: tuple[Printed, ...] = Field((), description="equations taken as printed; none: as they are meant")
     disjoint: bool = Field(
-        True, description="dark pictures of one half of the scenes, well-lit ones of the other; false: of all, shuffled"
+        True, description="dark pictures of some scenes, well-lit ones of the others; false: of all, shuffled"
     )
+    dark_share: Fraction = Field(0.5, description="disjoint: share of the scenes whose dark pictures are taken")

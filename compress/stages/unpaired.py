@@ -19,7 +19,7 @@ def unpaired(unpaired: UnpairedSpec, data: DataSpec, seed: Seed, out: Path, scra
 
     from compress.data.source import open_data
     from compress.models import build_net
-    from compress.models.reparameterize import collapse, normed
+    from compress.models.reparameterize import normed
     from compress.models.weights import TRAINED_BY, save_net
     from compress.tasks import task_of
     from compress.training.unpaired import train_unpaired
@@ -28,8 +28,8 @@ def unpaired(unpaired: UnpairedSpec, data: DataSpec, seed: Seed, out: Path, scra
     net = normed(build_net(unpaired.network, {"width": unpaired.width}))
     val = open_data(data, "val")
     watch = task_of(data).watch(val) if len(val) else None
-    curve, facts = train_unpaired(net, unpaired, data, seed.seed, scratch, progress, watch)
+    trained, curve, facts = train_unpaired(net, unpaired, data, seed.seed, scratch, progress, watch)
     curve.write(out / "curve.json")
     facts.write(out / "unpaired.json")
     progress.say(facts.sentence)
-    save_net(collapse(net), out / "net.safetensors", {TRAINED_BY: facts.sentence})
+    save_net(trained, out / "net.safetensors", {TRAINED_BY: facts.sentence})

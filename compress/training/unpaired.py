@@ -24,6 +24,7 @@ from compress.kept import keep
 from compress.losses.critic import CriticLesson
 from compress.losses.guided import CameBack, Guided, Guides
 from compress.losses.prompts import Pairing, Ranking
+from compress.models.reparameterize import collapse
 from compress.ranks import are_many
 from compress.records import Record
 from compress.schema import DataSpec, Train
@@ -105,8 +106,8 @@ class Course:
 def train_unpaired(
     net: nn.Module, spec: UnpairedSpec, data: DataSpec, seed: int, scratch: Path, progress: Progress,
     watch: Watch | None = None,
-) -> tuple[Curve, UnpairedFacts]:  # fmt: skip
-    """Train ``net`` in place; gives its curve over all rounds, and what there is to know.
+) -> tuple[nn.Module, Curve, UnpairedFacts]:  # fmt: skip
+    """Train ``net``, which is spent; gives it as it ships, its curve over all rounds, and what there is to know.
 
     Each training begins at a random state of its own, so that a run which was stopped between two ends as one that was
     not. Raises DataError for pictures that can't be parted, ConfigError in a group of processes.
@@ -114,7 +115,7 @@ def train_unpaired(
     if are_many():
         raise ConfigError(("unpaired: it trains in one process; start it without torchrun",))
     source = open_data(data, "train")
-    course = Course(parted(source, seed, spec.disjoint), seed, scratch, progress)
+    course = Course(parted(source, seed, spec.disjoint, spec.dark_share), seed, scratch, progress)
     begin = _Beginnings(seed)
     scorer = _scorer(spec, course, begin)
     begin("pairing")
@@ -125,9 +126,7 @@ def train_unpaired(
     curves, facts, rounds = [], [], []
     for number in range(1, spec.rounds + 1):
         begin(f"enhance{number}")
-        lesson: Objective = Guided(scorer, Guides(prompts().detach(), first), spec.loss, "eq3" in spec.printed)
-        if darkness:
-            lesson = CameBack(lesson, darkness, spec.darkened)
+        lesson = _lesson(scorer, Guides(prompts().detach(), first), spec, darkness)
         curves.append(course.trained(f"enhance{number}", net, lesson, spec.enhance, watch))
         rounds.append(copy.deepcopy(net).eval().requires_grad_(False))
         refined: dict[str, float] = {}
@@ -135,12 +134,22 @@ def train_unpaired(
             begin(f"refine{number}")
             refined = _refined(number, rounds, scorer, prompts, spec, course)
         facts.append(RoundFacts(enhanced=curves[-1].points[-1].parts["r_enhanced"], **refined))
+    net = collapse(net)
+    if spec.finish.phases:
+        begin("finish")
+        curves.append(course.trained("finish", net, lesson, spec.finish, watch))
     dark, bright = course.sides
-    return _joined(curves), UnpairedFacts(
+    return net, _joined(curves), UnpairedFacts(
         scorer=scorer.label, dark_pictures=len(dark), well_lit_pictures=len(bright),
         both_of_a_pair=len(set(dark.names) & set(bright.names)), printed=spec.printed, rounds=tuple(facts),
         darkness=darkness,
     )  # fmt: skip
+
+
+def _lesson(scorer: Scorer, guides: Guides, spec: UnpairedSpec, darkness: Darkness | None) -> Objective:
+    """What the network learns from the prompts as they are, and from darkened pictures."""
+    guided = Guided(scorer, guides, spec.loss, "eq3" in spec.printed)
+    return CameBack(guided, darkness, spec.darkened) if darkness else guided
 
 
 class _Beginnings:

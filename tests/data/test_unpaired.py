@@ -38,20 +38,26 @@ def _codes(pictures: torch.Tensor) -> list[int]:
 
 def _plan(source: PairSource, disjoint: bool, seed: int = 0, exposure: float = 0.0) -> UnpairedPlan:
     augment = TRAIN.augment.model_copy(update={"exposure": exposure})
-    return UnpairedPlan(parted(source, seed, disjoint), TRAIN.model_copy(update={"augment": augment}), seed)
+    return UnpairedPlan(parted(source, seed, disjoint, 0.5), TRAIN.model_copy(update={"augment": augment}), seed)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_halves_share_no_scene_and_lose_none(seed: int) -> None:
-    dark, bright = parted(Numbered(), seed, True)
+    dark, bright = parted(Numbered(), seed, True, 0.5)
     assert not set(dark.scenes) & set(bright.scenes)
     assert sorted((*dark.names, *bright.names)) == sorted(Numbered().names)
     assert len(dark) == len(bright) == 6
 
 
+@pytest.mark.parametrize(("share", "dark"), [(0.34, 4), (0.0, 2), (1.0, 10)])
+def test_a_share_of_the_scenes_is_dark_and_each_heap_has_one(share: float, dark: int) -> None:
+    heaps = parted(Numbered(), 0, True, share)
+    assert [len(heap) for heap in heaps] == [dark, 12 - dark]
+
+
 def test_the_other_pictures_of_pairs_are_never_seen() -> None:
     """White in the place of every picture that must not be used changes no batch."""
-    dark, bright = parted(Numbered(), 0, True)
+    dark, bright = parted(Numbered(), 0, True, 0.5)
     places = {name: k for k, name in enumerate(Numbered().names)}
     unused = {(places[name], HIGH) for name in dark.names} | {(places[name], LOW) for name in bright.names}
     one, other = (_plan(source, True) for source in (Numbered(), Numbered(frozenset(unused))))
@@ -96,6 +102,6 @@ def test_there_may_be_fewer_of_one_side() -> None:
 
 def test_one_scene_has_no_other_half() -> None:
     one = OneSide(Numbered(), (0, 1), LOW)
-    with pytest.raises(DataError, match="one scene has no other half"):
-        parted(one, 0, True)
-    assert len(parted(one, 0, False)[0]) == 2
+    with pytest.raises(DataError, match="one scene can't be parted"):
+        parted(one, 0, True, 0.5)
+    assert len(parted(one, 0, False, 0.5)[0]) == 2

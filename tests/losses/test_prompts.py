@@ -184,3 +184,14 @@ def test_well_lit_pictures_that_were_darkened_are_to_come_back() -> None:
         terms.append(float(parts["came_back"].detach()))
     assert terms[1] < 0.01 < 0.3 < min(terms[0], terms[2])
     totals[0].backward()
+
+
+def test_answers_are_held_to_the_usual_level() -> None:
+    none = GuidedLoss(score=0.0, likeness=0.0)
+    held = none.model_copy(update={"level": 2.0})
+    batch = Batch(_flat(0.1, 0.2), _flat(0.4, 0.9), None, (), 1)
+    total, parts = _guided(held)(Times(3.0), batch)
+    wanted = sum(math.log(level / 0.6) ** 2 for level in (0.3, 0.6)) / 2
+    assert float(parts["level"].detach()) == pytest.approx(wanted, rel=1e-4)
+    assert float(total.detach()) == pytest.approx(2 * wanted, rel=1e-4)
+    assert "level" not in _guided(none)(Times(3.0), batch)[1]

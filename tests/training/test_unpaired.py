@@ -103,7 +103,7 @@ BACK = SPEC.model_copy(update={"rounds": 1, "darkened": DarkenedSpec(weight=1.0,
 def test_no_pair_can_leak(data: DataSpec, tmp_path: Path, spec: UnpairedSpec) -> None:
     """White in the place of the other picture of every pair gives the same network, bit for bit."""
     whole, _ = _trained(tmp_path / "whole", data, spec)
-    dark, _ = parted(open_data(data, "train"), 0, True)
+    dark, _ = parted(open_data(data, "train"), 0, True, 0.5)
     unused = {(name, "high" if name in dark.names else "low") for name in PAIRS}
     other, _ = _trained(tmp_path / "unused", _write(tmp_path / "pictures", PAIRS, frozenset(unused)), spec)
     assert _same(whole, other)
@@ -158,15 +158,29 @@ def _stop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     [
         ({"refine": OptionalTrain(phases=())}, [name for name in NAMES if not name.startswith("refine")]),
         ({"rounds": 1}, NAMES[:3]),
+        ({"rounds": 1, "finish": SPEC.refine}, [*NAMES[:3], "finish"]),
     ],
-    ids=["no refinement", "one round"],
+    ids=["no refinement", "one round", "and a finish"],
 )  # fmt: skip
-def test_what_is_left_out_is_left_out(
+def test_there_is_what_was_asked_for(
     data: DataSpec, tmp_path: Path, changes: dict[str, object], names: list[str]
 ) -> None:
     out, told = _trained(tmp_path, data, SPEC.model_copy(update=changes))
-    assert [line for line in told.lines if line in NAMES] == names
+    assert [line for line in told.lines if line in (*NAMES, "finish")] == names
     assert all(each.refined_enhanced is None for each in UnpairedFacts.read(out / "unpaired.json").rounds)
+
+
+def test_the_finish_trains_what_ships(data: DataSpec, tmp_path: Path) -> None:
+    """With norms folded in, so that a network with norms and a finish of no step to speak of stays what it was."""
+    still = SPEC.refine.model_copy(update={"lr": 1e-12})
+    spec = SPEC.model_copy(update={"network": "isp_cnn", "rounds": 1})
+    plain, finished = (
+        _trained(tmp_path / name, data, spec.model_copy(update={"finish": finish}))[0]
+        for name, finish in (("plain", SPEC.finish), ("finished", still))
+    )
+    for name, value in _weights(plain).items():
+        torch.testing.assert_close(value, _weights(finished)[name], msg=name)
+    assert Curve.read(finished / "curve.json").steps == 2 * Curve.read(plain / "curve.json").steps
 
 
 @pytest.mark.parametrize("printed", ["eq1", "eq3", "s1"])
