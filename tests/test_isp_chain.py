@@ -26,8 +26,9 @@ ONE = "{epochs: 0.3, batch: 2}"
 SHORT = (
     "target=x86_edge", "data.size=[64,96]", "data.copies=1", "target.export.size=[64,96]",
     f"unpaired.scorer.train.phases=[{ONE}]", f"unpaired.pairing.phases=[{ONE}]", f"unpaired.enhance.phases=[{ONE}]",
-    f"unpaired.refine.phases=[{ONE}]", f"unpaired.finish.phases=[{ONE}]", "unpaired.rounds=2", "quantize.calibration_images=2",
-    "validation.max_images=2", "validation.timed_runs=1", "validation.warmup_runs=1", "package.golden_frames=1",
+    f"unpaired.refine.phases=[{ONE}]", f"unpaired.finish.phases=[{ONE}]", "unpaired.rounds=2",
+    "quantize.calibration_images=2", "validation.max_images=2", "validation.timed_runs=1", "validation.warmup_runs=1",
+    "package.golden_frames=1",
 )  # fmt: skip
 ITSELF = ("recipe=isp_cnn_clip", *SHORT, "quantize.train.phases=[{epochs: 0.3, batch: 2}]")
 TAUGHT = (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from low_light_bench.words import Asked, chain_words, named, shortened
 
 from compress.artefacts import Builds, Measurements
+from compress.backlight.records import read_backlit
 from compress.data.source import open_data
 from compress.flow import Observer, run
 from compress.records import BuildList, QualityReport, SpeedReport
@@ -52,6 +53,7 @@ def measured(asked: Asked, recipe: str, seed: int, store: Store, watcher: Observ
         recipe=recipe, seed=seed, words=words, commit=asked.commit, rows=tuple(_rows(quality, speed, listed)),
         trained_by=next((net.trained_by for net in listed.nets if net.trained_by), ""),
         digests={outcome.name: outcome.artefact.digest for outcome in result.outcomes},
+        backlit=read_backlit(measurements.backlit),
     )  # fmt: skip
     return chain, tuple(f"{each.heading}: {each.not_measured}" for each in quality.metrics if each.not_measured)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compress.backlight.records import BacklitReport
 from compress.records import Record
 
 
@@ -25,7 +26,7 @@ class Row(Record):
 class Chain(Record):
     """A recipe with one seed. ``words``: what the command would be; ``trained_by``: what reports say of the network
     that was trained without pairs; ``digests``: of the chain's artefacts, by stage; ``commit``: of the code that
-    made the row."""
+    made the row; ``backlit``: the same network under uneven light."""
 
     recipe: str
     seed: int
@@ -34,6 +35,7 @@ class Chain(Record):
     digests: dict[str, str]
     commit: str
     rows: tuple[Row, ...]
+    backlit: BacklitReport | None = None
 
 
 class IspFile(Record):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from compress.report.backlight import BACKLIT_HEADINGS, backlit_rows
 from isp_bench.records import IspFile, Row
 
 PRINTED = (
@@ -35,7 +36,18 @@ def markdown(found: IspFile) -> str:
         *(f"Not measured: {note}." for note in found.notes),
         *dict.fromkeys(f"{chain.recipe}: {chain.trained_by}." for chain in found.chains),
     ]  # fmt: skip
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes), *_uneven(found)])
+
+
+def _uneven(found: IspFile) -> Iterator[str]:
+    """A table for each chain that was looked at under uneven light."""
+    for chain in found.chains:
+        if chain.backlit is None:
+            continue
+        yield from ("", f"| {chain.recipe}, uneven light | {' | '.join(BACKLIT_HEADINGS[1:])} |")
+        yield f"|---|---|{'---:|' * (len(BACKLIT_HEADINGS) - 2)}"
+        yield from (f"| {' | '.join(row)} |" for row in backlit_rows(chain.backlit))
+        yield from ("", f"- {chain.backlit.note}")
 
 
 def _line(name: str, row: Row) -> str:

@@ -58,6 +58,7 @@ def test_the_table_says_what_is_absent_printed_and_not_clip(found: IspFile) -> N
     text = markdown(found)
     assert "| not measured |" in text and "Not measured: MUSIQ: pyiqa is not installed" in text
     assert "trained without pairs under a critic of luminance and colour statistics (not CLIP)" in text
+    assert "| isp_cnn_clip, uneven light | through |" in text and "a synthetic backlight" in text
     assert "(printed)" not in text  # of other pictures
     of_lol = markdown(found.model_copy(update={"data": "lol"}))
     assert "| ISP-CNN (Wang 2024) (printed) | – | 22.55 | 0.863 | 0.592 | 69.05 |" in of_lol
@@ -75,7 +76,7 @@ def test_every_training_is_cut_and_the_ablation_has_no_refinement() -> None:
     for recipe in chains.RECIPES:
         plan = asked.plan(chains.words_of(asked, recipe, 0))
         spec = plan.recipe.unpaired
-        trains = [spec.scorer.train, spec.pairing, spec.enhance, spec.refine]
+        trains = [spec.scorer.train, spec.pairing, spec.enhance, spec.refine, spec.finish]
         assert bool(spec.refine.phases) == ("refine" not in recipe)
         assert all(phase.epochs <= 1 for train in trains for phase in train.phases), recipe
         assert plan.stages[0] == "unpaired" and plan.stages[-1] == "validate"
