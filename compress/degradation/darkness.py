@@ -76,7 +76,7 @@ class Darkness(Record):
         noise = 255 * np.median([look.noise for look in self.looks], axis=0)
         codes = ", ".join(f"{each:.1f}" for each in noise)
         return (
-            f"well-lit pictures to the power {self.exponent:.2f}, dimmed to a mean of {min(levels):.1f} to "
+            f"well-lit pictures taken to the power {self.exponent:.2f}, dimmed to a mean of {min(levels):.1f} to "
             f"{max(levels):.1f} % of white, with noise of {codes} codes (R, G, B)"
         )
 

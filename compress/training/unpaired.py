@@ -68,7 +68,7 @@ class UnpairedFacts(Record):
         pictures = f"{self.dark_pictures} dark and {self.well_lit_pictures} well-lit training pictures"
         whole = "of no pair both" if not self.both_of_a_pair else "shuffled each by itself"
         taken = f", {', '.join(self.printed)} as printed" if self.printed else ""
-        back = f"; also to undo what makes {self.darkness.sentence}" if self.darkness else ""
+        back = f"; also to bring back {self.darkness.sentence}" if self.darkness else ""
         return f"trained without pairs under a {self.scorer}, on {pictures}, {whole}{taken}{back}"
 
 

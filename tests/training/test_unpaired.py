@@ -116,7 +116,7 @@ def test_pictures_that_come_back_are_told_of(data: DataSpec, tmp_path: Path) -> 
     out, _ = _trained(tmp_path, data, BACK)
     facts = UnpairedFacts.read(out / "unpaired.json")
     assert facts.darkness is not None and len(facts.darkness.looks) == 3
-    assert f"also to undo what makes {facts.darkness.sentence}" in facts.sentence
+    assert f"also to bring back {facts.darkness.sentence}" in facts.sentence
     assert "came_back" in Curve.read(out / "curve.json").points[-1].parts
 
 
