@@ -15,6 +15,7 @@ from compress.data.source import across
 from compress.looks.album import Album
 from compress.looks.given import Way
 from compress.looks.records import Kind, Shown
+from compress.metrics import psnr_db
 from compress.metrics.cumulative import LUMA
 
 if TYPE_CHECKING:
@@ -66,17 +67,15 @@ def measure_backlight(
 
 def _parts(answer: Picture, scene: Backlit, truth: Picture | None) -> tuple[Part, Part]:
     """Of the dark and of the bright part of one picture."""
+    return _part(answer, scene.lit <= _DARK, truth), _part(answer, scene.lit >= _BRIGHT, truth)
+
+
+def _part(answer: Picture, where: NDArray[np.bool_], truth: Picture | None) -> Part:
     light = answer.astype(np.float32) @ np.array(LUMA, np.float32)
-    dark, bright = scene.lit <= _DARK, scene.lit >= _BRIGHT
-    error = None if truth is None else ((answer.astype(np.float32) - truth) ** 2).mean(axis=2)
-    return _part(light, dark, error), _part(light, bright, error)
-
-
-def _part(light: NDArray[np.float32], where: NDArray[np.bool_], error: NDArray[np.float32] | None) -> Part:
-    psnr_db = None if error is None else float(10 * np.log10(255**2 / max(float(error[where].mean()), 1e-3)))
     return Part(
         level_codes=float(light[where].mean()), contrast_codes=_contrast(light, where),
-        white_percent=100 * float((light[where] > _WHITE).mean()), psnr_db=psnr_db,
+        white_percent=100 * float((light[where] > _WHITE).mean()),
+        psnr_db=None if truth is None else psnr_db(answer[where][None], truth[where][None]),
     )  # fmt: skip
 
 

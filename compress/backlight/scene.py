@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from compress.data.source import Picture
 
 _SLANT = 0.6
@@ -31,7 +31,7 @@ def backlit(photograph: Picture, name: str) -> Backlit:
     """(H, W, 3) uint8, lit from above; ``name`` decides from where exactly, and how dark it is below."""
     import torch
 
-    from compress.data.camera import EMBEDDED_CAMERA, darken, sample_night
+    from compress.data.camera import EMBEDDED_CAMERA, sample_night, shoot
     from compress.degradation.side_light import side_light
 
     seed = int.from_bytes(hashlib.sha256(f"backlit {name}".encode()).digest()[:7], "big")
@@ -41,8 +41,4 @@ def backlit(photograph: Picture, name: str) -> Backlit:
     height, width = photograph.shape[:2]
     lit = side_light(height, width, angle, 0.4 * place - 0.2, 0.04 + 0.06 * softness)
     shot = sample_night(EMBEDDED_CAMERA, 1, generator)
-    rgb = torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 255.0
-    given = darken(rgb, shot, generator, lit)[0].permute(1, 2, 0) * 255.0
-    return Backlit(
-        np.ascontiguousarray(given.round().to(torch.uint8).numpy()), lit[0, 0].numpy(), float(shot.exposure[0])
-    )
+    return Backlit(shoot(photograph, shot, generator, lit), lit[0, 0].numpy(), float(shot.exposure[0]))

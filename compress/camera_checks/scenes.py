@@ -57,12 +57,10 @@ class Scene:
         import numpy as np
         import torch
 
-        from compress.data.camera import darken
+        from compress.data.camera import shoot
 
         noise = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + number)
-        rgb = torch.from_numpy(np.ascontiguousarray(view)).permute(2, 0, 1)[None].float() / 255.0
-        dark = darken(rgb, self.shot, noise)[0].permute(1, 2, 0) * 255.0
-        return np.ascontiguousarray(dark.round().to(torch.uint8).numpy())
+        return shoot(np.ascontiguousarray(view), self.shot, noise)
 
 
 def covering(picture: Picture, height: int, width: int) -> Picture:

@@ -219,12 +219,17 @@ def darken(rgb: Tensor, shot: NightShot, generator: Generator, lit: Tensor | Non
 
 def shot_by(camera: NightCamera, picture: Picture, generator: Generator) -> Picture:
     """One shot of a well-lit picture, (H, W, 3) uint8 RGB to the same; the generator draws what shot and its noise."""
+    return shoot(picture, sample_night(camera, 1, generator), generator)
+
+
+def shoot(picture: Picture, shot: NightShot, generator: Generator, lit: Tensor | None = None) -> Picture:
+    """``darken`` of one picture, (H, W, 3) uint8 RGB, C-contiguous, to the same."""
     import torch
 
     rgb = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255.0
-    dark = darken(rgb, sample_night(camera, 1, generator), generator)
-    shot: Picture = (dark[0] * 255.0).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    return shot
+    dark = darken(rgb, shot, generator, lit)
+    taken: Picture = (dark[0] * 255.0).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return taken
 
 
 def _each(values: Tensor) -> Tensor:
